@@ -1,0 +1,88 @@
+# Sets up, runs and checks the program.  Everything is installed into .venv, and .venv
+# is brought up to date only when a lock file or pyproject.toml has changed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# What pytest is given besides; `make test PYTEST_ARGS="-k login"`.
+PYTEST_ARGS ?=
+
+.PHONY: help demo demo-reset test check snapshots lock wheel clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo        run the program with a demo database and demo cards"
+	@echo "make demo-reset  the same, starting afresh"
+	@echo "make test        run the tests"
+	@echo "make check       run ruff, pyright and import-linter"
+	@echo "make snapshots   take the screens of the snapshot tests anew"
+	@echo "make lock        resolve the dependencies anew into requirements/"
+	@echo "make wheel       build the wheel into dist/"
+	@echo "make clean       remove what was installed and built; demo data stays"
+
+demo: $(VENV)/run.stamp
+	@$(BIN)/eport-tui demo
+
+demo-reset: $(VENV)/run.stamp
+	@$(BIN)/eport-tui demo --reset
+
+# Two workers, for two cores; all tests on a pty go to the same one.
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	@$(BIN)/lint-imports
+
+snapshots: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest tests/snapshots --snapshot-update $(PYTEST_ARGS)
+
+# For every Python from 3.11 on Linux and macOS; names no index, so that a mirror can serve it.
+lock: $(BIN)/python
+	@$(PIP) install uv==0.13.9
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group build \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
+		--output-file requirements/run.lock
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group build \
+		--group dev --constraint requirements/run.lock \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
+		--output-file requirements/dev.lock
+
+wheel: $(VENV)/dev.stamp
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+clean:
+	@rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache \
+		snapshot_report.html
+	@find eport_tui tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml $(BIN)/python
+	@echo "Installing the program and what it needs into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	@echo "Installing the tools for tests and checks into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(BIN)/python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		$$python -c 'import ensurepip, venv' 2>/dev/null || { bare="$$bare $$python"; continue; }; \
+		echo "Making $(VENV) with $$($$python --version) ..."; \
+		$$python -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }; \
+		exit 0; \
+	done; \
+	for python in $$bare; do \
+		echo "$$python has no venv. On Debian or Ubuntu: apt-get install $$python-venv" >&2; \
+		exit 1; \
+	done; \
+	echo "There is no Python 3.11 or newer." \
+		"On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; \
+	exit 1

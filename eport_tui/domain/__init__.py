@@ -1,0 +1,1 @@
+"""The rules of delegated authorization: pure Python, no input or output."""
