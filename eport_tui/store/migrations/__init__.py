@@ -1,0 +1,46 @@
+"""The steps that bring a database to the form this program works with.
+
+Each is a module `mNNNN_what_it_does` with `NUMBER`, `NAME` and
+`apply(database)`.  One that has been released is never changed: a later one
+mends it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+from peewee import Database
+
+_MODULE = re.compile(r"m(\d{4})_\w+", re.ASCII)
+
+
+class Migration(Protocol):
+    """A module of this package."""
+
+    NUMBER: int
+    NAME: str
+
+    def apply(self, database: Database) -> None:
+        """Change the tables; runs inside the transaction that records the migration."""
+        ...
+
+
+def _modules() -> dict[int, str]:
+    found = (_MODULE.fullmatch(module.name) for module in pkgutil.iter_modules(__path__))
+    return dict(sorted((int(match[1]), match[0]) for match in found if match))
+
+
+def latest() -> int:
+    """The number of the newest migration; nothing is imported to tell it."""
+    return max(_modules())
+
+
+def after(number: int) -> Iterator[Migration]:
+    """The migrations with a higher number, in order."""
+    for candidate, module in _modules().items():
+        if candidate > number:
+            yield cast(Migration, importlib.import_module(f"{__name__}.{module}"))

@@ -1,0 +1,110 @@
+"""The tables as Peewee sees them.
+
+The models belong to no database: a query names the one it runs on, so that
+several stores can be open in one process.  Days and moments are ISO text, which
+sorts by time, can be read in any SQLite shell and means the same in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from peewee import (
+    AutoField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class DayField(TextField):
+    """A calendar date, stored as `YYYY-MM-DD`."""
+
+    def db_value(self, value: date) -> str:
+        return value.isoformat()
+
+    def python_value(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+
+class MomentField(TextField):
+    """A moment with its offset, stored as `YYYY-MM-DDTHH:MM:SS+08:00`."""
+
+    def db_value(self, value: datetime) -> str:
+        return value.isoformat(timespec="seconds")
+
+    def python_value(self, value: str) -> datetime:
+        return datetime.fromisoformat(value)
+
+
+class Enterprise(Model):
+    """企业: a line of the registry."""
+
+    customs_code = TextField(primary_key=True)
+    uscc = TextField(index=True)
+    name = TextField()
+
+    class Meta:
+        table_name = "enterprise"
+
+
+class EnterpriseGrant(Model):
+    """企业间授权."""
+
+    id = AutoField()
+    principal = TextField()
+    agent = TextField()
+    subsystem = TextField()
+    grant_type = TextField()
+    granted_on = DayField()
+    valid_until = DayField()
+    revision = IntegerField(default=1)
+    changed_at = MomentField()
+    changed_by = TextField()
+
+    class Meta:
+        table_name = "enterprise_grant"
+
+
+class OperatorGrant(Model):
+    """企业内授权; an empty card number stands for all operators."""
+
+    id = AutoField()
+    enterprise_grant = ForeignKeyField(EnterpriseGrant, on_delete="CASCADE")
+    card_number = TextField()
+    granted_on = DayField()
+    changed_at = MomentField()
+    changed_by = TextField()
+
+    class Meta:
+        table_name = "operator_grant"
+
+
+class Draft(Model):
+    """What a card's holder had typed and not saved, a row for each screen."""
+
+    card_number = TextField()
+    screen = TextField()
+    content = TextField()
+    saved_at = MomentField()
+
+    class Meta:
+        table_name = "draft"
+        primary_key = CompositeKey("card_number", "screen")
+
+
+class Migration(Model):
+    """The migrations that this database has been through."""
+
+    number = IntegerField(primary_key=True)
+    name = TextField()
+    applied_at = MomentField()
+
+    class Meta:
+        table_name = "migration"
+
+
+ALL: list[type[Any]] = [Enterprise, EnterpriseGrant, OperatorGrant, Draft, Migration]

@@ -1,0 +1,135 @@
+"""From every earlier form of the database to the present one."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from eport_tui.errors import StoreError
+from eport_tui.store import migrations, models
+from eport_tui.store.database import Store
+
+SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+
+
+def all_migrations() -> list[migrations.Migration]:
+    return list(migrations.after(0))
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, found: list[migrations.Migration]) -> None:
+    """Let the program know these migrations alone."""
+
+    def after(number: int) -> Iterator[migrations.Migration]:
+        return (migration for migration in found if number < migration.NUMBER)
+
+    monkeypatch.setattr(migrations, "latest", lambda: max(each.NUMBER for each in found))
+    monkeypatch.setattr(migrations, "after", after)
+
+
+def next_migration(statement: str) -> migrations.Migration:
+    number = migrations.latest() + 1
+    return SimpleNamespace(  # type: ignore[return-value]
+        NUMBER=number, NAME="next", apply=lambda database: database.execute_sql(statement)
+    )
+
+
+def test_numbers_are_unique_without_gaps_and_the_same_as_in_the_file_name() -> None:
+    found = all_migrations()
+    assert [each.NUMBER for each in found] == list(range(1, migrations.latest() + 1))
+    folder = Path(migrations.__file__).parent
+    assert len(list(folder.glob("m*.py"))) == len(found)
+    for each in found:
+        assert isinstance(each, ModuleType)
+        assert each.__name__.endswith(f".m{each.NUMBER:04}_{each.NAME}")
+
+
+@pytest.mark.parametrize("number", range(1, migrations.latest() + 1))
+def test_a_database_of_every_earlier_number_becomes_like_a_new_one(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    with monkeypatch.context() as patch:
+        pretend(patch, all_migrations()[:number])
+        with Store.open(path) as store:
+            assert store.schema_version == number
+    with Store.open(path) as old, Store.open(tmp_path / "new.db") as new:
+        assert old.schema_version == migrations.latest()
+        assert old.rows(SCHEMA) == new.rows(SCHEMA)
+
+
+def test_each_migration_is_recorded_once(path: Path) -> None:
+    Store.open(path).close()
+    with Store.open(path) as store:
+        assert store.rows("SELECT number, name FROM migration") == [
+            (each.NUMBER, each.NAME) for each in all_migrations()
+        ]
+
+
+def test_the_models_name_the_columns_of_the_tables(store: Store) -> None:
+    for model in models.ALL:
+        columns = [row[1] for row in store.rows(f"PRAGMA table_info({model._meta.table_name})")]
+        assert columns == [field.column_name for field in model._meta.sorted_fields]
+
+
+def test_a_copy_is_made_before_a_database_is_migrated(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(path) as store, store.transaction():
+        store.rows("INSERT INTO draft VALUES ('8900000000011', 's', 'before', '')")
+    added = next_migration("UPDATE draft SET content = 'after'")
+    pretend(monkeypatch, [*all_migrations(), added])
+    with Store.open(path) as store:
+        assert store.schema_version == added.NUMBER
+        assert store.rows("SELECT content FROM draft") == [("after",)]
+    monkeypatch.undo()
+
+    copy = path.with_name(f"eport.db.before-{added.NUMBER}.bak")
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, copy.name]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with Store.open(copy) as store:
+        assert store.schema_version == migrations.latest()
+        assert store.rows("SELECT content FROM draft") == [("before",)]
+
+
+def test_a_new_database_needs_no_copy(store: Store, path: Path) -> None:
+    assert list(path.parent.glob("*.bak")) == []
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store.open(path).close()
+    pretend(
+        monkeypatch, [*all_migrations(), next_migration("INSERT INTO no_such_table VALUES (1)")]
+    )
+    with pytest.raises(StoreError):
+        Store.open(path)
+    monkeypatch.undo()
+    with Store.open(path) as store:
+        assert store.schema_version == migrations.latest()
+
+
+def test_a_database_that_is_newer_than_the_program_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        pretend(patch, [*all_migrations(), next_migration("CREATE TABLE novelty (a)")])
+        Store.open(path).close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="比程序的版本1新") as caught:
+        Store.open(path)
+    assert caught.value.hint == "请升级程序后再打开"
+    assert path.read_bytes() == before
+
+
+def test_an_old_database_is_not_migrated_for_reading_only(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store.open(path).close()
+    pretend(monkeypatch, [*all_migrations(), next_migration("CREATE TABLE novelty (a)")])
+    with pytest.raises(StoreError, match="需要先升级"):
+        Store.open(path, read_only=True)
+    assert list(path.parent.glob("*.bak")) == []

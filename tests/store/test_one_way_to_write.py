@@ -1,0 +1,71 @@
+"""Nothing but `Store.transaction()` begins a transaction, and nothing else writes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent.parent / "eport_tui"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+STORE = sorted((PACKAGE / "store").rglob("*.py"))
+
+BEGINNING = {"atomic", "begin", "manual_commit", "savepoint", "session_start"}
+# Peewee's ways to change rows past a query that `Store.write` runs.
+WRITING = {
+    "bulk_create",
+    "bulk_update",
+    "create",
+    "create_table",
+    "delete_instance",
+    "get_or_create",
+    "save",
+}
+STATEMENT = re.compile(r"^\s*(BEGIN|COMMIT|SAVEPOINT|INSERT|UPDATE|DELETE|REPLACE)\b")
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Attribute]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func
+
+
+def statements(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from filter(STATEMENT.match, node.value.split(";"))
+
+
+def used(names: set[str]) -> list[tuple[str, str]]:
+    """Where the store calls a method of one of these names; nothing else knows Peewee."""
+    return [
+        (path.name, call.attr)
+        for path in STORE
+        for call in calls(ast.parse(path.read_text("utf-8")))
+        if call.attr in names
+    ]
+
+
+def test_a_transaction_begins_in_one_place() -> None:
+    assert used(BEGINNING) == [("database.py", "atomic")]
+
+
+def test_rows_are_written_by_queries_alone() -> None:
+    assert used(WRITING) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_sql_that_writes_is_in_the_store_alone(path: Path) -> None:
+    written = list(statements(ast.parse(path.read_text("utf-8"))))
+    if path == PACKAGE / "store" / "enterprises.py":
+        # The registry's upsert, and the temporary table of its import.
+        assert [text.split()[:3] for text in written] == [
+            ["INSERT", "INTO", "enterprise"],
+            ["BEGIN"],
+            ["INSERT", "INTO", "staged"],
+        ]
+    else:
+        assert written == []

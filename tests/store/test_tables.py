@@ -1,0 +1,131 @@
+"""What the database itself refuses, whichever program writes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from eport_tui.domain.dates import now
+from eport_tui.domain.grants import ALL_OPERATORS, GrantKey
+from eport_tui.errors import StoreError
+from eport_tui.store import enterprise_grants, operator_grants
+from eport_tui.store.database import Store
+
+KEY = GrantKey("3101940001", "3101980002", "95", "X1")
+CARD, OTHER_CARD = "8900000000011", "8900000000022"
+
+
+def grant(
+    store: Store,
+    key: GrantKey = KEY,
+    *,
+    granted_on: date = date(2026, 1, 1),
+    valid_until: date = date(2026, 12, 31),
+) -> int:
+    with store.transaction():
+        return enterprise_grants.insert(
+            store,
+            key,
+            granted_on=granted_on,
+            valid_until=valid_until,
+            changed_at=now(),
+            changed_by=CARD,
+        )
+
+
+def grant_card(store: Store, grant_id: int, card_number: str) -> int:
+    with store.transaction():
+        return operator_grants.insert(
+            store,
+            grant_id,
+            card_number,
+            granted_on=date(2026, 1, 1),
+            changed_at=now(),
+            changed_by=CARD,
+        )
+
+
+def test_a_grant_comes_back_as_it_was_stored(store: Store) -> None:
+    number = grant(store)
+    stored = enterprise_grants.get(store, number)
+    assert stored is not None
+    assert (stored.key, stored.granted_on, stored.valid_until, stored.revision) == (
+        KEY,
+        date(2026, 1, 1),
+        date(2026, 12, 31),
+        1,
+    )
+    assert stored.changed_at.utcoffset() == now().utcoffset()
+    assert enterprise_grants.find(store, KEY) == stored
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        KEY,
+        GrantKey("3101940001", "3101940001", "95", "X1"),
+        GrantKey("310194000", "3101980002", "95", "X1"),
+        GrantKey("3101940001", "", "95", "X1"),
+        GrantKey("3101940001", "3101980002", "", "X1"),
+    ],
+    ids=["the same key", "to itself", "short code", "no agent", "no subsystem"],
+)
+def test_a_grant_that_cannot_be(store: Store, key: GrantKey) -> None:
+    grant(store)
+    with pytest.raises(StoreError, match="数据库拒绝了不合规则的数据"):
+        grant(store, key)
+
+
+def test_a_grant_that_ends_before_it_begins(store: Store) -> None:
+    with pytest.raises(StoreError, match="不合规则"):
+        grant(store, granted_on=date(2026, 1, 2), valid_until=date(2026, 1, 1))
+
+
+def test_the_number_of_a_deleted_grant_is_not_used_again(store: Store) -> None:
+    number = grant(store)
+    with store.transaction():
+        enterprise_grants.delete(store, number)
+    assert grant(store) > number
+
+
+def test_operator_grants_go_with_their_enterprise_grant(store: Store) -> None:
+    number, other = grant(store), grant(store, GrantKey("3101940001", "3101980002", "B1", "X1"))
+    grant_card(store, number, CARD)
+    kept = grant_card(store, other, CARD)
+    with store.transaction():
+        enterprise_grants.delete(store, number)
+    assert store.rows("SELECT id FROM operator_grant") == [(kept,)]
+
+
+def test_an_operator_grant_needs_an_enterprise_grant(store: Store) -> None:
+    with pytest.raises(StoreError, match="不合规则"):
+        grant_card(store, 1, CARD)
+
+
+@pytest.mark.parametrize(
+    ("standing", "added"),
+    [(ALL_OPERATORS, CARD), (CARD, ALL_OPERATORS), (CARD, CARD), (ALL_OPERATORS, ALL_OPERATORS)],
+    ids=["card under all", "all over card", "card twice", "all twice"],
+)
+def test_all_operators_and_single_cards_never_stand_together(
+    store: Store, standing: str, added: str
+) -> None:
+    number = grant(store)
+    grant_card(store, number, standing)
+    with pytest.raises(StoreError, match="不合规则"):
+        grant_card(store, number, added)
+    assert operator_grants.count(store, number) == 1
+
+
+def test_nor_by_changing_a_card_into_all(store: Store) -> None:
+    number = grant(store)
+    grant_card(store, number, CARD)
+    grant_card(store, number, OTHER_CARD)
+    with pytest.raises(StoreError, match="不合规则"), store.transaction():
+        store.rows("UPDATE operator_grant SET card_number = '' WHERE card_number = ?", (CARD,))
+
+
+def test_a_card_number_has_thirteen_characters(store: Store) -> None:
+    with pytest.raises(StoreError, match="不合规则"):
+        grant_card(store, grant(store), "890000000001")
