@@ -1,0 +1,173 @@
+"""Checks of a certificate that need cryptography: its key, its issuer, its revocation.
+
+What the verifier of `cryptography` leaves out is done here: it accepts RSA-1024
+and other keys in a leaf, and it knows no revocation lists.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import verification
+from cryptography.x509.verification import Criticality, ExtensionPolicy
+
+from eport_tui.card.errors import CertificateRefused
+from eport_tui.card.profile import PARSER_FAULTS, role_of
+
+_RSA_BITS = range(2048, 8193)
+_CURVES = (ec.SECP256R1, ec.SECP384R1)
+
+
+def check_key(certificate: x509.Certificate) -> None:
+    """See that the key is RSA of 2048 to 8192 bits, or on P-256 or P-384.
+
+    Raises:
+        CertificateRefused: It is another (`unsupported-key`) or too short (`weak-key`).
+    """
+    try:
+        key = certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError) as error:
+        raise _unsupported_key() from error
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < _RSA_BITS.start:
+            raise CertificateRefused(
+                "weak-key", f"证书的密钥太短：RSA {key.key_size}位", hint="请到制卡点更新证书"
+            )
+        if key.key_size in _RSA_BITS:
+            return
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
+        return
+    raise _unsupported_key()
+
+
+def _unsupported_key() -> CertificateRefused:
+    return CertificateRefused(
+        "unsupported-key", "不支持证书的密钥类型", hint="请使用RSA-2048或P-256的卡"
+    )
+
+
+def find_issuer(certificate: x509.Certificate, folder: Path, now: datetime) -> x509.Certificate:
+    """The authority in `folder` that issued `certificate`.
+
+    The chain is verified at `now` or, for a certificate that is not valid then, at
+    the nearest moment of its validity, so that dates can be told from distrust.
+
+    Raises:
+        CertificateRefused: There is none (`untrusted`), or the folder holds no
+            authority at all (`no-authority`).
+    """
+    authorities = _load_authorities(folder)
+    if not authorities:
+        raise CertificateRefused(
+            "no-authority",
+            "没有设置可信的发证机构",
+            hint=f"请管理员把发证机构的证书放入 {folder}",
+        )
+    at = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
+    verifier = (
+        verification.PolicyBuilder()
+        .store(verification.Store(authorities))
+        .time(at.astimezone(UTC).replace(tzinfo=None))
+        .extension_policies(
+            ca_policy=ExtensionPolicy.webpki_defaults_ca(),
+            # The default policy demands a DNS name, and lets pass a leaf without any EKU.
+            ee_policy=ExtensionPolicy.permit_all()
+            .require_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _demand_role)
+            .require_present(x509.KeyUsage, Criticality.CRITICAL, _demand_digital_signature),
+        )
+        .build_client_verifier()
+    )
+    try:
+        _, issuer = verifier.verify(certificate, []).chain
+        check_key(issuer)
+    except (verification.VerificationError, CertificateRefused, ValueError) as error:
+        raise CertificateRefused(
+            "untrusted", "卡的证书不是由可信的发证机构签发的", hint="请使用电子口岸的卡"
+        ) from error
+    return issuer
+
+
+def _demand_role(
+    policy: verification.Policy, certificate: x509.Certificate, usage: x509.ExtendedKeyUsage
+) -> None:
+    role_of(usage)
+
+
+def _demand_digital_signature(
+    policy: verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage
+) -> None:
+    if not usage.digital_signature:
+        raise ValueError("the key is not for signatures")
+
+
+def _load_authorities(folder: Path) -> list[x509.Certificate]:
+    found: list[x509.Certificate] = []
+    for path in sorted(folder.glob("*.pem")):
+        try:
+            found += x509.load_pem_x509_certificates(path.read_bytes())
+        except (OSError, *PARSER_FAULTS) as error:
+            raise CertificateRefused(
+                "no-authority", f"无法读取发证机构的证书 {path}", hint="请联系管理员"
+            ) from error
+    return found
+
+
+def check_revocation(
+    certificate: x509.Certificate, issuer: x509.Certificate, source: Path, now: datetime
+) -> str:
+    """Look `certificate` up in the newest revocation list of `issuer`.
+
+    Returns:
+        Why the card may not grant, in Chinese: there is no list, or it is out of
+        date; empty when the list is fresh.
+
+    Raises:
+        CertificateRefused: The certificate is on the list (`revoked`).
+    """
+    lists = [crl for crl in _load_lists(source) if _is_list_of(issuer, crl)]
+    if not lists:
+        return "没有发证机构的吊销列表，无法确认卡是否已吊销"
+    newest = max(lists, key=lambda crl: crl.last_update_utc)
+    if newest.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
+        raise CertificateRefused("revoked", "该卡已吊销", hint="请联系制卡点换卡")
+    if newest.last_update_utc > now:
+        return "吊销列表的签发时间晚于本机时间，请检查本机的日期"
+    if newest.next_update_utc is None or newest.next_update_utc < now:
+        return "吊销列表已过期，无法确认卡是否已吊销"
+    return ""
+
+
+def _is_list_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) -> bool:
+    """Whether `crl` is a whole list of `issuer`, with its signature."""
+    key = issuer.public_key()
+    # The list's algorithm and the key's kind are checked by is_signature_valid itself.
+    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    try:
+        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage)
+        return (
+            crl.issuer == issuer.subject
+            and usage.value.crl_sign
+            and crl.is_signature_valid(key)
+            # Delta and partial lists are marked by critical extensions; they prove nothing.
+            and not any(extension.critical for extension in crl.extensions)
+        )
+    except PARSER_FAULTS:
+        return False
+
+
+def _load_lists(source: Path) -> list[x509.CertificateRevocationList]:
+    paths = sorted(source.glob("*.crl")) if source.is_dir() else [source]
+    found: list[x509.CertificateRevocationList] = []
+    for path in paths:
+        try:
+            data = path.read_bytes()
+            is_pem = data.lstrip().startswith(b"-----BEGIN")
+            found.append(x509.load_pem_x509_crl(data) if is_pem else x509.load_der_x509_crl(data))
+        except (OSError, *PARSER_FAULTS):
+            # An unreadable list is no list: the card may look, but not grant.
+            continue
+    return found

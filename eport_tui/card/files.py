@@ -1,0 +1,112 @@
+"""Small files that a crash must not tear, and the lock over a change of them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from eport_tui.card.errors import CardError
+
+LOCK_WAIT = 10.0
+"""Seconds to wait for another process that is using the same card."""
+
+_CAUSES = {
+    errno.ENOSPC: ("磁盘已满", "请清理磁盘后再试"),
+    errno.EDQUOT: ("磁盘配额已用完", "请清理磁盘后再试"),
+    errno.EROFS: ("磁盘是只读的", "请检查磁盘的挂载方式"),
+    errno.EACCES: ("没有权限", "请检查文件和文件夹的权限"),
+    errno.EPERM: ("没有权限", "请检查文件和文件夹的权限"),
+    errno.EEXIST: ("已有同名的文件", "请检查路径"),
+    errno.ENOTDIR: ("路径中有一段不是文件夹", "请检查路径"),
+    errno.ENOENT: ("文件不存在", "请检查文件名"),
+    errno.EFBIG: ("磁盘空间不足", "请清理磁盘后再试"),
+}
+
+
+def file_error(deed: str, path: Path, error: OSError) -> CardError:
+    """Turn a fault of the file system into a sentence: what could not be done, where, and why."""
+    cause, hint = _CAUSES.get(error.errno or 0, ("磁盘读写出错", "请检查磁盘"))
+    return CardError(f"无法{deed} {path}：{cause}", hint=hint)
+
+
+def make_folder(folder: Path, *, mode: int = 0o700) -> None:
+    """Make a folder, which only its owner can enter unless said, if it is not there yet.
+
+    Raises:
+        CardError: It cannot be made.
+    """
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise file_error("建立文件夹", folder, error) from error
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace the content of `path`; whatever happens it holds the old content or the new.
+
+    The caller holds a lock that keeps others from writing the same file.
+
+    Raises:
+        CardError: The file cannot be written; it holds what it held.
+    """
+    beside = path.with_name(path.name + ".new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        try:
+            with open(os.open(beside, flags, mode), "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise file_error("写入", path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, *, wait: float = LOCK_WAIT) -> Generator[None]:
+    """Hold an exclusive lock on the file `path`; it dies with the process.
+
+    Another process may have replaced the file while this one waited; whoever
+    replaces files looks at it again.
+
+    Raises:
+        OSError: The file cannot be opened for writing.
+        CardError: Another process holds the lock for longer than `wait` seconds.
+    """
+    deadline = time.monotonic() + wait
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        while not _take(descriptor):
+            if time.monotonic() > deadline:
+                raise CardError(f"{path.name} 正被另一个程序使用", hint="请稍后再试")
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

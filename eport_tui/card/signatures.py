@@ -1,0 +1,54 @@
+"""The signatures of cards: which algorithm goes with which key."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from eport_tui.card.errors import CardDamaged
+
+SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def load_key(der: bytearray) -> SigningKey:
+    """Read a private key (PKCS#8, DER), which stays the caller's to wipe.
+
+    Raises:
+        CardDamaged: It is none that can sign.
+    """
+    try:
+        key = serialization.load_der_private_key(der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, SigningKey):
+        raise CardDamaged("卡中的私钥无法读取")
+    return key
+
+
+def sign(key: SigningKey, data: bytes) -> bytes:
+    """Sign as `Card.sign` promises."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+    return key.sign(data, ec.ECDSA(_hash(key.curve)))
+
+
+def is_signed_by(certificate: bytes, signature: bytes, data: bytes) -> bool:
+    """Tell whether `signature` over `data` was made with the key of the DER `certificate`."""
+    public = x509.load_der_x509_certificate(certificate).public_key()
+    try:
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            key = cast(ec.EllipticCurvePublicKey, public)
+            key.verify(signature, data, ec.ECDSA(_hash(key.curve)))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _hash(curve: ec.EllipticCurve) -> hashes.HashAlgorithm:
+    return hashes.SHA384() if isinstance(curve, ec.SECP384R1) else hashes.SHA256()

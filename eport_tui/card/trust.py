@@ -1,0 +1,106 @@
+"""Which cards are accepted: the authorities, the revocation lists and the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from eport_tui.card.errors import CertificateRefused
+from eport_tui.card.protocol import Assurance
+from eport_tui.domain.holders import Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found about an accepted certificate.
+
+    Attributes:
+        holder: Whom it names.
+        assurance: Where its issuer says that the key is.
+        warnings: Sentences for the operator; nothing that keeps the card from being used.
+        may_grant: Whether it may change grants; looking is allowed in any case.
+        why_not: Why it may not, in Chinese; empty when it may.
+    """
+
+    holder: Holder
+    assurance: Assurance
+    warnings: tuple[str, ...]
+    may_grant: bool
+    why_not: str
+
+
+class TrustStore:
+    """The authorities whose cards are accepted, read from the disk at each check.
+
+    Args:
+        authorities: Folder with the authorities' certificates, `*.pem`.  Each is an
+            anchor: it must have issued the card's certificate itself.
+        revocation: Folder with revocation lists, `*.crl` (PEM or DER), or one such file.
+        require_hardware: Refuse cards whose key is in a file.
+    """
+
+    def __init__(
+        self, authorities: Path, revocation: Path, *, require_hardware: bool = False
+    ) -> None:
+        self.authorities = authorities
+        self.revocation = revocation
+        self.require_hardware = require_hardware
+
+    @classmethod
+    def of(cls, folder: Path, *, require_hardware: bool = False) -> TrustStore:
+        """The store in `folder`, as `TestAuthority.publish` fills it."""
+        return cls(folder / "authorities", folder / "crls", require_hardware=require_hardware)
+
+    def check(self, certificate: bytes, now: datetime) -> Verdict:
+        """Check a card's certificate.
+
+        Args:
+            certificate: DER.
+            now: The present moment, with a time zone.
+
+        Raises:
+            CertificateRefused: It is not accepted; the rules in their order are those
+                of `docs/card-profile.md`.
+        """
+        from eport_tui.card import certificates
+        from eport_tui.card.profile import load_certificate, read_assurance, read_holder
+
+        parsed = load_certificate(certificate)
+        certificates.check_key(parsed)
+        holder = read_holder(parsed)
+        issuer = certificates.find_issuer(parsed, self.authorities, now)
+        check_dates(holder, now)
+        why_not = certificates.check_revocation(parsed, issuer, self.revocation, now)
+        assurance = read_assurance(parsed)
+        self.check_assurance(assurance)
+        return Verdict(holder, assurance, (why_not,) if why_not else (), not why_not, why_not)
+
+    def check_assurance(self, assurance: Assurance) -> None:
+        """See that the place of the key is good enough.
+
+        Raises:
+            CertificateRefused: It is a file, and a chip is required (`hardware-required`).
+        """
+        if self.require_hardware and assurance != "hardware":
+            raise CertificateRefused(
+                "hardware-required", "这里不能使用软件卡", hint="请使用IC卡或Ikey"
+            )
+
+
+def check_dates(holder: Holder, now: datetime) -> None:
+    """See that a certificate is valid at `now`.
+
+    Raises:
+        CertificateRefused: It is `expired` or `not-yet-valid`.
+    """
+    if now > holder.valid_until:
+        raise CertificateRefused(
+            "expired", f"证书已于 {holder.valid_until:%Y-%m-%d} 过期", hint="请到制卡点更新证书"
+        )
+    if now < holder.valid_from:
+        raise CertificateRefused(
+            "not-yet-valid",
+            f"证书从 {holder.valid_from:%Y-%m-%d} 起才有效",
+            hint="请检查本机的日期，或等到该日",
+        )

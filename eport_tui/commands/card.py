@@ -1,0 +1,344 @@
+"""`eport-tui card`: issue, list, show and revoke cards, change a PIN, keep the test authority."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import hashlib
+import sys
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from eport_tui.card.errors import CardError, CertificateRefused, PinBlocked
+from eport_tui.card.protocol import CardRef, check_pin
+from eport_tui.card.software import INITIAL_PIN, SUFFIX, SoftwareCard, SoftwareReader, wipe
+from eport_tui.card.trust import TrustStore
+from eport_tui.domain.dates import SHANGHAI, now
+from eport_tui.domain.holders import Enterprise, Holder, Role
+from eport_tui.domain.identifiers import parse_card_number, uscc_check_digit_holds
+from eport_tui.domain.text import printable
+from eport_tui.errors import EportError, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from eport_tui.card.authority import TestAuthority
+
+DAYS = 730
+"""Days that a card is valid when nothing else is said: two years, as the real ones."""
+
+_ROLES = {"legal": Role.LEGAL_PERSON, "operator": Role.OPERATOR}
+
+_STATES = {
+    "expired": "已过期",
+    "not-yet-valid": "未生效",
+    "revoked": "已吊销",
+    "untrusted": "不可信",
+    "no-authority": "不可信",
+    "hardware-required": "不可用",
+}
+
+
+class CardSettings(Protocol):
+    """The settings that these commands look at."""
+
+    @property
+    def cards_dir(self) -> Path:
+        """Folder of the software cards."""
+        ...
+
+    @property
+    def authority_dir(self) -> Path:
+        """Folder of the test authority."""
+        ...
+
+    @property
+    def trust_dir(self) -> Path:
+        """Folder of the authorities and revocation lists that are trusted."""
+        ...
+
+    @property
+    def require_hardware(self) -> bool:
+        """Whether software cards are refused."""
+        ...
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `card` and its own commands."""
+    card = subparsers.add_parser("card", help="发卡、查看卡、修改密码、吊销卡")
+    commands = card.add_subparsers(dest="card_command", metavar="命令", required=True)
+
+    authority = argparse.ArgumentParser(add_help=False)
+    authority.add_argument(
+        "--authority", type=Path, metavar="文件夹", help="测试发证机构所在的文件夹"
+    )
+
+    issue = commands.add_parser("issue", parents=[authority], help="用测试发证机构制作一张软件卡")
+    issue.add_argument("--number", required=True, metavar="卡号", help="IC卡号，13位")
+    issue.add_argument(
+        "--role", required=True, metavar="角色", help="legal 为法人卡，operator 为操作员卡"
+    )
+    issue.add_argument("--person", required=True, metavar="姓名", help="持卡人姓名")
+    issue.add_argument("--customs-code", required=True, metavar="编号", help="企业编号，10位")
+    issue.add_argument("--uscc", required=True, metavar="代码", help="统一社会信用代码，18位")
+    issue.add_argument("--enterprise", required=True, metavar="名称", help="企业名称")
+    issue.add_argument(
+        "--days", default=str(DAYS), metavar="天数", help=f"证书有效的天数，默认{DAYS}天"
+    )
+    issue.add_argument("--cards", type=Path, metavar="文件夹", help="软件卡放入的文件夹")
+    issue.add_argument(
+        "--pin",
+        default="initial",
+        metavar="方式",
+        help="initial 为初始密码88888888（默认），prompt 为当场输入",
+    )
+
+    commands.add_parser("list", help="列出软件卡")
+
+    show = commands.add_parser("show", help="查看一张卡，不需要密码")
+    show.add_argument("card", metavar="卡号或文件", help="IC卡号，或卡文件的路径")
+
+    change = commands.add_parser("change-pin", help="修改卡的密码")
+    change.add_argument("number", metavar="卡号", help="IC卡号")
+
+    revoke = commands.add_parser("revoke", parents=[authority], help="吊销一张卡")
+    revoke.add_argument("number", metavar="卡号", help="IC卡号")
+
+    keep = commands.add_parser("authority", help="管理测试发证机构")
+    deeds = keep.add_subparsers(dest="authority_command", metavar="命令", required=True)
+    init = deeds.add_parser("init", parents=[authority], help="建立测试发证机构，并信任它发的卡")
+    init.add_argument("--name", metavar="名称", help="发证机构的名称")
+    deeds.add_parser("renew", parents=[authority], help="重新签发吊销列表")
+
+
+def run(args: argparse.Namespace, settings: CardSettings) -> int:
+    """Run one of the commands.
+
+    Returns:
+        The exit code: 0, 1 when it failed, 2 when what was given cannot be right.
+    """
+    commands: dict[str, Callable[[argparse.Namespace, CardSettings], None]] = {
+        "issue": _issue,
+        "list": _list,
+        "show": _show,
+        "change-pin": _change_pin,
+        "revoke": _revoke,
+        "authority": _authority,
+    }
+    try:
+        commands[args.card_command](args, settings)
+    except EportError as fault:
+        print(f"错误：{printable(fault.message)}", file=sys.stderr)
+        if fault.hint:
+            print(f"提示：{printable(fault.hint)}", file=sys.stderr)
+        return 2 if isinstance(fault, InvalidInput) else 1
+    return 0
+
+
+def _issue(args: argparse.Namespace, settings: CardSettings) -> None:
+    holder = _holder(args)
+    if args.pin not in ("initial", "prompt"):
+        raise InvalidInput("--pin 应为 initial 或 prompt", field="pin")
+    authority = _open_authority(args, settings)
+    if args.pin == "prompt":
+        with _new_pin() as pin:
+            path = authority.issue(holder, args.cards or settings.cards_dir, pin=pin)
+    else:
+        path = authority.issue(holder, args.cards or settings.cards_dir)
+    authority.renew_crl()
+    authority.publish(settings.trust_dir)
+    print(f"已发卡 {path.stem}：{path}")
+    if args.pin == "initial":
+        print(f"初始密码为 {INITIAL_PIN.decode()}，请用 eport-tui card change-pin 修改")
+    if not uscc_check_digit_holds(holder.enterprise.uscc):
+        print("注意：社会信用代码的校验位不符，请核对", file=sys.stderr)
+
+
+def _holder(args: argparse.Namespace) -> Holder:
+    if args.role not in _ROLES:
+        raise InvalidInput("角色应为 legal 或 operator", field="role")
+    if not (args.days.isascii() and args.days.isdigit() and 1 <= int(args.days) <= 3650):
+        raise InvalidInput("有效天数应为1至3650", field="days")
+    start = now().replace(microsecond=0)
+    last_day = start.date() + timedelta(days=int(args.days))
+    return Holder(
+        card_number=args.number,
+        role=_ROLES[args.role],
+        person=args.person,
+        enterprise=Enterprise(args.customs_code, args.uscc, args.enterprise),
+        valid_from=start,
+        valid_until=datetime.combine(last_day, time(23, 59, 59), SHANGHAI),
+    )
+
+
+def _list(args: argparse.Namespace, settings: CardSettings) -> None:
+    reader = SoftwareReader(settings.cards_dir)
+    refs = reader.cards()
+    if not refs:
+        print(f"没有软件卡：{settings.cards_dir}")
+        return
+    trust = _trust(settings)
+    rows = [("卡号", "角色", "姓名", "企业", "有效期至", "余次", "状态")]
+    rows += [_row(reader, ref, trust) for ref in refs]
+    _print_table(rows)
+
+
+def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, ...]:
+    from eport_tui.card.profile import load_certificate, read_holder
+
+    try:
+        card = reader.open(ref)
+        holder = read_holder(load_certificate(card.certificate))
+        return (
+            holder.card_number,
+            holder.role.label,
+            printable(holder.person),
+            printable(holder.enterprise.name),
+            f"{holder.valid_until:%Y-%m-%d}",
+            str(card.tries_left()),
+            _state(card, trust),
+        )
+    except CardError as fault:
+        return (printable(ref.label), "", "", "", "", "", fault.message)
+
+
+def _state(card: SoftwareCard, trust: TrustStore) -> str:
+    try:
+        verdict = trust.check(card.certificate, now())
+    except CertificateRefused as fault:
+        return _STATES.get(fault.code, fault.message)
+    if not card.tries_left():
+        return "已锁定"
+    return "有效" if verdict.may_grant else "只能查看"
+
+
+def _show(args: argparse.Namespace, settings: CardSettings) -> None:
+    from eport_tui.card.profile import load_certificate, read_holder
+
+    card = _open_card(args.card, settings)
+    certificate = load_certificate(card.certificate)
+    holder = read_holder(certificate)
+    left = card.tries_left()
+    digest = hashlib.sha256(card.certificate).hexdigest().upper()
+    _print_table(
+        [
+            ("卡号", holder.card_number),
+            ("角色", holder.role.label),
+            ("姓名", printable(holder.person)),
+            ("企业名称", printable(holder.enterprise.name)),
+            ("社会信用代码", holder.enterprise.uscc),
+            ("企业编号", holder.enterprise.customs_code),
+            ("有效期", f"{holder.valid_from:%Y-%m-%d} 至 {holder.valid_until:%Y-%m-%d}"),
+            ("状态", _sentence(card, _trust(settings))),
+            ("密码", f"还可试{left}次" if left else "已锁定"),
+            ("证书序列号", f"{certificate.serial_number:X}"),
+            ("证书指纹", f"SHA-256 {digest[:32]}"),
+            ("", f"        {digest[32:]}"),
+            ("卡文件", card.ref.key),
+        ]
+    )
+
+
+def _sentence(card: SoftwareCard, trust: TrustStore) -> str:
+    try:
+        verdict = trust.check(card.certificate, now())
+    except CertificateRefused as fault:
+        return f"不可用：{fault.message}"
+    return f"有效，但{verdict.why_not}" if verdict.why_not else "有效"
+
+
+def _change_pin(args: argparse.Namespace, settings: CardSettings) -> None:
+    card = _open_card(args.number, settings)
+    left = card.tries_left()
+    if not left:
+        raise PinBlocked
+    with _typed(f"原密码（还可试{left}次）：") as old:
+        check_pin(old)
+        with _new_pin() as new:
+            card.change_pin(old, new)
+    print("密码已修改")
+
+
+def _revoke(args: argparse.Namespace, settings: CardSettings) -> None:
+    authority = _open_authority(args, settings)
+    number = parse_card_number(args.number)
+    count = authority.revoke(number)
+    authority.publish(settings.trust_dir)
+    print(f"已吊销卡 {number}" if count else f"卡 {number} 早已吊销，已重新签发吊销列表")
+
+
+def _authority(args: argparse.Namespace, settings: CardSettings) -> None:
+    from eport_tui.card.authority import DEFAULT_NAME, TestAuthority
+
+    if args.authority_command == "renew":
+        authority = _open_authority(args, settings)
+        authority.write_crl()
+        authority.publish(settings.trust_dir)
+        print("已重新签发吊销列表")
+        return
+    folder = args.authority or settings.authority_dir
+    authority = TestAuthority.create(folder, name=args.name or DEFAULT_NAME)
+    authority.publish(settings.trust_dir)
+    print(f"已建立测试发证机构：{folder}")
+    print("它的密钥没有加密，只用于试用和培训")
+
+
+def _open_authority(args: argparse.Namespace, settings: CardSettings) -> TestAuthority:
+    from eport_tui.card.authority import TestAuthority
+
+    return TestAuthority.open(args.authority or settings.authority_dir)
+
+
+def _open_card(what: str, settings: CardSettings) -> SoftwareCard:
+    path = Path(what)
+    if path.suffix != SUFFIX and not path.is_file():
+        path = settings.cards_dir / f"{path.name}{SUFFIX}"
+    if not path.is_file():
+        raise NotFound(f"没有卡 {what}", hint="可用 eport-tui card list 查看")
+    reader = SoftwareReader(path.parent)
+    return reader.open(reader.ref(path))
+
+
+def _trust(settings: CardSettings) -> TrustStore:
+    return TrustStore.of(settings.trust_dir, require_hardware=settings.require_hardware)
+
+
+@contextmanager
+def _new_pin() -> Iterator[bytearray]:
+    with _typed("新密码（8个字符）：") as pin:
+        check_pin(pin)
+        with _typed("再输入一次新密码：") as again:
+            if pin != again:
+                raise CardError("两次输入的新密码不一致", hint="密码没有修改")
+        yield pin
+
+
+@contextmanager
+def _typed(prompt: str) -> Iterator[bytearray]:
+    """Ask for a PIN without showing it; it is wiped on leaving."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            secret = bytearray(getpass.getpass(prompt).encode(errors="replace"))
+        except (getpass.GetPassWarning, EOFError):
+            raise CardError("无法输入密码", hint="请在终端中运行") from None
+    try:
+        yield secret
+    finally:
+        wipe(secret)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(_cells, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = [text + " " * (width - _cells(text)) for text, width in cells]
+        print("  ".join(padded).rstrip())
+
+
+def _cells(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
