@@ -1,0 +1,319 @@
+"""企业内授权: an agent hands what it was granted on to its operators (spec §2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from eport_tui.domain import dates
+from eport_tui.domain.grants import (
+    ALL_OPERATORS,
+    EnterpriseGrant,
+    GrantState,
+    OperatorGrant,
+)
+from eport_tui.domain.holders import Enterprise, Holder
+from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.text import half_width
+from eport_tui.errors import InvalidInput, NotFound, NotPermitted
+from eport_tui.services.enterprise_grants import Conflict
+from eport_tui.services.guard import require_legal_person
+from eport_tui.services.pages import Listing, PageSource
+from eport_tui.store import enterprise_grants
+from eport_tui.store import operator_grants as grants
+from eport_tui.store.database import Store
+from eport_tui.store.enterprise_grants import RECEIVED
+
+if TYPE_CHECKING:
+    from eport_tui.card.session import CardSession
+
+CARD_FIELD = "card_number"
+ALL_FIELD = "to_all"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRow:
+    """An enterprise grant that was received, as the upper list shows it.
+
+    Attributes:
+        grant: The grant.
+        principal: From whom; USCC and name are empty when it is not in the registry.
+        state: The state on the day the list was asked for.
+        operator_grants: How many operator grants stand under it.
+    """
+
+    grant: EnterpriseGrant
+    principal: Enterprise
+    state: GrantState
+    operator_grants: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """Where the quick query has found something.
+
+    Attributes:
+        position: Offset of the row in the list of `received`.
+        grant_id: Number of the enterprise grant.
+        wrapped: Whether the search went past the end and began again.
+    """
+
+    position: int
+    grant_id: int
+    wrapped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewOperatorGrant:
+    """An entry that was typed: to all operators, or to one card."""
+
+    to_all: bool
+    card_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEntry:
+    """An entry that may be added.
+
+    Attributes:
+        entry: With the card number in its canonical form.
+        replaces: How many grants to single cards it takes the place of, stored
+            and pending ones together; to be confirmed when it is not 0.
+    """
+
+    entry: NewOperatorGrant
+    replaces: int
+
+
+def received(
+    store: Store, session: CardSession, *, today: date | None = None
+) -> PageSource[ReceivedRow]:
+    """The enterprise grants that the card's enterprise has received; key: the grant's number.
+
+    Ordered by principal, subsystem and grant type.
+    """
+    own = session.require().enterprise.customs_code
+    day = today or dates.today()
+
+    def fetch(offset: int, limit: int) -> list[ReceivedRow]:
+        return [
+            ReceivedRow(item.grant, item.other, item.grant.state(day), item.operator_grants)
+            for item in RECEIVED.fetch(store, own, offset, limit)
+        ]
+
+    return Listing(
+        lambda: RECEIVED.count(store, own), fetch, lambda key: RECEIVED.position(store, own, key)
+    )
+
+
+def find_next(
+    store: Store,
+    session: CardSession,
+    *,
+    customs_code: str = "",
+    uscc: str = "",
+    after: int | None = None,
+) -> FoundRow:
+    """The next received grant whose principal's codes begin as typed (快速查询).
+
+    Where both are given, both must match.  Small letters and full-width ones find
+    the same as capitals.
+
+    Args:
+        after: Number of the grant to search on from; none or a grant that is gone
+            begins at the top.
+
+    Raises:
+        InvalidInput: Neither is given.
+        NotFound: None matches.
+    """
+    own = session.require().enterprise.customs_code
+    code, credit = half_width(customs_code).upper(), half_width(uscc).upper()
+    if not code and not credit:
+        raise InvalidInput(
+            "请输入授权企业编号或授权企业社会信用代码",
+            field="customs_code",
+            hint="输入开头几位即可",
+        )
+    grant_id = None
+    if after is not None:
+        grant_id = RECEIVED.match(store, own, code, credit, after)
+    wrapped = grant_id is None and after is not None
+    if grant_id is None:
+        grant_id = RECEIVED.match(store, own, code, credit, None)
+    position = RECEIVED.position(store, own, grant_id) if grant_id is not None else None
+    if grant_id is None or position is None:
+        raise NotFound("未查询到相应记录", field="customs_code")
+    return FoundRow(position, grant_id, wrapped)
+
+
+def granted(
+    store: Store, session: CardSession, enterprise_grant_id: int
+) -> PageSource[OperatorGrant]:
+    """The operator grants under an enterprise grant, by card number; key: the grant's number.
+
+    Raises:
+        NotFound: The enterprise grant is gone.
+        NotPermitted: The card's enterprise is not its agent.
+    """
+    _received(store, session.require(), enterprise_grant_id)
+    return Listing(
+        lambda: grants.count(store, enterprise_grant_id),
+        lambda offset, limit: grants.fetch(store, enterprise_grant_id, offset, limit),
+        lambda key: grants.position(store, enterprise_grant_id, key),
+    )
+
+
+def check_entry(
+    store: Store,
+    session: CardSession,
+    enterprise_grant_id: int,
+    entry: NewOperatorGrant,
+    pending: Iterable[NewOperatorGrant],
+    *,
+    today: date | None = None,
+) -> CheckedEntry:
+    """Check an entry against what is stored and what is waiting to be saved (添加).
+
+    Raises:
+        NotPermitted: The card may not grant, or its enterprise is not the agent.
+        NotFound: The enterprise grant is gone.
+        InvalidInput: The enterprise grant has expired, the card number is malformed,
+            the card is there already, or a grant to all operators is.
+    """
+    holder = require_legal_person(session)
+    _require_in_force(_received(store, holder, enterprise_grant_id), today)
+    return _check(store, holder, enterprise_grant_id, entry, list(pending))
+
+
+def save(
+    store: Store,
+    session: CardSession,
+    enterprise_grant_id: int,
+    entries: Iterable[NewOperatorGrant],
+    *,
+    replacing: int = 0,
+    today: date | None = None,
+) -> list[OperatorGrant]:
+    """Store the entries, all or none.
+
+    Args:
+        entries: At least one; one to all operators stands alone.
+        replacing: How many stored grants to single cards the operator agreed to
+            have replaced by one to all operators.
+
+    Raises:
+        NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry.
+        Conflict: The number of stored single cards is not `replacing` any more.
+    """
+    require_legal_person(session)
+    entries = list(entries)
+    if not entries:
+        raise InvalidInput("没有需要保存的记录", hint="请先添加")
+    with store.transaction():
+        # Once more, because the card may have been pulled while we waited for the lock.
+        holder = require_legal_person(session)
+        grant = _received(store, holder, enterprise_grant_id)
+        _require_in_force(grant, today)
+        checked: list[NewOperatorGrant] = []
+        for entry in entries:
+            found = _check(store, holder, enterprise_grant_id, entry, checked)
+            if entry.to_all and checked:
+                raise InvalidInput("全部操作员与单个操作员不能同时授权", field=ALL_FIELD)
+            if entry.to_all and found.replaces != replacing:
+                raise Conflict(
+                    f"将被替换的单个授权由 {replacing} 条变为 {found.replaces} 条，没有保存",
+                    current=grant,
+                )
+            checked.append(found.entry)
+        if checked[0].to_all:
+            grants.delete_single_cards(store, enterprise_grant_id)
+        return [_store(store, holder, grant, entry, today or dates.today()) for entry in checked]
+
+
+def delete(store: Store, session: CardSession, operator_grant_id: int) -> None:
+    """Remove an operator grant.
+
+    Raises:
+        NotPermitted: The card may not grant, or its enterprise is not the agent.
+        NotFound: It is gone already.
+    """
+    require_legal_person(session)
+    with store.transaction():
+        holder = require_legal_person(session)
+        grant = grants.get(store, operator_grant_id)
+        if grant is None:
+            raise NotFound("该操作员授权已不存在", hint="可能已被删除，请刷新列表")
+        _received(store, holder, grant.enterprise_grant_id)
+        grants.delete(store, operator_grant_id)
+
+
+def _received(store: Store, holder: Holder, enterprise_grant_id: int) -> EnterpriseGrant:
+    grant = enterprise_grants.get(store, enterprise_grant_id)
+    if grant is None:
+        raise NotFound("该企业间授权已不存在", hint="可能已被授权企业删除，请刷新列表")
+    if grant.key.agent != holder.enterprise.customs_code:
+        raise NotPermitted("该授权不是授予本企业的，不能办理企业内授权")
+    return grant
+
+
+def _require_in_force(grant: EnterpriseGrant, today: date | None) -> None:
+    if grant.state(today or dates.today()) is GrantState.EXPIRED:
+        raise InvalidInput(
+            f"该企业间授权已于 {grant.valid_until} 到期，不能再授予操作员",
+            hint="请联系授权企业重新授权",
+        )
+
+
+def _check(
+    store: Store,
+    holder: Holder,
+    enterprise_grant_id: int,
+    entry: NewOperatorGrant,
+    pending: list[NewOperatorGrant],
+) -> CheckedEntry:
+    all_stand = any(other.to_all for other in pending) or _stands(
+        store, enterprise_grant_id, ALL_OPERATORS
+    )
+    if entry.to_all:
+        if all_stand:
+            raise InvalidInput("已授予全部操作员，不必重复添加", field=ALL_FIELD)
+        replaces = grants.count(store, enterprise_grant_id) + len(pending)
+        return CheckedEntry(NewOperatorGrant(True), replaces)
+    card = parse_card_number(entry.card_number, field=CARD_FIELD, label="操作员IC卡号")
+    if card == holder.card_number:
+        raise InvalidInput(
+            "法人卡不是操作员卡，不能授予", field=CARD_FIELD, hint="请输入操作员的IC卡号"
+        )
+    if all_stand:
+        raise InvalidInput(
+            "已授予全部操作员，不能再授予单个操作员",
+            field=CARD_FIELD,
+            hint="如需只授予个别操作员，请先删除全部操作员的授权",
+        )
+    if any(other.card_number == card for other in pending) or _stands(
+        store, enterprise_grant_id, card
+    ):
+        raise InvalidInput(f"操作员 {card} 已在列表中", field=CARD_FIELD)
+    return CheckedEntry(NewOperatorGrant(False, card), 0)
+
+
+def _stands(store: Store, enterprise_grant_id: int, card_number: str) -> bool:
+    return grants.find(store, enterprise_grant_id, card_number) is not None
+
+
+def _store(
+    store: Store, holder: Holder, grant: EnterpriseGrant, entry: NewOperatorGrant, day: date
+) -> OperatorGrant:
+    card_number = ALL_OPERATORS if entry.to_all else entry.card_number
+    number = grants.insert(
+        store,
+        grant.id,
+        card_number,
+        granted_on=day,
+        changed_at=dates.now(),
+        changed_by=holder.card_number,
+    )
+    return OperatorGrant(number, grant.id, card_number, day, holder.card_number)

@@ -1,0 +1,247 @@
+"""The registry of enterprises: looking one up, and importing a file."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.identifiers import (
+    parse_customs_code,
+    parse_uscc,
+    uscc_check_digit_holds,
+)
+from eport_tui.domain.text import half_width, printable
+from eport_tui.errors import InvalidInput, NotFound
+from eport_tui.store import enterprises
+from eport_tui.store.database import Store
+
+COLUMNS = ("海关编码", "社会信用代码", "企业名称")
+"""The columns that an import file must have, in any order."""
+
+LONGEST_NAME = 200
+"""Characters of an enterprise's name."""
+
+MOST_FAULTS = 1000
+"""How many errors, and how many warnings, a report lists."""
+
+_CHUNK = 1000
+_BLOCK = 1 << 16
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFault:
+    """What is wrong with a line of the file; the first line is 1."""
+
+    line: int
+    message: str
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import has done.
+
+    Attributes:
+        added: New enterprises.
+        updated: Enterprises whose USCC or name has changed.
+        unchanged: Lines that said what was known.
+        refused: Lines with an error; none of them went in.
+        errors: The first `MOST_FAULTS` of those, by line.
+        warned: Lines that went in although something is odd.
+        warnings: The first `MOST_FAULTS` of those, by line.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    errors: list[LineFault] = field(default_factory=list[LineFault])
+    warned: int = 0
+    warnings: list[LineFault] = field(default_factory=list[LineFault])
+
+    def refuse(self, line: int, message: str) -> None:
+        """Count a line that does not go in."""
+        self.refused += 1
+        if len(self.errors) < MOST_FAULTS:
+            self.errors.append(LineFault(line, message))
+
+    def warn(self, line: int, message: str) -> None:
+        """Count a line that goes in with a warning."""
+        self.warned += 1
+        if len(self.warnings) < MOST_FAULTS:
+            self.warnings.append(LineFault(line, message))
+
+
+def look_up(store: Store, text: str) -> Enterprise:
+    """The enterprise with the customs code in `text`.
+
+    Raises:
+        InvalidInput: It is malformed.
+        NotFound: It is not in the registry.
+    """
+    found = enterprises.get(store, parse_customs_code(text, field="agent"))
+    if found is None:
+        raise NotFound("未查询到该企业", field="agent")
+    return found
+
+
+def import_file(
+    store: Store, path: Path, *, strict: bool = False, progress: Progress | None = None
+) -> ImportReport:
+    """Read a CSV file of enterprises into the registry.
+
+    UTF-8 with or without BOM, or GB18030; the columns of `COLUMNS` in any order,
+    further ones are ignored.  A bad line is reported and left out.  What goes in,
+    goes in at once, after the whole file was read.
+
+    Args:
+        strict: Let nothing go in when a line is bad.
+        progress: Is called from time to time while the file is read.
+
+    Raises:
+        InvalidInput: The file cannot be read as such a table at all.
+        StoreError: The database cannot be written; nothing went in.
+    """
+    report = ImportReport()
+    with _opened(path) as file, enterprises.Staging(store) as staging:
+        good = _stage(file, staging, report, progress)
+        report.errors.sort(key=lambda fault: fault.line)
+        if strict and report.refused:
+            return report
+        with store.transaction():
+            report.added, report.updated = enterprises.put_all(store, staging)
+        report.unchanged = good - report.added - report.updated
+    return report
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        if path.is_dir():
+            raise InvalidInput(f"{path} 是一个文件夹", hint="请给出CSV文件")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise InvalidInput(f"文件 {path} 不存在") from None
+    except OSError as error:
+        raise InvalidInput(f"无法读取文件 {path}", hint="请检查文件的权限") from error
+
+
+def _stage(
+    file: BinaryIO, staging: enterprises.Staging, report: ImportReport, progress: Progress | None
+) -> int:
+    """Stage all good lines; returns how many there are."""
+    encoding, total = _examine(file)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    records = _records(text)
+    places = _places(next(records, None))
+    good = 0
+    chunk: list[tuple[int, Enterprise]] = []
+
+    def flush() -> int:
+        differing = staging.add(chunk)
+        for line, earlier in differing:
+            report.refuse(line, f"海关编码与第{earlier}行重复，而内容不同")
+        staged = len(chunk) - len(differing)
+        chunk.clear()
+        if progress:
+            progress(file.tell(), total)
+        return staged
+
+    for line, cells in records:
+        if isinstance(cells, str):
+            report.refuse(line, cells)
+            continue
+        if not any(cells):
+            continue
+        try:
+            enterprise = _enterprise(*(cells[at] if at < len(cells) else "" for at in places))
+        except InvalidInput as fault:
+            report.refuse(line, str(fault))
+            continue
+        if not uscc_check_digit_holds(enterprise.uscc):
+            report.warn(line, f"社会信用代码 {enterprise.uscc} 的校验位不符，已照原样录入")
+        chunk.append((line, enterprise))
+        if len(chunk) == _CHUNK:
+            good += flush()
+    return good + flush()
+
+
+def _examine(file: BinaryIO) -> tuple[str, int]:
+    """The encoding and the size of a file, which is left at its beginning."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        decoder = codecs.getincrementaldecoder(encoding)()
+        file.seek(0)
+        try:
+            while block := file.read(_BLOCK):
+                if b"\0" in block:
+                    raise InvalidInput(
+                        "文件中有空字节，不是CSV文件", hint="请在表格软件中另存为UTF-8编码的CSV"
+                    )
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        size = file.tell()
+        if size == 0:
+            raise InvalidInput("文件是空的", hint=f"第1行应为列名 {'、'.join(COLUMNS)}")
+        file.seek(0)
+        return encoding, size
+    raise InvalidInput("文件的编码既不是UTF-8也不是GB18030", hint="请另存为UTF-8编码的CSV")
+
+
+def _records(text: io.TextIOWrapper) -> Iterator[tuple[int, list[str] | str]]:
+    """The number of the line where each record begins, with its cells or what is wrong.
+
+    Raises:
+        InvalidInput: A quote is not closed, so nothing after it can be trusted.
+    """
+    reader = csv.reader(text, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if reader.line_num > line or "unexpected end of data" in str(error):
+                raise InvalidInput(
+                    f"第{line}行起的引号没有结束", hint="请改正后重新导入"
+                ) from error
+            yield line, "引号不成对，或一格的内容过长"
+        else:
+            yield line, cells
+
+
+def _places(header: tuple[int, list[str] | str] | None) -> list[int]:
+    """Where the columns are, in the order of `COLUMNS`."""
+    cells = header[1] if header else []
+    names = [half_width(cell) for cell in cells] if isinstance(cells, list) else []
+    hint = f"第1行应为列名 {'、'.join(COLUMNS)}，以逗号分隔"
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise InvalidInput(f"文件缺少列 {'、'.join(missing)}", hint=hint)
+    if doubled := [name for name in COLUMNS if names.count(name) > 1]:
+        raise InvalidInput(f"文件中的列 {'、'.join(doubled)} 重复", hint=hint)
+    return [names.index(name) for name in COLUMNS]
+
+
+def _enterprise(customs_code: str, uscc: str, name: str) -> Enterprise:
+    name = name.strip()
+    for value, label in zip((customs_code.strip(), uscc.strip(), name), COLUMNS, strict=True):
+        if not value:
+            raise InvalidInput(f"缺少{label}")
+    if len(name) > LONGEST_NAME:
+        raise InvalidInput(f"企业名称超过{LONGEST_NAME}个字符，现为{len(name)}个")
+    if printable(name) != name:
+        raise InvalidInput(f"企业名称「{printable(name)}」含有控制字符")
+    return Enterprise(
+        parse_customs_code(customs_code, label="海关编码"),
+        parse_uscc(uscc, label="社会信用代码"),
+        name,
+    )

@@ -1,0 +1,154 @@
+"""The settings of the program: defaults, then a TOML file, then the environment.
+
+database = "/srv/eport/eport.db"       # or EPORT_TUI_DATABASE
+cards = "/srv/eport/cards"             # EPORT_TUI_CARDS
+authority = "/srv/eport/authority"     # EPORT_TUI_AUTHORITY
+trust = "/srv/eport/trust"             # EPORT_TUI_TRUST
+idle_minutes = 10                      # EPORT_TUI_IDLE_MINUTES
+require_hardware = false               # EPORT_TUI_REQUIRE_HARDWARE
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import PlatformDirs
+
+from eport_tui.errors import SettingsError
+
+APP = "eport-tui"
+PREFIX = "EPORT_TUI_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set.
+
+    Attributes:
+        database: The database file.
+        cards_dir: Folder of the software cards.
+        authority_dir: Folder of the local test authority that issues cards.
+        trust_dir: Folder of the trusted authorities' certificates and revocation lists.
+        idle_minutes: Minutes without a key after which the program locks.
+        require_hardware: Whether software cards are refused.
+        config_dir: Folder of the settings file; an organisation's own code tables are there too.
+        log_file: Where defects are logged; nothing personal is.
+        source: The settings file that was read, if there was one.
+        demo: Whether this is the demo, with its own data and an F-key that pulls the card.
+    """
+
+    database: Path
+    cards_dir: Path
+    authority_dir: Path
+    trust_dir: Path
+    idle_minutes: float
+    require_hardware: bool
+    config_dir: Path
+    log_file: Path
+    source: Path | None
+    demo: bool = False
+
+
+def load_settings(
+    *,
+    config: Path | None = None,
+    database: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    demo_dir: Path | None = None,
+) -> Settings:
+    """Gather the settings; what is given here goes before the environment and the file.
+
+    Args:
+        config: A settings file that must exist; otherwise the usual one is read if it does.
+        database: The database file.
+        environment: Environment variables.
+        demo_dir: Where the demo keeps everything; makes these the demo's settings.
+
+    Raises:
+        SettingsError: A file or variable cannot be understood; the message says which and why.
+    """
+    dirs = PlatformDirs(APP, appauthor=False)
+    config_dir = config.parent if config else dirs.user_config_path
+    source = config or config_dir / "config.toml"
+    written = _read(source, must_exist=config is not None)
+    home = demo_dir or dirs.user_data_path
+
+    def path(name: str, default: Path) -> Path:
+        value = environment.get(PREFIX + name.upper()) or written.get(name)
+        if value is None or demo_dir is not None:
+            return default
+        if not isinstance(value, str) or not value:
+            raise SettingsError(f"设置项 {name} 应为路径", hint=_where(source))
+        return Path(value).expanduser()
+
+    return Settings(
+        database=database or path("database", home / "eport.db"),
+        cards_dir=path("cards", home / "cards"),
+        authority_dir=path("authority", home / "authority"),
+        trust_dir=path("trust", home / "trust"),
+        idle_minutes=_minutes(environment, written, source),
+        require_hardware=_switch("require_hardware", environment, written, source),
+        config_dir=config_dir,
+        log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
+        source=source if written else None,
+        demo=demo_dir is not None,
+    )
+
+
+def _where(source: Path) -> str:
+    return f"请检查设置文件 {source} 和环境变量"
+
+
+def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        written = tomllib.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise SettingsError(f"设置文件 {source} 不存在") from None
+        return {}
+    except OSError as error:
+        raise SettingsError(f"无法读取设置文件 {source}", hint="请检查文件的权限") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"设置文件 {source} 不是UTF-8编码", hint="请另存为UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"line (\d+), column (\d+)", str(error))
+        where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"
+        raise SettingsError(f"设置文件 {source} 的格式不对", hint=f"请检查{where}") from error
+    known = {"database", "cards", "authority", "trust", "idle_minutes", "require_hardware"}
+    for name in written:
+        if name not in known:
+            raise SettingsError(
+                f"设置文件 {source} 中有未知的设置项 {name}",
+                hint=f"可用的是 {'、'.join(sorted(known))}",
+            )
+    return written
+
+
+def _minutes(environment: Mapping[str, str], written: dict[str, Any], source: Path) -> float:
+    value = environment.get(PREFIX + "IDLE_MINUTES", written.get("idle_minutes", 10))
+    try:
+        minutes = float(value)
+    except (TypeError, ValueError):
+        minutes = 0
+    if isinstance(value, bool) or not 0 < minutes <= 24 * 60:
+        raise SettingsError(
+            f"设置项 idle_minutes 应为1到1440的分钟数，现为 {value}", hint=_where(source)
+        )
+    return minutes
+
+
+def _switch(
+    name: str, environment: Mapping[str, str], written: dict[str, Any], source: Path
+) -> bool:
+    value = environment.get(PREFIX + name.upper(), written.get(name, False))
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("1", "true", "yes", "0", "false", "no", ""):
+        return value.lower() in ("1", "true", "yes")
+    raise SettingsError(f"设置项 {name} 应为 true 或 false，现为 {value}", hint=_where(source))

@@ -1,0 +1,116 @@
+"""Enterprises, cards and shorthands that the tests of the services share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from eport_tui.domain.dates import now
+from eport_tui.domain.grants import EnterpriseGrant, GrantDraft, OperatorGrant
+from eport_tui.domain.holders import Enterprise, Holder, Role
+from eport_tui.reference import load_tables
+from eport_tui.services import enterprise_grants, operator_grants
+from eport_tui.services.operator_grants import NewOperatorGrant
+from eport_tui.services.pages import PageSource, Row
+from eport_tui.store import enterprises
+from eport_tui.store.database import Store
+
+TODAY = date(2026, 3, 1)
+TABLES = load_tables()
+
+MANUFACTURER = Enterprise("3101940001", "91310000PDY00001XG", "上海甲制造有限公司")
+BROKER = Enterprise("3101980002", "91310000PDY000028G", "上海乙报关有限公司")
+TRADER = Enterprise("3205460003", "91310000PDY000036B", "苏州丙贸易[bold]有限公司")
+OTHER_BROKER = Enterprise("3205980004", "91310000PDY0000446", "苏州丁报关有限公司")
+REGISTERED = (MANUFACTURER, BROKER, TRADER, OTHER_BROKER)
+
+CARD, OTHER_CARD = "8900000000051", "8900000000062"
+
+
+@dataclass
+class StandIn:
+    """A card session that is unlocked and stays so; `require` is all that services use."""
+
+    holder: Holder
+
+    def require(self) -> Holder:
+        return self.holder
+
+    def require_granting(self) -> Holder:
+        return self.holder
+
+
+def session(
+    enterprise: Enterprise, role: Role = Role.LEGAL_PERSON, number: str | None = None
+) -> StandIn:
+    """A stand-in for an unlocked card of an enterprise; its number ends as the customs code."""
+    moment = now()
+    return StandIn(
+        Holder(
+            number or f"890000000{enterprise.customs_code[-4:]}",
+            role,
+            "张三",
+            enterprise,
+            moment - timedelta(days=1),
+            moment + timedelta(days=700),
+        )
+    )
+
+
+def register(store: Store, *more: Enterprise) -> None:
+    """Put the enterprises into the registry."""
+    with store.transaction():
+        enterprises.put_all(store, (*REGISTERED, *more))
+
+
+def rows(source: PageSource[Row]) -> list[Row]:
+    """All rows of a source, read page by page."""
+    found: list[Row] = []
+    while page := source.fetch(len(found), 2):
+        found += page
+    assert len(found) == source.count()
+    return found
+
+
+def grant(
+    store: Store,
+    principal: Enterprise = MANUFACTURER,
+    agent: Enterprise = BROKER,
+    *,
+    subsystem: str = "95",
+    grant_type: str = "X1",
+    valid_until: date = TODAY + timedelta(days=100),
+    today: date = TODAY,
+) -> EnterpriseGrant:
+    """Have an enterprise grant to another."""
+    draft = GrantDraft(agent.customs_code, subsystem, grant_type, valid_until.isoformat())
+    return enterprise_grants.save(store, TABLES, session(principal), draft, today=today).grant
+
+
+def opened(grant: EnterpriseGrant, valid_until: date) -> GrantDraft:
+    """The form of a grant that was opened, with another last day."""
+    return GrantDraft(
+        grant.key.agent,
+        grant.key.subsystem,
+        grant.key.grant_type,
+        valid_until.isoformat(),
+        grant.id,
+        grant.revision,
+    )
+
+
+def hand_on(
+    store: Store, grant: EnterpriseGrant, *cards: str, today: date = TODAY
+) -> list[OperatorGrant]:
+    """Have the agent hand a grant on to cards, or to all its operators."""
+    agent = Enterprise(grant.key.agent, "", "")
+    entries = [NewOperatorGrant(False, card) for card in cards] or [NewOperatorGrant(True)]
+    return operator_grants.save(store, session(agent), grant.id, entries, today=today)
+
+
+def tables_of(store: Store) -> list[list[tuple[object, ...]]]:
+    """All that the database holds, to see that a refusal changed nothing."""
+    return [
+        store.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
+        for table in ("enterprise", "enterprise_grant", "operator_grant", "draft")
+    ]

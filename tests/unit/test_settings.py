@@ -1,0 +1,94 @@
+"""Settings from defaults, the file and the environment, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eport_tui.errors import SettingsError
+from eport_tui.settings import Settings, load_settings
+
+
+def loaded(tmp_path: Path, toml: str = "", **environment: str) -> Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(toml, encoding="utf-8")
+    return load_settings(
+        config=file, environment={f"EPORT_TUI_{name.upper()}": v for name, v in environment.items()}
+    )
+
+
+def test_without_a_file_everything_has_a_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    settings = load_settings(environment={})
+    assert settings.source is None
+    assert settings.database == tmp_path / "data" / "eport-tui" / "eport.db"
+    assert settings.idle_minutes == 10
+    assert not settings.require_hardware
+
+
+def test_the_file_is_read_and_named(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, 'database = "/srv/e.db"\nidle_minutes = 3\nrequire_hardware = true')
+    assert settings.database == Path("/srv/e.db")
+    assert settings.idle_minutes == 3
+    assert settings.require_hardware
+    assert settings.source == tmp_path / "config.toml"
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        'database = "/srv/e.db"\nidle_minutes = 3',
+        database="/tmp/o.db",
+        idle_minutes="0.5",
+    )
+    assert settings.database == Path("/tmp/o.db")
+    assert settings.idle_minutes == 0.5
+
+
+def test_the_command_line_goes_before_everything(tmp_path: Path) -> None:
+    settings = load_settings(
+        database=Path("/tmp/mine.db"), environment={"EPORT_TUI_DATABASE": "/tmp/o.db"}
+    )
+    assert settings.database == Path("/tmp/mine.db")
+
+
+def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
+    settings = load_settings(demo_dir=tmp_path, environment={"EPORT_TUI_DATABASE": "/srv/real.db"})
+    assert settings.demo
+    assert settings.database == tmp_path / "eport.db"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("database = \n", "请检查第1行第12列"),
+        ('database = "x', "请检查文件末尾"),
+        ("datbase = 'x'", "未知的设置项 datbase"),
+        ("database = 3", "设置项 database 应为路径"),
+        ("idle_minutes = 0", "idle_minutes 应为1到1440的分钟数，现为 0"),
+        ("idle_minutes = true", "idle_minutes"),
+        ("idle_minutes = 'soon'", "现为 soon"),
+        ("require_hardware = 'maybe'", "require_hardware 应为 true 或 false，现为 maybe"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        loaded(tmp_path, toml)
+    assert said in str(refused.value)
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes("# 设置".encode("gb18030"))
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load_settings(config=file, environment={})
+
+
+def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="不存在"):
+        load_settings(config=tmp_path / "none.toml", environment={})
