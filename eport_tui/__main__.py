@@ -1,0 +1,102 @@
+"""The command line: reads the arguments, then imports what that command needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eport_tui import __version__
+from eport_tui.errors import EportError
+
+if TYPE_CHECKING:
+    from eport_tui.settings import Settings
+
+OPERATIONAL_ERROR = 2
+
+EXAMPLES = """\
+例子:
+  eport-tui demo                        用演示数据和演示卡试用
+  eport-tui registry import 企业.csv    导入企业（海关编码、社会信用代码、企业名称）
+  eport-tui card list                   列出软件卡
+  eport-tui info                        查看数据库和设置文件在哪里
+  eport-tui                             登录并开始工作
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    from eport_tui.commands import card, demo, info, registry
+    from eport_tui.commands.parsing import Parser
+
+    parser = Parser(
+        prog="eport-tui",
+        description="电子口岸委托授权终端：企业间授权、企业内授权、查看操作员权限。不带命令时登录并开始工作。",
+        epilog=EXAMPLES,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"eport-tui {__version__}", help="显示版本"
+    )
+    parser.add_argument("--database", type=Path, metavar="文件", help="数据库文件")
+    parser.add_argument("--config", type=Path, metavar="文件", help="设置文件（TOML）")
+    subparsers = parser.add_subparsers(dest="command", metavar="命令", title="命令")
+    for module in (demo, registry, card, info):
+        module.add_arguments(subparsers)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        if not arguments:
+            # The usual start needs neither the other commands nor what they import.
+            return _work(argparse.Namespace(config=None, database=None))
+        return _run(_parser().parse_args(arguments))
+    except EportError as error:
+        print(f"eport-tui: {error}", file=sys.stderr)
+        return OPERATIONAL_ERROR
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    from eport_tui.settings import load_settings
+
+    return load_settings(config=args.config, database=args.database)
+
+
+def _work(args: argparse.Namespace) -> int:
+    from eport_tui.commands.work import work
+
+    return work(_settings(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    match args.command:
+        case "demo":
+            from eport_tui.commands import demo
+
+            return demo.run(args)
+        case "registry":
+            from eport_tui.commands import registry
+            from eport_tui.store.database import Store
+
+            settings = _settings(args)
+            return registry.run(args, lambda: Store.open(settings.database), settings)
+        case "card":
+            from eport_tui.commands import card
+
+            return card.run(args, _settings(args))
+        case "info":
+            from eport_tui.commands import info
+
+            return info.run(_settings(args))
+        case _:
+            return _work(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

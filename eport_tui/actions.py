@@ -1,0 +1,87 @@
+"""The one registry of what keys do.
+
+Every binding of the program, the key legend on the last line, the help screen
+and `docs/keys.md` come from the entries below, so that a key can never do
+something else than what is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key does.
+
+    Attributes:
+        id: Name of the action; the screen's method is `action_<id>`, and users
+            may give it other keys under this id.
+        keys: The keys, as Textual names them.
+        caps: The keys as they are shown.
+        label: Two to four characters for the legend.
+        help: One sentence for the help screen.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    caps: str
+    label: str
+    help: str
+
+    def binding(self) -> Binding:
+        """The Textual binding; it has priority, so that keys of one burst reach it in order."""
+        return Binding(
+            ",".join(self.keys),
+            self.id,
+            self.label,
+            key_display=self.caps,
+            priority=True,
+            id=self.id,
+        )
+
+
+_ALL = (
+    Action("help", ("f1",), "F1", "帮助", "显示当前画面的说明和按键"),
+    Action("new", ("f2",), "F2", "新增", "清空录入项，录入一条新的授权"),
+    Action("main_menu", ("f3",), "F3", "主选单", "返回主选单"),
+    Action("open_list", ("f4",), "F4", "列表", "打开当前栏的代码列表或日历；代码栏也可按空格键"),
+    Action("query", ("f5",), "F5", "查询", "按查询条件查询；快速查询时再按一次转到下一条"),
+    Action("reload", ("f5",), "F5", "刷新", "重新读取列表，显示他人刚保存的内容"),
+    Action("add", ("f6",), "F6", "添加", "把录入的操作员加入列表，保存后才生效"),
+    Action("card_slot", ("f7",), "F7", "拔插卡", "演示用：拔出当前的软件卡，再按一次插回"),
+    Action("delete", ("f8",), "F8", "删除", "删除列表中选中的记录；在列表中也可按Delete键"),
+    Action("menu", ("f9",), "F9", "菜单", "打开选中记录的快捷菜单，同鼠标右键"),
+    Action("save", ("f10", "ctrl+s"), "F10", "保存", "保存录入的内容；也可按Ctrl+S"),
+    Action("back", ("escape", "f12"), "Esc", "返回", "返回上一级或取消；也可按F12"),
+    Action("quit", ("ctrl+q",), "^Q", "退出", "退出程序；有未保存的内容时先询问"),
+    Action("repaint", ("ctrl+l",), "^L", "重画", "重新显示整个画面"),
+    Action("next_field", ("enter",), "Enter", "下一项", "转到下一栏"),
+    Action("focus_next", ("tab",), "Tab", "下一栏", "转到下一栏或列表"),
+    Action("focus_previous", ("shift+tab",), "Shift+Tab", "上一栏", "转到上一栏或列表"),
+    Action("confirm", ("enter",), "Enter", "确定", "确认"),
+    Action("choose", ("enter",), "Enter", "选定", "选定光标所在的一项"),
+    Action("change_pin", ("f11",), "F11", "改密码", "修改当前卡的密码"),
+)
+
+ACTIONS = {action.id: action for action in _ALL}
+
+# Keys that widgets handle by themselves, listed for the help screen and docs/keys.md.
+MOVING = (
+    ("上 下 PgUp PgDn Home End", "在列表中移动；在录入栏中，上、下键转到上一栏、下一栏"),
+    ("空格", "在代码栏和日期栏打开列表"),
+    ("左 右 Home End", "在录入栏中移动光标；Ctrl+U 清空光标左边的内容"),
+)
+
+
+def bindings(*ids: str) -> list[Binding]:
+    """The bindings of the named actions."""
+    return [ACTIONS[id].binding() for id in ids]
+
+
+def legend(ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Key caps and labels of the named actions, in that order."""
+    return [(ACTIONS[id].caps, ACTIONS[id].label) for id in ids]

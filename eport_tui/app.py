@@ -1,0 +1,459 @@
+"""The application: carries what the screens work with, and guards the card session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from textual import events
+from textual.geometry import Offset
+from textual.screen import Screen
+
+from eport_tui.actions import bindings
+from eport_tui.errors import EportError
+from eport_tui.screens.base import EportScreen
+from eport_tui.screens.login import LoginScreen
+from eport_tui.terminal.keygate import KeyGate
+from eport_tui.widgets.themes import theme_for
+
+if TYPE_CHECKING:
+    from eport_tui.card.protocol import Reader
+    from eport_tui.card.session import CardSession
+    from eport_tui.card.software import SoftwareReader
+    from eport_tui.card.trust import TrustStore
+    from eport_tui.domain.codes import CodeTables
+    from eport_tui.services.pages import PageSource
+    from eport_tui.settings import Settings
+    from eport_tui.store.database import Store
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Row = TypeVar("Row")
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 0.25
+SHOW_BUSY_AFTER = 0.4
+
+
+class EportApp(KeyGate):
+    """The delegated-authorization terminal."""
+
+    TITLE = "eport-tui"
+    CSS_PATH = "styles/eport.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [*bindings("quit", "repaint", "card_slot")]
+
+    def __init__(self, settings: Settings) -> None:
+        # Without a theme of terminal colours NO_COLOR would turn ours into greys.
+        super().__init__(ansi_color="NO_COLOR" in os.environ or None)
+        theme = theme_for(self.console.color_system)
+        self.register_theme(theme)
+        self.theme = theme.name
+        self.settings = settings
+        self.session: CardSession | None = None
+        self._store: Store | None = None
+        self._tables: CodeTables | None = None
+        self._trust: TrustStore | None = None
+        self._reader: SoftwareReader | None = None
+        self._data_thread = ThreadPoolExecutor(1, thread_name_prefix="data")
+        self._card_thread = ThreadPoolExecutor(1, thread_name_prefix="card")
+        self._last_input = time.monotonic()
+        self._give_up: asyncio.Event | None = None
+        self._cursor_place = Offset(0, 0)
+        self._kept_drafts: set[str] = set()
+        self._unlocked = asyncio.Event()
+        self._unlocked.set()
+
+    # What the screens work with
+
+    @property
+    def store(self) -> Store:
+        """The database; it is open before a session can begin."""
+        assert self._store is not None
+        return self._store
+
+    @property
+    def tables(self) -> CodeTables:
+        """The code tables; they are read before a session can begin."""
+        assert self._tables is not None
+        return self._tables
+
+    @property
+    def trust(self) -> TrustStore:
+        """The authorities whose cards are accepted."""
+        assert self._trust is not None
+        return self._trust
+
+    @property
+    def active_session(self) -> CardSession:
+        """The session of the card that is logged in."""
+        assert self.session is not None
+        return self.session
+
+    @property
+    def readers(self) -> list[Reader]:
+        """The card readers."""
+        return [self._reader] if self._reader is not None else []
+
+    @property
+    def demo_reader(self) -> SoftwareReader | None:
+        """The reader whose card an F-key pulls, in the demo."""
+        return self._reader if self.settings.demo else None
+
+    @property
+    def holder_line(self) -> str:
+        """Whose card it is, for the title bar."""
+        if self.session is None:
+            return ""
+        holder = self.session.holder
+        return f"{holder.enterprise.name} {holder.person} {holder.role.label}"
+
+    async def call(
+        self,
+        service: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a service in the data thread; a long wait is shown and can be given up."""
+        return await self._run(self._data_thread, partial(service, *args, **kwargs))
+
+    async def call_card(
+        self,
+        step: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a step with the card in the card thread, beside which the data go on."""
+        return await self._run(self._card_thread, partial(step, *args, **kwargs))
+
+    async def _run(self, thread: ThreadPoolExecutor, step: Callable[[], Result]) -> Result:
+        working = asyncio.get_running_loop().run_in_executor(thread, step)
+        done, _ = await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
+        if not done:
+            await self._show_busy(working)
+        return await working
+
+    async def _show_busy(self, working: asyncio.Future[Any]) -> None:
+        """Say that something takes its time, until it is done or Esc gives it up."""
+        screen = self.screen
+        self._give_up = given_up = asyncio.Event()
+        if isinstance(screen, EportScreen):
+            screen.say("正在处理，请稍候。按Esc可取消", "busy")
+        giving_up = asyncio.create_task(given_up.wait())
+        try:
+            await asyncio.wait({working, giving_up}, return_when=asyncio.FIRST_COMPLETED)
+            if given_up.is_set() and self._store is not None:
+                # A write that waits for its turn gives up by itself, and is rolled back.
+                self._store.cancel_waiting()
+                await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
+            if not working.done():
+                # Nothing can stop it, but nobody has to wait for it either.
+                working.add_done_callback(_drop_result)
+                raise EportError("已取消")
+        finally:
+            giving_up.cancel()
+            self._give_up = None
+            if isinstance(screen, EportScreen) and screen.is_mounted:
+                screen.say("")
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note when somebody was last there."""
+        if isinstance(event, events.InputEvent):
+            self._last_input = time.monotonic()
+        await super().on_event(event)
+
+    def passes_at_once(self, event: events.Key) -> bool:
+        """Esc during a long wait gives it up."""
+        if self._give_up is not None and event.key in ("escape", "f12"):
+            self._give_up.set()
+            return True
+        return False
+
+    @property
+    def cursor_position(self) -> Offset:  # type: ignore[override]
+        """Where the terminal's cursor is left, and an input method opens its window.
+
+        Asked at each output, because fields move, scroll and are filled in by the program.
+        """
+        place = getattr(self.screen.focused or self.screen, "cursor_screen_offset", None)
+        if place is not None:
+            self._cursor_place = place
+        return self._cursor_place
+
+    @cursor_position.setter
+    def cursor_position(self, position: Offset) -> None:
+        """What stock widgets report may be out of date already, or not of the focused one."""
+
+    def rows(self, source: PageSource[Row]) -> DataRows[Row]:
+        """A list of the database for a grid: read in the data thread, a page at a time."""
+        return DataRows(self, source)
+
+    # Starting
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The login screen is the first one."""
+        return LoginScreen()
+
+    def on_mount(self) -> None:
+        """Listen for a line that drops, and watch the card."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._line_dropped, number)
+        self.set_interval(WATCH_SECONDS, self._watch)
+
+    async def open_workplace(self) -> None:
+        """Open database, code tables and card reader; may be tried again after an error.
+
+        Raises:
+            EportError: One of them cannot be opened; the message says which and why.
+        """
+        opened = await self.call(_open, self.settings)
+        self._store, self._tables, self._trust, self._reader = opened
+
+    # The session
+
+    async def log_in(self, session: CardSession) -> None:
+        """A card was unlocked: show the main menu, and offer what was left unsaved."""
+        from eport_tui.screens.menus import MainMenuScreen
+
+        self.session = session
+        await self.push_screen(MainMenuScreen())
+
+    async def log_out(self) -> None:
+        """End the session and go back to the login screen."""
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+        self._kept_drafts.clear()
+        self.cancel_other_flows()
+        self._unlocked.set()
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        login = self.screen
+        if isinstance(login, LoginScreen):
+            login.start_over()
+
+    def lock(self, why: str) -> None:
+        """Lock at once: the card forgets the PIN, the screen shows nothing but the lock."""
+        from eport_tui.screens.lock import LockScreen
+
+        if self.session is None or not self._unlocked.is_set():
+            return
+        self.session.lock()
+        self._unlocked.clear()
+        self.push_screen(LockScreen(why))
+
+    async def unlock(self) -> None:
+        """The same card was unlocked again: back to where one was."""
+        self._last_input = time.monotonic()
+        self._unlocked.set()
+        await self.pop_screen()
+
+    async def ask(self, dialog: Screen[Result]) -> Result | None:
+        """Ask within a flow; while the program is locked, no question is shown."""
+        if not self._unlocked.is_set():
+            self._release()
+            try:
+                await self._unlocked.wait()
+            finally:
+                self._hold()
+        return await super().ask(dialog)
+
+    async def leave_locked(self) -> None:
+        """Give up a locked session; what is unsaved is kept for the card's next login."""
+        for screen in self.screen_stack:
+            if isinstance(screen, EportScreen):
+                await self.keep_draft(screen)
+        await self.log_out()
+
+    def _watch(self) -> None:
+        """Lock when the card is gone or nobody has typed for too long."""
+        if self.session is None or not self._unlocked.is_set():
+            return
+        if not self.session.card.is_present():
+            self.lock("卡已拔出，程序已锁定")
+        elif not self.session.unlocked:
+            self.lock("卡的状态有变，程序已锁定")
+        elif time.monotonic() - self._last_input > self.settings.idle_minutes * 60:
+            self.lock(f"超过{self.settings.idle_minutes:g}分钟没有操作，程序已锁定")
+
+    async def back_to_main_menu(self) -> None:
+        """Leave screen after screen, asking where something is unsaved."""
+        while len(self.screen_stack) > 2:
+            screen = self.screen
+            if isinstance(screen, EportScreen) and not await screen.may_leave():
+                return
+            await self.pop_screen()
+
+    # Drafts
+
+    async def keep_draft(self, screen: EportScreen) -> None:
+        """Keep what is unsaved, so that a dropped line loses at most one field."""
+        from eport_tui.services import drafts
+
+        content, name = screen.draft(), screen.name or ""
+        if content is None:
+            if name in self._kept_drafts:
+                await self.forget_draft(screen)
+            return
+        try:
+            await self.call(drafts.keep, self.store, self.active_session, name, content)
+            self._kept_drafts.add(name)
+        except EportError as error:
+            log.warning("a draft could not be kept: %s", error.message)
+
+    async def forget_draft(self, screen: EportScreen) -> None:
+        """What was unsaved is saved or given up."""
+        from eport_tui.services import drafts
+
+        name = screen.name or ""
+        try:
+            await self.call(drafts.forget, self.store, self.active_session, name)
+            self._kept_drafts.discard(name)
+        except EportError as error:
+            log.warning("a draft could not be forgotten: %s", error.message)
+
+    def _line_dropped(self, number: int) -> None:
+        """Keep what is unsaved and leave at once; nobody is there to be asked or shown anything."""
+        from eport_tui.services import drafts
+
+        session, store = self.session, self._store
+        if session is not None and store is not None:
+            for screen in self.screen_stack:
+                content = screen.draft() if isinstance(screen, EportScreen) else None
+                if content is not None:
+                    kept = self._data_thread.submit(
+                        drafts.keep, store, session, screen.name or "", content
+                    )
+                    try:
+                        kept.result(timeout=5)
+                    except Exception:
+                        log.exception("a draft could not be kept when the line dropped")
+            session.close()
+        # The terminal is gone: restoring it would only fail, so no orderly shutdown.
+        os._exit(128 + number)
+
+    # Keys that work everywhere
+
+    def action_quit(self) -> None:  # type: ignore[override]
+        """Leave the program, asking first if something is unsaved."""
+        self.start_flow(self._quit())
+
+    async def _quit(self) -> None:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, EportScreen) and not await screen.may_leave():
+                return
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Close everything and end the program."""
+        if self.session is not None:
+            self.session.close()
+        if self._store is not None:
+            await self.call(self._store.close)
+        self.exit()
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C copies what is selected in a field; elsewhere say what ends the program."""
+        if isinstance(self.screen, EportScreen):
+            self.screen.say("退出程序请按Ctrl+Q")
+
+    def action_repaint(self) -> None:
+        """Paint the whole screen anew, as after line noise."""
+        self.refresh(repaint=True, layout=True)
+        self.screen.refresh(repaint=True, layout=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the demo has a card that a key can pull."""
+        return action != "card_slot" or (self.settings.demo and self.session is not None)
+
+    def action_card_slot(self) -> None:
+        """Pull the demo's card, or put it back."""
+        reader, session = self.demo_reader, self.session
+        if reader is None or session is None:
+            return
+        if session.card.is_present():
+            reader.eject(session.card.ref)
+            self._watch()
+        else:
+            reader.insert(session.card.ref)
+
+    # Errors
+
+    def flow_failed(self, error: Exception) -> None:
+        """Tell an operator's error on the screen; log a defect and say so."""
+        # A service may have noticed first that the card is gone.
+        self._watch()
+        screen = next((s for s in reversed(self.screen_stack) if isinstance(s, EportScreen)), None)
+        if isinstance(error, EportError):
+            if screen is not None:
+                screen.say_error(error)
+            return
+        log.error("a defect", exc_info=error)
+        if screen is not None:
+            screen.say(
+                f"程序内部错误，刚才的操作可能没有完成。已记录在 {self.settings.log_file}", "error"
+            )
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect outside a flow: log it, and leave without a traceback on the screen."""
+        log.critical("a defect ended the program", exc_info=error)
+        self._return_code = 1
+        self.exit(
+            return_code=1,
+            message="程序内部错误，已退出。未保存的录入在下次登录时可恢复。"
+            f"详情记录在 {self.settings.log_file}",
+        )
+
+
+class DataRows(Generic[Row]):
+    """A list of the database as a grid wants it."""
+
+    def __init__(self, app: EportApp, source: PageSource[Row]) -> None:
+        self._app = app
+        self._source = source
+
+    async def count(self) -> int:
+        """How many rows there are."""
+        return await self._app.call(self._source.count)
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[Row]:
+        """A page of rows."""
+        return await self._app.call(self._source.fetch, offset, limit)
+
+    async def position(self, key: Hashable) -> int | None:
+        """Where a row stands; the keys of these lists are row numbers."""
+        return await self._app.call(self._source.position, key) if isinstance(key, int) else None
+
+
+def _drop_result(working: asyncio.Future[Any]) -> None:
+    """Look at the outcome of what was given up, so that no loop complains about it."""
+    if not working.cancelled():
+        working.exception()
+
+
+def _open(settings: Settings) -> tuple[Store, CodeTables, TrustStore, SoftwareReader]:
+    from eport_tui.card.software import SoftwareReader
+    from eport_tui.card.trust import TrustStore
+    from eport_tui.reference import load_tables
+    from eport_tui.services.code_tables import require_codes_in_use
+    from eport_tui.store.database import Store
+
+    tables = load_tables(settings.config_dir)
+    reader = SoftwareReader(settings.cards_dir)
+    trust = TrustStore.of(settings.trust_dir, require_hardware=settings.require_hardware)
+    store = Store.open(settings.database)
+    try:
+        require_codes_in_use(store, tables)
+    except EportError:
+        store.close()
+        raise
+    return store, tables, trust, reader

@@ -1,0 +1,66 @@
+"""`eport-tui info`: versions, paths and counts."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import version
+
+from eport_tui import __version__
+from eport_tui.errors import EportError
+from eport_tui.settings import Settings
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `info`."""
+    subparsers.add_parser("info", help="显示版本、路径、数据库和记录数")
+
+
+def run(settings: Settings) -> int:
+    """Print everything; 1 when the database cannot be read."""
+    _line("程序", f"eport-tui {__version__}")
+    _line("Python", platform.python_version())
+    for name in ("textual", "peewee", "apsw", "cryptography"):
+        _line(name, version(name))  # apsw carries SQLite and has its version
+    _line(
+        "设置文件",
+        str(settings.source)
+        if settings.source
+        else f"没有（{settings.config_dir / 'config.toml'}）",
+    )
+    _line("数据库", str(settings.database))
+    _line("软件卡", str(settings.cards_dir))
+    _line("信任的机构", str(settings.trust_dir))
+    _line("测试发证机构", str(settings.authority_dir))
+    _line("日志", str(settings.log_file))
+    _line("锁定", f"{settings.idle_minutes:g}分钟没有操作")
+    _line("软件卡可用", "否" if settings.require_hardware else "是")
+    if not settings.database.exists():
+        _line("记录数", "数据库尚未建立，首次运行时自动建立")
+        return 0
+    return _counts(settings)
+
+
+def _counts(settings: Settings) -> int:
+    from eport_tui.reference import load_tables
+    from eport_tui.services import overview
+    from eport_tui.services.code_tables import require_codes_in_use
+    from eport_tui.store.database import Store
+
+    try:
+        with Store.open(settings.database, read_only=True) as store:
+            require_codes_in_use(store, load_tables(settings.config_dir))
+            counts = overview.counts(store)
+    except EportError as error:
+        _line("有问题", str(error))
+        return 1
+    _line("数据库版本", str(counts.schema_version))
+    _line("企业", str(counts.enterprises))
+    _line("企业间授权", str(counts.enterprise_grants))
+    _line("企业内授权", str(counts.operator_grants))
+    return 0
+
+
+def _line(label: str, value: str) -> None:
+    cells = sum(2 if ord(character) > 0x7F else 1 for character in label)
+    print(f"{label}{' ' * (14 - cells)}{value}")

@@ -1,0 +1,44 @@
+"""`eport-tui` without a command: log in and work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from eport_tui.errors import EportError
+from eport_tui.settings import Settings
+
+# Textual reads these when it is imported: nothing moves by itself, and Esc is not waited for long.
+ENVIRONMENT = {
+    "TEXTUAL_ANIMATIONS": "none",
+    "TEXTUAL_SMOOTH_SCROLL": "0",
+    "ESCDELAY": "25",
+}
+
+
+def work(settings: Settings) -> int:
+    """Run the program until it is left; returns its exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    _log_to(settings)
+    from eport_tui.app import EportApp
+
+    app = EportApp(settings)
+    app.run()
+    return app.return_code or 0
+
+
+def _log_to(settings: Settings) -> None:
+    """Write warnings and defects to the log file; without one if it cannot be written."""
+    try:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.FileHandler(
+            settings.log_file, encoding="utf-8", delay=True
+        )
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)

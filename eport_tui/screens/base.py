@@ -1,0 +1,183 @@
+"""What all screens have in common: title, message line, key legend, ways back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from eport_tui.actions import bindings, legend
+from eport_tui.errors import EportError
+from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
+from eport_tui.widgets.dialogs import Prompt, Question, confirmation
+
+if TYPE_CHECKING:
+    from eport_tui.app import EportApp
+
+Self = TypeVar("Self", bound="EportScreen")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def flow(
+    method: Callable[Concatenate[Self, Parameters], Coroutine[Any, Any, None]],
+) -> Callable[Concatenate[Self, Parameters], None]:
+    """Make a coroutine method start as a flow: keys wait for it, its errors are told."""
+
+    @functools.wraps(method)
+    def start(self: Self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        self.desk.start_flow(method(self, *args, **kwargs))
+
+    return start
+
+
+class EportScreen(Screen[None]):
+    """A screen with a title above and a message line and the keys below.
+
+    Attributes:
+        PLACE: Where one is, for the title.
+        LEGEND: Actions shown on the last line, in order.
+        ABOUT: What the screen is for, for the help screen.
+    """
+
+    PLACE = ""
+    LEGEND: tuple[str, ...] = ("help", "back", "main_menu")
+    ABOUT = ""
+    BINDINGS = [*bindings("help", "back", "main_menu")]
+
+    # The stock reactive repaints the whole screen at each change of focus.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    @property
+    def desk(self) -> EportApp:
+        """The application, which carries what all screens work with."""
+        return self.app  # type: ignore[return-value]
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the title and the message line."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        """Title, body, message line and legend."""
+        yield TitleBar()
+        yield Body(*self.body())
+        yield MessageLine()
+        yield Legend()
+
+    def on_mount(self) -> None:
+        """Say where one is and whose card it is."""
+        title = self.query_one(TitleBar)
+        title.place = self.PLACE
+        title.holder = self.desk.holder_line
+        self.show_legend()
+
+    # Telling things
+
+    def say(self, text: str, kind: str = "note") -> None:
+        """Put a text on the message line."""
+        self.query_one(MessageLine).say(text, kind)
+
+    def say_error(self, error: EportError) -> None:
+        """Say what is wrong and what to do; forms also put the cursor there."""
+        self.say(str(error), "error")
+
+    def show_legend(self) -> None:
+        """Show the keys that work at this moment."""
+        items = legend(self.legend_ids())
+        if self.desk.demo_reader is not None and self.desk.session is not None:
+            items += legend(["card_slot"])
+        bar = self.query_one(Legend)
+        if bar.items != items:
+            bar.items = items
+
+    def legend_ids(self) -> tuple[str, ...]:
+        """The actions to show; may depend on what has the focus."""
+        return self.LEGEND
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The keys may be others where the focus is now."""
+        self.show_legend()
+
+    async def tell(self, text: str, *, title: str = "提示", kind: str = "strong") -> None:
+        """Show a prompt; a key that was meant for the screen reaches it."""
+        key = await self.desk.ask(Prompt(text, title=title, kind=kind))
+        if key is not None:
+            self.desk.put_back(key)
+
+    async def confirm(
+        self, title: str, text: str, *, yes: str = "确定", no: str = "取消", dangerous: bool = True
+    ) -> bool:
+        """Ask a yes-or-no question; Esc is a no."""
+        return bool(
+            await self.desk.ask(confirmation(title, text, yes=yes, no=no, dangerous=dangerous))
+        )
+
+    async def choose(self, question: Question[Result]) -> Result | None:
+        """Ask a question; Esc is none of the answers."""
+        return await self.desk.ask(question)
+
+    # Leaving
+
+    @property
+    def unsaved(self) -> str:
+        """What would be lost by leaving, in words; empty when nothing would."""
+        return ""
+
+    def draft(self) -> dict[str, Any] | None:
+        """What is to be kept in case the line drops; none when there is nothing unsaved."""
+        return None
+
+    def discard(self) -> None:
+        """Give up what is unsaved."""
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Begin with a draft that was kept, once the screen is shown."""
+
+    async def may_leave(self) -> bool:
+        """Ask before something unsaved is left."""
+        if not self.unsaved:
+            return True
+        leave = await self.confirm(
+            "尚未保存", f"{self.unsaved}。确定不保存就离开吗？", yes="不保存，离开", no="继续编辑"
+        )
+        if leave:
+            self.discard()
+            await self.desk.forget_draft(self)
+        return leave
+
+    @flow
+    async def action_back(self) -> None:
+        """One level back."""
+        if await self.may_leave():
+            await self.desk.pop_screen()
+
+    @flow
+    async def action_main_menu(self) -> None:
+        """Back to the main menu."""
+        await self.desk.back_to_main_menu()
+
+    def action_help(self) -> None:
+        """Show what the screen is for and what its keys do."""
+        from eport_tui.screens.help import HelpScreen
+
+        ids = dict.fromkeys(
+            [
+                *self.legend_ids(),
+                *self.LEGEND,
+                *(b.id for b in self._own_bindings()),
+                "quit",
+                "repaint",
+            ]
+        )
+        self.app.push_screen(HelpScreen(self.PLACE, self.ABOUT, [id for id in ids if id]))
+
+    def _own_bindings(self) -> list[Any]:
+        return [
+            binding for bindings in self._bindings.key_to_bindings.values() for binding in bindings
+        ]

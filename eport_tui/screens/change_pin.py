@@ -1,0 +1,73 @@
+"""修改密码: the PIN of the card that is logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from eport_tui.actions import bindings
+from eport_tui.screens.base import EportScreen, flow
+from eport_tui.screens.login import PinRow
+from eport_tui.widgets.pin import LENGTH, PinField
+
+
+class ChangePinScreen(EportScreen):
+    """The old PIN once and the new one twice; none is echoed."""
+
+    PLACE = "主选单 / 修改密码"
+    LEGEND = ("confirm", "focus_next", "save", "back", "help")
+    ABOUT = (
+        "先输入原密码，再输入两次新密码。密码为8位半角字母、数字或符号。"
+        "原密码输错也计入5次限制。请不要长期使用初始密码。"
+    )
+    BINDINGS = [*bindings("confirm", "save", "focus_next", "focus_previous")]
+
+    def __init__(self) -> None:
+        super().__init__(name="change_pin")
+
+    def body(self) -> Iterable[Widget]:
+        """The three fields."""
+        self._old, self._new, self._again = (PinField(id=id) for id in ("old", "new", "again"))
+        yield PinRow(self._old, "原密码")
+        yield PinRow(self._new, "新密码")
+        yield PinRow(self._again, "再输一次")
+
+    def action_confirm(self) -> None:
+        """Go on to the next field; on the last one, change the PIN."""
+        if self.focused is self._again:
+            self.action_save()
+        else:
+            self.focus_next()
+
+    @flow
+    async def action_save(self) -> None:
+        """Change the PIN."""
+        for field, name in (
+            (self._old, "原密码"),
+            (self._new, "新密码"),
+            (self._again, "再输一次"),
+        ):
+            if len(field) != LENGTH:
+                self.say(f"{name}应为{LENGTH}位，现为{len(field)}位", "error")
+                self.set_focus(field)
+                return
+        old, new, again = self._old.take(), self._new.take(), self._again.take()
+        try:
+            self.set_focus(self._old)
+            if new != again:
+                self.say("两次输入的新密码不同，请重新输入", "error")
+                return
+            if new == old:
+                self.say("新密码与原密码相同，请重新输入", "error")
+                return
+            await self.desk.call_card(self.desk.active_session.card.change_pin, old, new)
+        finally:
+            for pin in (old, new, again):
+                pin[:] = bytes(len(pin))
+        await self.tell("密码已修改")
+        await self.desk.pop_screen()
+
+    def on_pin_field_refused(self, message: PinField.Refused) -> None:
+        """Say why a key was not taken."""
+        self.say(message.why, "warning")

@@ -1,0 +1,427 @@
+"""企业间授权录入: what this enterprise grants to its agents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from textual.widget import Widget
+
+from eport_tui.actions import bindings
+from eport_tui.domain.dates import parse_valid_until, today
+from eport_tui.domain.grants import EnterpriseGrant, GrantDraft
+from eport_tui.domain.text import printable
+from eport_tui.errors import EportError, NotFound
+from eport_tui.screens.base import flow
+from eport_tui.screens.form_screen import FormScreen
+from eport_tui.services import enterprise_grants as service
+from eport_tui.services.enterprise_grants import GrantRow
+from eport_tui.widgets.dialogs import Choice, Question
+from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
+from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.menus import ContextMenu, Item
+
+KEY_FIELDS = ("agent", "subsystem", "grant_type")
+
+
+class EnterpriseGrantsScreen(FormScreen):
+    """The form above, the grants that were made below."""
+
+    PLACE = "委托授权系统 / 企业间授权录入"
+    LEGEND = ("help", "new", "open_list", "reload", "delete", "menu", "save", "back", "main_menu")
+    ABOUT = (
+        "录入代理企业编号后按Enter，系统填写其社会信用代码和名称；授权子系统和授权类型按空格键选择；"
+        "权限有效期可写20271231、2027-12-31、+90（天）、+6m（月）或+1y（年）。按F10保存。"
+        "在列表中按Enter打开一条授权，可修改其有效期；F8删除，代理企业据此授予操作员的权限一并删除。"
+    )
+    BINDINGS = [*bindings("new", "reload", "save", "delete", "menu")]
+
+    def __init__(self) -> None:
+        super().__init__(name="enterprise_grants")
+        self._opened: EnterpriseGrant | None = None
+        self._clean: dict[str, str] = {}
+        self._looked_up = ""
+        self._restored: dict[str, Any] | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Form and list."""
+        tables = self.desk.tables
+        required = Ground.REQUIRED
+        yield Form(
+            [
+                [
+                    Field("principal", "授权企业编号", width=10),
+                    Field("principal_uscc", "授权企业社会信用代码", width=18),
+                ],
+                [Field("principal_name", "授权企业名称")],
+                [
+                    Field(
+                        "agent", "代理企业编号", required, 12, hint="10位海关编码，按Enter查询企业"
+                    ),
+                    Field("agent_uscc", "代理企业社会信用代码", width=18),
+                ],
+                [Field("agent_name", "代理企业名称")],
+                [
+                    Field(
+                        "subsystem",
+                        "授权子系统",
+                        required,
+                        18,
+                        tables.subsystems,
+                        hint="按空格键选择，也可直接输入代码或拼音首字母",
+                    ),
+                    Field(
+                        "grant_type",
+                        "授权类型",
+                        required,
+                        18,
+                        tables.grant_types,
+                        hint="按空格键选择。操作权用于录入和申报账册等，报关权用于报关单调用",
+                    ),
+                ],
+                [
+                    Field(
+                        "valid_until",
+                        "权限有效期",
+                        required,
+                        18,
+                        opens_list=True,
+                        hint="例如 20271231、2027-12-31、+90（天）、+1y（年），空格键打开日历",
+                    ),
+                    Field("granted_on", "授权日期", width=18),
+                ],
+            ]
+        )
+        self._grid: Grid[GrantRow] = Grid(
+            "已授权列表",
+            [
+                Column("代理企业编号", 12, lambda row: row.grant.key.agent),
+                Column("代理企业名称", 0, lambda row: row.agent.name),
+                Column(
+                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
+                ),
+                Column(
+                    "授权类型", 8, lambda row: tables.grant_types.name(row.grant.key.grant_type)
+                ),
+                Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat()),
+                Column("状态", 8, lambda row: row.state.label, lambda row: row.state.value),
+            ],
+            lambda row: row.grant.id,
+            id="grants",
+        )
+        self._grid.note = GROUNDS_EXPLAINED
+        yield self._grid
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Begin with what was left unsaved."""
+        self._restored = content
+
+    def on_mount(self) -> None:
+        """Show the enterprise, an empty form and the list."""
+        super().on_mount()
+        own = self.desk.active_session.holder.enterprise
+        self.form.set_value("principal", own.customs_code)
+        self.form.set_value("principal_uscc", own.uscc)
+        self.form.set_value("principal_name", own.name)
+        self._start()
+
+    @flow
+    async def _start(self) -> None:
+        self._clear()
+        await self._grid.show(
+            self.desk.rows(service.made(self.desk.store, self.desk.active_session))
+        )
+        if self._restored is not None:
+            await self._put_back(self._restored)
+
+    async def _put_back(self, content: dict[str, Any]) -> None:
+        """Fill the form with a draft that was kept."""
+        desk = self.desk
+        values: dict[str, str] = content["values"]
+        grant_id = content.get("grant_id")
+        if grant_id is not None:
+            await self._grid.reload(select=grant_id)
+            row = self._grid.selected
+            if row is not None and row.grant.id == grant_id:
+                self._load(row)
+        for field in self.form.fields:
+            self.form.set_value(field, values.get(field, ""))
+        if self._opened is None and values.get("agent"):
+            try:
+                await self.take("agent")
+            except EportError:
+                desk.log.debug("the agent of a kept draft cannot be looked up at present")
+        self.say("已恢复上次未保存的录入", "warning")
+        self.form.focus_field("agent")
+
+    # The form
+
+    def _clear(self) -> None:
+        """An empty form for a new grant (manual 1.1, 新增)."""
+        form = self.form
+        self._opened, self._looked_up = None, ""
+        form.set_locked()
+        form.mark_error(None)
+        for field in ("agent", "agent_uscc", "agent_name", "subsystem", "valid_until"):
+            form.set_value(field, "")
+        form.set_value("grant_type", self.desk.tables.default_grant_type)
+        form.set_value("granted_on", today().isoformat())
+        self._clean = form.values()
+        form.focus_field("agent")
+
+    def _load(self, row: GrantRow) -> None:
+        """Open a grant that was made, to change how long it holds."""
+        form, grant = self.form, row.grant
+        self._opened = grant
+        form.set_value("agent", grant.key.agent)
+        form.set_value("agent_uscc", row.agent.uscc)
+        form.set_value("agent_name", row.agent.name)
+        form.set_value("subsystem", grant.key.subsystem)
+        form.set_value("grant_type", grant.key.grant_type)
+        form.set_value("valid_until", grant.valid_until.isoformat())
+        form.set_value("granted_on", grant.granted_on.isoformat())
+        form.mark_error(None)
+        form.set_locked(*KEY_FIELDS)
+        self._clean = form.values()
+        form.focus_field("valid_until")
+
+    async def take(self, field: str) -> None:
+        """Fill in the agent's data; write a date out."""
+        form = self.form
+        if field == "agent" and self._opened is None:
+            await self._take_agent(form.value("agent"))
+        elif field == "valid_until" and form.value("valid_until").strip():
+            day = parse_valid_until(form.value("valid_until"), today=today(), field="valid_until")
+            form.set_value("valid_until", day.isoformat())
+
+    async def _take_agent(self, typed: str) -> None:
+        form, desk = self.form, self.desk
+        if not typed.strip():
+            form.set_value("agent_uscc", "")
+            form.set_value("agent_name", "")
+            self._looked_up = ""
+            return
+        if typed == self._looked_up:
+            return
+        form.set_value("agent_uscc", "")
+        form.set_value("agent_name", "")
+        agent = await desk.call(service.look_up_agent, desk.store, desk.active_session, typed)
+        self._looked_up = agent.customs_code
+        form.set_value("agent", agent.customs_code)
+        form.set_value("agent_uscc", agent.uscc)
+        form.set_value("agent_name", agent.name)
+        self.say(desk.tables.describe_customs_code(agent.customs_code))
+
+    @property
+    def unsaved(self) -> str:
+        """What was typed since the form was cleared or a grant opened."""
+        return "录入的企业间授权尚未保存" if self.form.values() != self._clean else ""
+
+    def discard(self) -> None:
+        """Take the form as it stands for not worth keeping."""
+        self._clean = self.form.values()
+
+    def draft(self) -> dict[str, Any] | None:
+        """The form as it stands."""
+        if not self.unsaved:
+            return None
+        return {
+            "values": self.form.values(),
+            "grant_id": self._opened.id if self._opened else None,
+        }
+
+    def _gathered(self) -> GrantDraft:
+        values = self.form.values()
+        return GrantDraft(
+            agent=values["agent"],
+            subsystem=values["subsystem"],
+            grant_type=values["grant_type"],
+            valid_until=values["valid_until"],
+            grant_id=self._opened.id if self._opened else None,
+            revision=self._opened.revision if self._opened else None,
+        )
+
+    # Actions
+
+    @flow
+    async def action_new(self) -> None:
+        """Clear the form for a new grant."""
+        if await self.may_leave():
+            self._clear()
+            await self._grid.select_none()
+            self.say("")
+
+    @flow
+    async def action_reload(self) -> None:
+        """Read the list again, with what others have saved meanwhile."""
+        await self._grid.reload()
+        self.say("列表已刷新", "done")
+
+    @flow
+    async def action_save(self) -> None:
+        """Store what is in the form."""
+        await self._save(self._gathered(), confirm_renewal=False)
+
+    async def _save(self, draft: GrantDraft, *, confirm_renewal: bool) -> None:
+        desk = self.desk
+        try:
+            saved = await desk.call(
+                service.save,
+                desk.store,
+                desk.tables,
+                desk.active_session,
+                draft,
+                confirm_renewal=confirm_renewal,
+            )
+        except service.RenewalNeedsConfirmation as error:
+            if await self.confirm(
+                "重新授权", f"{error.message}。是否继续？", yes="继续", dangerous=False
+            ):
+                await self._save(draft, confirm_renewal=True)
+            return
+        except service.GrantStands as error:
+            await self._offer_standing(error)
+            return
+        except service.Conflict as error:
+            await self._settle_conflict(error, draft)
+            return
+        await desk.forget_draft(self)
+        await self._show_saved(saved.grant.id)
+        await self.tell("保存成功")
+
+    async def _show_saved(self, grant_id: int) -> None:
+        self.say("")
+        await self._grid.reload(select=grant_id)
+        row = self._grid.selected
+        if row is not None and row.grant.id == grant_id:
+            self._load(row)
+
+    async def _offer_standing(self, error: service.GrantStands) -> None:
+        """The same grant is in force: offer to open that one instead."""
+        open_it = await self.confirm(
+            "授权已存在",
+            f"{error.message}。是否打开该授权？",
+            yes="打开",
+            no="返回修改",
+            dangerous=False,
+        )
+        if open_it:
+            await self.desk.forget_draft(self)
+            await self._show_saved(error.grant.id)
+        else:
+            self.say_error(error)
+
+    async def _settle_conflict(self, error: service.Conflict, draft: GrantDraft) -> None:
+        """Someone else changed the grant meanwhile: show both versions and let one win."""
+        opened, theirs = self._opened, error.current
+        assert opened is not None
+        answer = await self.choose(
+            Question(
+                "该授权已被他人修改",
+                f"您打开时：有效期至 {opened.valid_until}\n"
+                f"现在已是：有效期至 {theirs.valid_until}（卡 {theirs.changed_by} 于 "
+                f"{theirs.changed_at:%Y-%m-%d %H:%M} 修改）\n"
+                f"您要保存：有效期至 {parse_valid_until(draft.valid_until, today=today())}",
+                [Choice("theirs", "采用现在的", "t"), Choice("mine", "保存我的", "m")],
+                warning=True,
+            )
+        )
+        if answer == "theirs":
+            await self.desk.forget_draft(self)
+            await self._show_saved(theirs.id)
+        elif answer == "mine":
+            self._opened = theirs
+            await self._save(self._gathered(), confirm_renewal=False)
+
+    @flow
+    async def action_delete(self) -> None:
+        """Delete the selected grant, with the operator grants under it."""
+        await self._delete()
+
+    async def _delete(self) -> None:
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        try:
+            await self._delete_row(row)
+        except (service.Conflict, NotFound):
+            # What is told is about the grant as it is now, so the list has to show that.
+            await self._grid.reload()
+            raise
+
+    async def _delete_row(self, row: GrantRow) -> None:
+        desk = self.desk
+        preview = await desk.call(
+            service.deletion_preview, desk.store, desk.active_session, row.grant.id
+        )
+        grant = preview.row.grant
+        tables = desk.tables
+        lost = (
+            f"该代理企业据此授予操作员的{preview.operator_grants}条企业内授权将一并删除，"
+            "其操作员不能再办理本企业的业务。"
+            if preview.operator_grants
+            else "该授权下没有企业内授权。"
+        )
+        sure = await self.confirm(
+            "删除确认",
+            f"确定删除这条企业间授权吗？\n"
+            f"代理企业：{grant.key.agent} {printable(preview.row.agent.name)}\n"
+            f"授权子系统：{tables.subsystems.name(grant.key.subsystem)}  "
+            f"授权类型：{tables.grant_types.name(grant.key.grant_type)}\n"
+            f"权限有效期：{grant.valid_until}\n{lost}",
+        )
+        if not sure:
+            return
+        gone = await desk.call(
+            service.delete,
+            desk.store,
+            desk.active_session,
+            grant.id,
+            revision=grant.revision,
+            operator_grants=preview.operator_grants,
+        )
+        if self._opened is not None and self._opened.id == grant.id:
+            self._clear()
+        await self._grid.reload()
+        self.say(f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权", "done")
+
+    # The list
+
+    async def open_row(self, grid: Grid) -> None:
+        """Enter on a row opens it in the form."""
+        await self._open_selected()
+
+    @flow
+    async def on_grid_opened(self) -> None:
+        """A double click opens the row."""
+        await self._open_selected()
+
+    async def _open_selected(self) -> None:
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+        elif await self.may_leave():
+            self._load(row)
+            self.say("已打开所选授权，可修改权限有效期后按F10保存")
+
+    async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:
+        """Open or delete the selected grant."""
+        if self._grid.selected is None:
+            await self.tell("请选择数据!")
+            return
+        chosen = await self.desk.ask(
+            ContextMenu(
+                "企业间授权", [Item("open", "打开", "Enter"), Item("delete", "删除", "F8")], place
+            )
+        )
+        if chosen == "open":
+            await self._open_selected()
+        elif chosen == "delete":
+            await self._delete()
+
+    def legend_ids(self) -> tuple[str, ...]:
+        """In the list Enter opens a row; in the form F4 opens a field's list."""
+        if isinstance(self.focused, Grid):
+            return ("help", "new", "reload", "delete", "menu", "save", "back", "main_menu")
+        return self.LEGEND

@@ -1,0 +1,478 @@
+"""企业内授权录入: handing what was granted to this enterprise on to its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.widget import Widget
+
+from eport_tui.actions import bindings
+from eport_tui.domain.codes import NO, YES, YES_NO
+from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
+from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.errors import EportError, NotFound
+from eport_tui.screens.base import flow
+from eport_tui.screens.form_screen import FormScreen
+from eport_tui.services import operator_grants as service
+from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
+from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
+from eport_tui.widgets.grid import Column, Grid, ListSource, RowSource
+from eport_tui.widgets.menus import ContextMenu, Item
+
+QUICK_QUERY = ("customs_code", "uscc")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """A line of the lower list: a stored grant, or an entry that is not saved yet."""
+
+    card_number: str
+    stored: OperatorGrant | None
+
+    @property
+    def key(self) -> Hashable:
+        """What tells the row from others."""
+        return self.stored.id if self.stored else self.card_number
+
+
+class OperatorRows:
+    """The entries that are not saved, then the stored grants page by page."""
+
+    def __init__(
+        self, pending: Sequence[NewOperatorGrant], stored: RowSource[OperatorGrant]
+    ) -> None:
+        self._pending = [OperatorRow(entry.card_number, None) for entry in pending]
+        self._stored = stored
+
+    async def count(self) -> int:
+        """How many rows there are."""
+        return len(self._pending) + await self._stored.count()
+
+    async def fetch(self, offset: int, limit: int) -> list[OperatorRow]:
+        """At most `limit` rows from `offset` on."""
+        first = self._pending[offset : offset + limit]
+        rest = limit - len(first)
+        if rest <= 0:
+            return first
+        stored = await self._stored.fetch(max(0, offset - len(self._pending)), rest)
+        return [*first, *(OperatorRow(grant.card_number, grant) for grant in stored)]
+
+    async def position(self, key: Hashable) -> int | None:
+        """Where the row with this key stands."""
+        if isinstance(key, str):
+            return next((at for at, row in enumerate(self._pending) if row.key == key), None)
+        place = await self._stored.position(key)
+        return None if place is None else place + len(self._pending)
+
+
+class OperatorGrantsScreen(FormScreen):
+    """The grants that were received above, the operators of the selected one below."""
+
+    PLACE = "委托授权系统 / 企业内授权录入"
+    LEGEND = ("help", "query", "add", "delete", "menu", "save", "back", "main_menu")
+    ABOUT = (
+        "上方是授予本企业的企业间授权：可输入授权企业编号或社会信用代码的开头部分，按F5定位，再按F5转到下一条。"
+        "选中一条后，下方显示据此授予的操作员。选「是」授予全部操作员，选「否」则录入一张操作员卡的卡号；"
+        "按F6添加到列表，按F10保存后才生效。在下方列表中按F8删除，该操作员下次办理时即没有权限。"
+    )
+    BINDINGS = [*bindings("query", "add", "save", "delete", "menu")]
+    AUTO_FOCUS = "#received"
+
+    def __init__(self) -> None:
+        super().__init__(name="operator_grants")
+        self._pending: dict[int, list[NewOperatorGrant]] = {}
+        self._replacing: dict[int, int] = {}
+        self._shown_for: int | None = None
+        self._restored: dict[str, Any] | None = None
+        self._last_query: dict[str, str] = {}
+
+    def body(self) -> Iterable[Widget]:
+        """Quick query, received grants, entry, operators."""
+        tables = self.desk.tables
+        optional, required = Ground.OPTIONAL, Ground.REQUIRED
+        self._query = Form(
+            [
+                [
+                    Field(
+                        "customs_code",
+                        "授权企业编号",
+                        optional,
+                        12,
+                        hint="快速查询：输入编号或其开头部分，按Enter或F5",
+                    ),
+                    Field(
+                        "uscc",
+                        "授权企业社会信用代码",
+                        optional,
+                        19,
+                        hint="快速查询：输入代码或其开头部分，按Enter或F5",
+                    ),
+                ]
+            ],
+            id="query",
+        )
+        self._received: Grid[ReceivedRow] = Grid(
+            "授予本企业的授权",
+            [
+                Column("企业编号", 10, lambda row: row.grant.key.principal),
+                Column("授权企业名称", 0, lambda row: row.principal.name),
+                Column(
+                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
+                ),
+                Column("类型", 6, lambda row: tables.grant_types.name(row.grant.key.grant_type)),
+                Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat()),
+                Column("状态", 8, lambda row: row.state.label, lambda row: row.state.value),
+                Column("操作员", 6, self._operator_count, self._operator_style),
+            ],
+            lambda row: row.grant.id,
+            id="received",
+        )
+        self._received.note = GROUNDS_EXPLAINED
+        self._entry = Form(
+            [
+                [Field("principal_name", "授权企业名称")],
+                [
+                    Field(
+                        "to_all",
+                        "是否授予全部操作员",
+                        required,
+                        6,
+                        YES_NO,
+                        hint="按空格键选择：是 授予全部操作员，否 授予一张操作员卡",
+                    ),
+                    Field(
+                        "card_number",
+                        "操作员IC卡号",
+                        required,
+                        15,
+                        hint="13位卡号，按Enter添加到列表",
+                    ),
+                ],
+            ],
+            id="entry",
+        )
+        self._operators: Grid[OperatorRow] = Grid(
+            "操作员权限列表",
+            [
+                Column("操作员IC卡号", 13, lambda row: row.card_number),
+                Column(
+                    "授权范围", 12, lambda row: "指定操作员" if row.card_number else "全部操作员"
+                ),
+                Column(
+                    "授权日期",
+                    10,
+                    lambda row: row.stored.granted_on.isoformat() if row.stored else "",
+                ),
+                Column("录入卡号", 0, lambda row: row.stored.changed_by if row.stored else ""),
+                Column(
+                    "状态",
+                    8,
+                    lambda row: "已保存" if row.stored else "未保存",
+                    lambda row: None if row.stored else "unsaved",
+                ),
+            ],
+            lambda row: row.key,
+            id="operators",
+        )
+        yield self._query
+        yield self._received
+        yield self._entry
+        yield self._operators
+
+    def _operator_count(self, row: ReceivedRow) -> str:
+        added = len(self._pending.get(row.grant.id, ()))
+        return f"{row.operator_grants}" + (f"+{added}" if added else "")
+
+    def _operator_style(self, row: ReceivedRow) -> str | None:
+        return "unsaved" if self._pending.get(row.grant.id) else None
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Begin with what was left unsaved."""
+        self._restored = content
+
+    def on_mount(self) -> None:
+        """Show the received grants and an empty entry."""
+        super().on_mount()
+        self._start()
+
+    @flow
+    async def _start(self) -> None:
+        desk = self.desk
+        self._clear_entry()
+        await self._received.show(desk.rows(service.received(desk.store, desk.active_session)))
+        if self._restored is not None:
+            await self._put_back(self._restored)
+        await self._received.select(0 if self._received.cursor is None else self._received.cursor)
+        await self._show_operators()
+
+    async def _put_back(self, content: dict[str, Any]) -> None:
+        """Take up the entries of a draft that was kept, where their grants still stand."""
+        for grant_id, cards in content["pending"].items():
+            self._pending[int(grant_id)] = [
+                NewOperatorGrant(to_all=card == ALL_OPERATORS, card_number=card) for card in cards
+            ]
+        self._replacing = {int(id): count for id, count in content["replacing"].items()}
+        self._entry.set_value("card_number", content["card_number"])
+        await self._received.reload(select=content["selected"])
+        self.say("已恢复上次未保存的录入", "warning")
+
+    # The lists
+
+    @property
+    def _grant_id(self) -> int | None:
+        row = self._received.selected
+        return row.grant.id if row else None
+
+    @flow
+    async def on_grid_selected(self, message: Grid.Selected) -> None:
+        """Another received grant is selected: show its operators."""
+        if message.grid is self._received and self._grant_id != self._shown_for:
+            await self._show_operators()
+
+    async def _show_operators(self, *, select: Hashable | None = None) -> None:
+        row, desk = self._received.selected, self.desk
+        self._shown_for = self._grant_id
+        self._entry.set_value("principal_name", row.principal.name if row else "")
+        if row is None:
+            await self._operators.show(ListSource([], lambda row: row.key))
+            return
+        stored = desk.rows(service.granted(desk.store, desk.active_session, row.grant.id))
+        pending = self._pending.get(row.grant.id, [])
+        await self._operators.show(OperatorRows(pending, stored), select=select)
+
+    async def open_row(self, grid: Grid) -> None:
+        """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
+        if grid is self._received:
+            self._entry.focus_field("card_number")
+        else:
+            await self.row_menu(grid, grid.menu_place())
+
+    # Quick query
+
+    @flow
+    async def action_query(self) -> None:
+        """Select the next received grant that matches the quick query."""
+        if not any(self._query.value(field).strip() for field in QUICK_QUERY):
+            self._query.focus_field("customs_code")
+            self.say("请输入授权企业编号或授权企业社会信用代码，再按F5查询", "warning")
+            return
+        await self._find_next()
+
+    async def _find_next(self) -> None:
+        desk, wanted = self.desk, self._query.values()
+        try:
+            found = await desk.call(
+                service.find_next,
+                desk.store,
+                desk.active_session,
+                customs_code=wanted["customs_code"],
+                uscc=wanted["uscc"],
+                # The same question again means the next match; a new one begins at the top.
+                after=self._grant_id if wanted == self._last_query else None,
+            )
+        except NotFound as error:
+            await self.tell(error.message)
+            return
+        self._last_query = wanted
+        await self._received.reload(select=found.grant_id)
+        await self._show_operators()
+        again = "，再按F5转到下一条"
+        self.say(("已从头查起" if found.wrapped else "已定位到该授权") + again, "done")
+
+    # The entry
+
+    def _clear_entry(self) -> None:
+        self._entry.set_locked()
+        self._entry.set_value("to_all", NO)
+        self._entry.set_value("card_number", "")
+        self._entry.mark_error(None)
+
+    async def take(self, field: str) -> None:
+        """Make the card number grey for all operators; turn a card number into its usual form."""
+        if field == "to_all":
+            self._lock_card_number()
+        elif field == "card_number" and self._entry.value(field).strip():
+            number = parse_card_number(
+                self._entry.value(field), field="card_number", label="操作员IC卡号"
+            )
+            self._entry.set_value("card_number", number)
+
+    def _lock_card_number(self) -> None:
+        """是: the card number cannot be edited (manual 1.2)."""
+        if self._entry.value("to_all") == YES:
+            self._entry.set_value("card_number", "")
+            self._entry.set_locked("card_number")
+        else:
+            self._entry.set_locked()
+
+    async def picked(self, field: str) -> None:
+        """是 is complete as it is; 否 goes on to the card number."""
+        await super().picked(field)
+        if field == "to_all" and self._entry.value("to_all") == YES:
+            self.say("按F6添加到列表，保存后授予全部操作员")
+
+    @flow
+    async def action_next_field(self) -> None:
+        """In the quick query Enter queries; in the card number it adds."""
+        field = self.form.current
+        if field in QUICK_QUERY and self._query.value(field or "").strip():
+            await self._find_next()
+            return
+        if field == "card_number" or (field == "to_all" and self._entry.value("to_all") == YES):
+            await self._add()
+            return
+        await self.enter()
+
+    @flow
+    async def action_add(self) -> None:
+        """Put the entry in the list, not saved yet."""
+        await self._add()
+
+    async def _add(self) -> None:
+        desk, row = self.desk, self._received.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        grant_id = row.grant.id
+        to_all = self._entry.value("to_all") == YES
+        entry = NewOperatorGrant(
+            to_all=to_all, card_number="" if to_all else self._entry.value("card_number")
+        )
+        pending = self._pending.get(grant_id, [])
+        checked = await desk.call(
+            service.check_entry, desk.store, desk.active_session, grant_id, entry, pending
+        )
+        if checked.replaces:
+            sure = await self.confirm(
+                "授予全部操作员",
+                f"全部操作员将取代已有的{checked.replaces}张操作员卡，保存后生效。是否继续？",
+                yes="继续",
+            )
+            if not sure:
+                return
+        if to_all:
+            self._replacing[grant_id] = checked.replaces - len(pending)
+            pending = []
+        self._pending[grant_id] = [*pending, checked.entry]
+        self._clear_entry()
+        await self._received.reload()
+        await self._show_operators(select=checked.entry.card_number)
+        self._entry.focus_field("card_number")
+        self.say("已添加到列表，按F10保存后生效", "warning")
+        await desk.keep_draft(self)
+
+    @property
+    def unsaved(self) -> str:
+        """Entries that were added, or a card number that was typed."""
+        added = sum(map(len, self._pending.values()))
+        if added:
+            return f"列表中有{added}条尚未保存的企业内授权"
+        if self._entry.value("card_number").strip():
+            return "录入的操作员IC卡号尚未添加"
+        return ""
+
+    def discard(self) -> None:
+        """Give up the entries that were added."""
+        self._pending.clear()
+        self._replacing.clear()
+        self._clear_entry()
+
+    def draft(self) -> dict[str, Any] | None:
+        """The entries as they stand."""
+        if not self.unsaved:
+            return None
+        return {
+            "pending": {
+                str(id): [entry.card_number for entry in entries]
+                for id, entries in self._pending.items()
+            },
+            "replacing": {str(id): count for id, count in self._replacing.items()},
+            "card_number": self._entry.value("card_number"),
+            "selected": self._grant_id,
+        }
+
+    # Saving and deleting
+
+    @flow
+    async def action_save(self) -> None:
+        """Store what was added, under each grant it was added to."""
+        desk = self.desk
+        if not any(self._pending.values()):
+            self.say("没有要保存的内容，请先按F6添加", "warning")
+            return
+        for grant_id, entries in list(self._pending.items()):
+            if not entries:
+                continue
+            try:
+                await desk.call(
+                    service.save,
+                    desk.store,
+                    desk.active_session,
+                    grant_id,
+                    entries,
+                    replacing=self._replacing.get(grant_id, 0),
+                )
+            except EportError:
+                # Show the grant whose entries were refused; the others stay as they are.
+                await self._received.reload(select=grant_id)
+                await self._show_operators()
+                raise
+            del self._pending[grant_id]
+            self._replacing.pop(grant_id, None)
+        await desk.forget_draft(self)
+        self.say("")
+        await self._received.reload()
+        await self._show_operators()
+        await self.tell("暂存成功")
+
+    def menu_grid(self) -> Grid:
+        """Menu and deletion are about the operators."""
+        return self._operators
+
+    @flow
+    async def action_delete(self) -> None:
+        """Delete the selected operator grant."""
+        await self._delete()
+
+    async def _delete(self) -> None:
+        desk, row, grant_id = self.desk, self._operators.selected, self._grant_id
+        received = self._received.selected
+        if row is None or grant_id is None or received is None:
+            await self.tell("请选择数据!")
+            return
+        whom = f"操作员卡 {row.card_number}" if row.card_number else "全部操作员"
+        if row.stored is None:
+            self._pending[grant_id] = [
+                entry for entry in self._pending[grant_id] if entry.card_number != row.card_number
+            ]
+            self._replacing.pop(grant_id, None)
+        else:
+            subsystem = desk.tables.subsystems.name(received.grant.key.subsystem)
+            grant_type = desk.tables.grant_types.name(received.grant.key.grant_type)
+            sure = await self.confirm(
+                "删除确认",
+                f"确定删除{whom}的权限吗？\n授权企业：{received.principal.name}\n"
+                f"授权子系统：{subsystem}  授权类型：{grant_type}\n删除后下次办理时即没有该权限。",
+            )
+            if not sure:
+                return
+            await desk.call(service.delete, desk.store, desk.active_session, row.stored.id)
+        await self._received.reload()
+        await self._show_operators()
+        if row.stored is None:
+            self.say(f"已从列表中去掉{whom}", "done")
+            await desk.keep_draft(self)
+        else:
+            self.say(f"已删除{whom}的权限", "done")
+
+    async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:
+        """Delete the selected operator grant."""
+        if grid is not self._operators:
+            return
+        if self._operators.selected is None:
+            await self.tell("请选择数据!")
+            return
+        if await self.desk.ask(ContextMenu("企业内授权", [Item("delete", "删除", "F8")], place)):
+            await self._delete()

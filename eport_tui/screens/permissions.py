@@ -1,0 +1,140 @@
+"""查看操作员权限: who may do what, at principals and on one's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from eport_tui.actions import bindings
+from eport_tui.domain.holders import Enterprise
+from eport_tui.screens.base import flow
+from eport_tui.screens.form_screen import FormScreen
+from eport_tui.services import permissions as service
+from eport_tui.services.permissions import Direction, PermissionRow
+from eport_tui.widgets.field import CodeField
+from eport_tui.widgets.form import Field, Form, Ground
+from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.picker import Picker
+
+ALL = "全部"
+
+
+class PermissionsScreen(FormScreen):
+    """A subsystem to choose, the permissions in force today, the selected one in full."""
+
+    PLACE = "委托授权系统 / 查看操作员权限"
+    LEGEND = ("help", "open_list", "query", "back", "main_menu", "quit")
+    ABOUT = (
+        "选择授权子系统（不选为全部）后按F5，列出今天有效的操作员权限。「本企业代理」是本企业的操作员"
+        "可以办理的企业，「代理本企业」是可以办理本企业业务的操作员。授予全部操作员时只有一条，IC卡号为空。"
+    )
+    BINDINGS = [*bindings("query")]
+
+    def __init__(self) -> None:
+        super().__init__(name="permissions")
+
+    def body(self) -> Iterable[Widget]:
+        """Choice, list and details."""
+        tables = self.desk.tables
+        own_card = self.desk.active_session.holder.card_number
+        self._choice = Form(
+            [
+                [
+                    Field(
+                        "subsystem",
+                        "授权子系统",
+                        Ground.OPTIONAL,
+                        18,
+                        tables.subsystems,
+                        hint="按空格键选择，不选为全部子系统；按F5查询",
+                    )
+                ]
+            ],
+            id="choice",
+        )
+        self._grid: Grid[PermissionRow] = Grid(
+            "操作员权限",
+            [
+                Column("方向", 10, lambda row: row.direction.label),
+                Column("企业编号", 10, lambda row: _other(row).customs_code),
+                Column("企业名称", 0, lambda row: _other(row).name, wide=True),
+                Column("授权子系统", 16, lambda row: tables.subsystems.name(row.subsystem)),
+                Column("类型", 6, lambda row: tables.grant_types.name(row.grant_type)),
+                Column(
+                    "操作员IC卡号",
+                    14,
+                    lambda row: row.card_number,
+                    lambda row: "active" if row.card_number == own_card else None,
+                ),
+                Column("权限有效期", 10, lambda row: row.valid_until.isoformat()),
+            ],
+            lambda row: row.operator_grant_id,
+            id="permissions",
+        )
+        self._details = Form(
+            [
+                [Field("principal", "授权企业")],
+                [Field("agent", "代理企业")],
+                [Field("operator", "操作员"), Field("dates", "授权期间")],
+            ],
+            id="details",
+        )
+        yield self._choice
+        yield self._grid
+        yield self._details
+
+    def on_mount(self) -> None:
+        """Show everything to begin with."""
+        super().on_mount()
+        self._show()
+
+    @flow
+    async def action_query(self) -> None:
+        """Query the chosen subsystem."""
+        await self._query()
+
+    @flow
+    async def _show(self) -> None:
+        await self._query()
+
+    async def _query(self) -> None:
+        desk = self.desk
+        subsystem = self._choice.value("subsystem")
+        source = service.query(desk.store, desk.active_session, subsystem=subsystem or None)
+        await self._grid.show(desk.rows(source))
+        name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
+        self._grid.title = f"操作员权限（{name}）"
+        await self._grid.select(0)
+        self.say("" if self._grid.count else "暂无数据")
+
+    def picker(self, widget: CodeField, typed: str) -> Picker:
+        """The subsystems, and all of them together."""
+        return Picker(widget.table, value=widget.value, typed=typed, all_label=ALL)
+
+    async def picked(self, field: str) -> None:
+        """A subsystem was chosen: query it."""
+        await self._query()
+
+    async def last_field_entered(self) -> None:
+        """Enter queries."""
+        await self._query()
+
+    def on_grid_selected(self, message: Grid.Selected) -> None:
+        """Show the selected permission in full."""
+        row: PermissionRow | None = message.row
+        values = {"principal": "", "agent": "", "operator": "", "dates": ""}
+        if row is not None:
+            values = {
+                "principal": f"{row.principal.customs_code} {row.principal.name}",
+                "agent": f"{row.agent.customs_code} {row.agent.name}",
+                "operator": row.card_number or "全部操作员",
+                "dates": f"{row.granted_on} 至 {row.valid_until}",
+            }
+        for field, value in values.items():
+            self._details.set_value(field, value)
+
+
+def _other(row: PermissionRow) -> Enterprise:
+    """The enterprise on the other side."""
+    return row.principal if row.direction is Direction.OURS else row.agent

@@ -1,0 +1,186 @@
+"""Keys wait until what the key before them began is finished.
+
+On a slow line, from a scanner or a fast typist, many keys arrive at once.
+Textual hands them all to whatever has the focus at that moment, although the
+first of them may open another screen.  Here each key is delivered only when
+the screen it is meant for is up and has the focus, so that a burst does what
+the same keys would do at leisure.  Pastes and clicks keep their place among
+the keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import get_current_worker
+
+Result = TypeVar("Result")
+
+FLOWS = "flows"
+
+# A key's message may post a second one and that a third (key -> blur -> value taken).
+HOPS = 3
+# A screen that was popped never answers its fence; so look now and then whether it is still there.
+GLANCE = 0.02
+# A broken widget must not keep the keyboard for ever.
+PATIENCE = 200
+
+
+def _takes_turn(event: events.Event) -> bool:
+    """Whether an event is something a person does; a mouse that only moves does nothing."""
+    return isinstance(event, events.InputEvent | events.Paste) and not isinstance(
+        event, events.MouseMove
+    )
+
+
+class Fence(Message):
+    """Bubbles from the focused widget to the application behind all that was queued before it."""
+
+    def __init__(self, passed: asyncio.Future[None]) -> None:
+        super().__init__()
+        self.passed = passed
+
+
+class KeyGate(App[None]):
+    """An application whose keys are delivered one at a time, and whose flows hold them.
+
+    A flow is a coroutine that goes on over several messages: it may call
+    services in another thread and ask questions.  While one runs, keys wait;
+    while it waits for an answer to a question, keys go to the question.
+    """
+
+    def __init__(self, *, ansi_color: bool | None = None) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self._waiting_keys: deque[events.Event] = deque()
+        self._delivering: asyncio.Task[None] | None = None
+        self._flows = 0
+        self._flows_done = asyncio.Event()
+        self._flows_done.set()
+
+    # Flows
+
+    def start_flow(self, flow: Coroutine[Any, Any, None]) -> None:
+        """Run a flow; keys that come meanwhile wait for it."""
+        self._hold()
+        self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False)
+
+    async def _run_flow(self, flow: Coroutine[Any, Any, None]) -> None:
+        try:
+            await flow
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.flow_failed(error)
+        finally:
+            self._release()
+
+    def cancel_other_flows(self) -> None:
+        """Stop all flows but the one that calls, such as those that wait for an answer."""
+        for worker in list(self.workers):
+            if worker.group == FLOWS and worker is not get_current_worker():
+                worker.cancel()
+
+    def flow_failed(self, error: Exception) -> None:
+        """A flow ended with an error."""
+        raise NotImplementedError
+
+    async def ask(self, dialog: Screen[Result]) -> Result | None:
+        """Show a dialog from within a flow and wait for its answer; keys go to the dialog."""
+        answer = self.push_screen(dialog, wait_for_dismiss=True)
+        self._release()
+        try:
+            return await answer
+        finally:
+            self._hold()
+
+    def _hold(self) -> None:
+        self._flows += 1
+        self._flows_done.clear()
+
+    def _release(self) -> None:
+        self._flows -= 1
+        if self._flows == 0:
+            self._flows_done.set()
+
+    # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Put keys, pastes and clicks in the queue; everything else goes its usual way."""
+        if _takes_turn(event) and not event.is_forwarded:
+            if isinstance(event, events.Key) and self.passes_at_once(event):
+                return
+            self._waiting_keys.append(event)
+            if self._delivering is None:
+                self._delivering = asyncio.create_task(self._deliver())
+            return
+        await super().on_event(event)
+
+    def passes_at_once(self, event: events.Key) -> bool:
+        """Whether a key was dealt with before its turn (Esc while something is under way)."""
+        return False
+
+    def put_back(self, event: events.Key) -> None:
+        """Deliver a key again, before those that wait."""
+        self._waiting_keys.appendleft(events.Key(event.key, event.character))
+        if self._delivering is None:
+            self._delivering = asyncio.create_task(self._deliver())
+
+    async def keys_settled(self) -> None:
+        """Wait until every key that came so far has had its whole effect."""
+        await self._settle()
+        while self._delivering is not None:
+            await asyncio.wait({self._delivering})
+            await self._settle()
+
+    async def _deliver(self) -> None:
+        try:
+            while self._waiting_keys:
+                await super().on_event(self._waiting_keys.popleft())
+                await self._settle()
+        finally:
+            self._delivering = None
+
+    async def _settle(self) -> None:
+        """Wait until the last key's effects, and any screen they opened, are complete."""
+        for _ in range(PATIENCE):
+            await self._flows_done.wait()
+            if not self._running:
+                return
+            screen = self.screen
+            if not await self._pass_fences(screen):
+                continue
+            if not self._flows_done.is_set():
+                continue
+            if screen is self.screen and self._has_its_focus(screen):
+                return
+            await asyncio.sleep(0)
+
+    async def _pass_fences(self, screen: Screen[Any]) -> bool:
+        """Send fences through the screen; false when another screen came up meanwhile."""
+        for _ in range(HOPS):
+            passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if not (screen.focused or screen).post_message(Fence(passed)):
+                return False
+            while not passed.done():
+                await asyncio.wait({passed}, timeout=GLANCE)
+                if screen is not self.screen or not self._running:
+                    return False
+        return True
+
+    def on_fence(self, fence: Fence) -> None:
+        """A fence came through."""
+        if not fence.passed.done():
+            fence.passed.set_result(None)
+
+    def _has_its_focus(self, screen: Screen[Any]) -> bool:
+        """Whether a screen has chosen its first focus, where it wants one."""
+        if screen.focused is not None or not screen.is_mounted:
+            return screen.is_mounted
+        return screen.AUTO_FOCUS == "" or not screen.focus_chain

@@ -1,0 +1,90 @@
+"""The bars that frame every screen: title, message line and key legend."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from eport_tui.widgets.cells import fit, wrap
+
+
+class Body(Widget):
+    """What stands between the title and the message line."""
+
+
+class TitleBar(Widget):
+    """First line: where one is on the left, whose card it is on the right."""
+
+    place: reactive[str] = reactive("")
+    holder: reactive[str] = reactive("")
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the two texts; the right one gives way first."""
+        width = self.size.width
+        left = f" {self.place}"
+        room = width - cell_len(left) - 2
+        right = fit(self.holder, min(room, cell_len(self.holder))) if room > 0 else ""
+        gap = " " * max(0, width - cell_len(left) - cell_len(right) - 1)
+        return Strip([Segment(fit(left + gap + right, width), self.rich_style)], width)
+
+
+class MessageLine(Widget):
+    """Last but one line: what just happened, or what is wrong and what to do.
+
+    The kind is shown by a mark as well as by the colour.
+    """
+
+    COMPONENT_CLASSES = {
+        "message--note",
+        "message--done",
+        "message--warning",
+        "message--error",
+        "message--busy",
+    }
+    MARKS = {"note": " ", "done": "+", "warning": "!", "error": "x", "busy": "~"}
+
+    text: reactive[str] = reactive("")
+    kind: reactive[str] = reactive("note")
+
+    def say(self, text: str, kind: str = "note") -> None:
+        """Show a message; `kind` is note, done, warning, error or busy."""
+        self.kind, self.text = kind, text
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the mark and the text."""
+        style = self.get_component_rich_style(f"message--{self.kind}")
+        width, height = self.size
+        lines = wrap(self.text, width - 4)
+        if len(lines) > height:
+            lines = [*lines[: height - 1], fit("".join(lines[height - 1 :]), width - 4)]
+        # A single line stands next to the keys, which leaves air below the list above.
+        at = y - (height - len(lines))
+        if at < 0 or not self.text:
+            return Strip.blank(width, style)
+        mark = self.MARKS[self.kind] if at == 0 else " "
+        return Strip([Segment(fit(f" {mark} {lines[at]}", width), style)], width)
+
+
+class Legend(Widget):
+    """Last line: the keys that work here and now."""
+
+    COMPONENT_CLASSES = {"legend--key", "legend--label"}
+
+    items: reactive[list[tuple[str, str]]] = reactive(list)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the keys, each as its cap and its label, closer together where there are many."""
+        key, label = (
+            self.get_component_rich_style("legend--key"),
+            self.get_component_rich_style("legend--label"),
+        )
+        width = self.size.width
+        cells = sum(cell_len(caps) + cell_len(text) for caps, text in self.items)
+        gap = "  " if 1 + cells + 2 * len(self.items) <= width + 2 else " "
+        segments = [Segment(" ", label)]
+        for caps, text in self.items:
+            segments += [Segment(caps, key), Segment(text + gap, label)]
+        return Strip(segments).adjust_cell_length(width, label)

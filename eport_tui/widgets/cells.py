@@ -1,0 +1,33 @@
+"""Text measured in terminal cells, where a Chinese character takes two."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+from eport_tui.domain.text import printable
+
+
+def fit(text: str, width: int) -> str:
+    """Make `text` exactly `width` cells wide; what is cut off shows as two dots."""
+    text = printable(text)
+    if cell_len(text) <= width:
+        return text + " " * (width - cell_len(text))
+    if width <= 2:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 2) + ".."
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break `text` into lines of at most `width` cells, wherever a character ends."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line, used = "", 0
+        for character in printable(paragraph):
+            cells = cell_len(character)
+            if used + cells > width:
+                lines.append(line)
+                line, used = "", 0
+            line += character
+            used += cells
+        lines.append(line)
+    return lines

@@ -1,0 +1,126 @@
+"""The fields of a form that can be typed in or chosen from a list."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding
+from textual.geometry import Offset, Size
+from textual.message import Message
+from textual.reactive import Reactive, reactive
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input
+
+from eport_tui.domain.codes import CodeTable
+from eport_tui.widgets.cells import fit
+
+
+class ListWanted(Message):
+    """The list or calendar of a field is wanted.
+
+    Attributes:
+        field: Identifier of the field.
+        typed: What was typed, to narrow the list with.
+    """
+
+    def __init__(self, field: str, typed: str = "") -> None:
+        super().__init__()
+        self.field = field
+        self.typed = typed
+
+
+def first_line(pasted: str) -> str:
+    """The first line of a pasted text that has something on it, without blanks around it."""
+    return next((line.strip() for line in pasted.splitlines() if line.strip()), "")
+
+
+class TextField(Input):
+    """One line of text on a coloured ground, without border or blinking."""
+
+    # Stock Input lays the whole screen out again at each character for this one.
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
+    cursor_blink: Reactive[bool] = Reactive(False, init=False)
+
+    BINDINGS = [
+        Binding("up", "screen.focus_previous", show=False),
+        Binding("down", "screen.focus_next", show=False),
+    ]
+
+    def __init__(
+        self, *, id: str, width: int, max_length: int = 0, opens_list: bool = False
+    ) -> None:
+        super().__init__(id=id, compact=True, select_on_focus=False, max_length=max_length)
+        self.opens_list = opens_list
+        self.styles.width = width
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Space opens the list of a field whose text has no spaces."""
+        if self.opens_list and event.key == "space":
+            event.stop()
+            event.prevent_default()
+            self.post_message(ListWanted(self.id or ""))
+            return
+        await super()._on_key(event)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Leave to stock Input one line, without what came along from a table or a page."""
+        event.text = first_line(event.text)
+
+    def watch_value(self) -> None:
+        """Scroll back a text that got shorter; stock Input leaves that to the layout."""
+        self.scroll_to(x=self.scroll_x, animate=False, force=True, immediate=True)
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the cursor is on the screen; an input method puts its window there.
+
+        Stock Input reports one cell too far right when the cursor is at the end.
+        """
+        x, y, _width, _height = self.content_region
+        return Offset(x + self._position_to_cell(self.cursor_position) - self.scroll_offset.x, y)
+
+
+class CodeField(Widget, can_focus=True):
+    """A value of a code table; space or F4 opens the list, typing filters it."""
+
+    BINDINGS = [
+        Binding("up", "screen.focus_previous", show=False),
+        Binding("down", "screen.focus_next", show=False),
+    ]
+    opens_list = True
+
+    value: reactive[str] = reactive("")
+
+    def __init__(self, table: CodeTable, *, id: str, width: int) -> None:
+        super().__init__(id=id)
+        self.table = table
+        self.styles.width = width
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the name of the chosen code."""
+        width = self.size.width
+        name = self.table.name(self.value) if self.value else ""
+        return Strip([Segment(fit(name, width), self.rich_style)], width)
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the field begins; an input method puts its window there."""
+        return self.content_region.offset
+
+    async def on_key(self, event: events.Key) -> None:
+        """Open the list at the first character that is typed."""
+        if event.is_printable and event.character is not None:
+            event.stop()
+            self.post_message(ListWanted(self.id or "", event.character.strip()))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Open the list at what is pasted."""
+        event.stop()
+        self.post_message(ListWanted(self.id or "", first_line(event.text)))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click opens the list."""
+        if event.button == 1:
+            event.stop()
+            self.post_message(ListWanted(self.id or ""))

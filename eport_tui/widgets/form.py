@@ -1,0 +1,301 @@
+"""A form: labels, marks and filled-in values drawn by one widget, fields on top.
+
+Each widget costs time to lay out and paint, so only what can be typed in is
+one; everything else of the form is drawn here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.app import ComposeResult
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input
+
+from eport_tui.domain.codes import CodeTable
+from eport_tui.widgets.cells import fit
+from eport_tui.widgets.field import CodeField, TextField
+
+
+class Ground(StrEnum):
+    """What the ground of a field says (manual 1.1, note 2), with its text mark."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    SHOWN = "shown"
+
+    @property
+    def mark(self) -> str:
+        """The same meaning without colour."""
+        return {"required": "*", "optional": "+", "shown": "="}[self.value]
+
+
+SECOND_COLUMN = 0.46
+"""Where the second column begins, as a part of the line."""
+
+GROUNDS_EXPLAINED = "* 必填   + 选填   = 系统填写"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form.
+
+    Attributes:
+        id: Identifier; errors name their field by it.
+        label: What stands before it.
+        ground: Required, optional or shown.
+        width: Cells for the value; 0 takes what is left of the line.
+        table: The code table of a code field.
+        max_length: Most characters that can be typed; 0 for no limit.
+        opens_list: Whether space and F4 open a list or calendar in a text field.
+        hint: Shown on the message line while the field has the focus.
+    """
+
+    id: str
+    label: str
+    ground: Ground = Ground.SHOWN
+    width: int = 0
+    table: CodeTable | None = None
+    max_length: int = 0
+    opens_list: bool = False
+    hint: str = ""
+
+
+class Form(Widget):
+    """Fields in rows of one or two columns.
+
+    Values are text; a code field's value is its code.
+    """
+
+    COMPONENT_CLASSES = {"form--label", "form--mark", "form--pointer", "form--shown"}
+
+    @dataclass
+    class Left(Message):
+        """The focus left a field; its value is to be taken now."""
+
+        form: Form
+        field: str
+        value: str
+
+        @property
+        def control(self) -> Form:
+            """The form."""
+            return self.form
+
+    @dataclass
+    class Entered(Message):
+        """A field got the focus."""
+
+        form: Form
+        field: Field
+
+        @property
+        def control(self) -> Form:
+            """The form."""
+            return self.form
+
+    @dataclass
+    class Edited(Message):
+        """What is typed in a field changed."""
+
+        form: Form
+        field: str
+
+        @property
+        def control(self) -> Form:
+            """The form."""
+            return self.form
+
+    def __init__(self, rows: Sequence[Sequence[Field]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._rows = rows
+        self._fields = {field.id: field for row in rows for field in row}
+        self._shown: dict[str, str] = {}
+        self._widgets: dict[str, TextField | CodeField] = {}
+        self._locked: set[str] = set()
+        columns = max(len(row) for row in rows)
+        self._label_widths = [
+            max(cell_len(row[column].label) for row in rows if column < len(row))
+            for column in range(columns)
+        ]
+        self.styles.height = len(rows)
+
+    # Reading and writing values
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that can be typed in at present, in order."""
+        return [id for id in self._widgets if id not in self._locked]
+
+    def field(self, id: str) -> Field:
+        """The description of a field."""
+        return self._fields[id]
+
+    def widget_of(self, id: str) -> TextField | CodeField:
+        """The widget of a field that can be typed in."""
+        return self._widgets[id]
+
+    def value(self, id: str) -> str:
+        """The value of a field."""
+        widget = self._widgets.get(id)
+        return widget.value if widget is not None else self._shown.get(id, "")
+
+    def values(self) -> dict[str, str]:
+        """The values of all fields that are not merely shown."""
+        return {id: widget.value for id, widget in self._widgets.items()}
+
+    def set_value(self, id: str, value: str) -> None:
+        """Put a value in a field; the cursor of a text field goes to its end."""
+        widget = self._widgets.get(id)
+        if widget is None:
+            if self._shown.get(id) != value:
+                self._shown[id] = value
+                self.refresh(*self._regions(id))
+            return
+        # What the program fills in is not an edit by the operator.
+        with widget.prevent(Input.Changed):
+            widget.value = value
+        if isinstance(widget, TextField):
+            widget.cursor_position = len(value)
+
+    def set_locked(self, *ids: str) -> None:
+        """Turn exactly these fields grey; they can then not be changed."""
+        self._locked = set(ids)
+        for id, widget in self._widgets.items():
+            widget.disabled = id in self._locked
+            self._dress(id)
+        self.refresh()
+
+    def ground(self, id: str) -> Ground:
+        """The ground of a field at present."""
+        return Ground.SHOWN if id in self._locked else self._fields[id].ground
+
+    def _dress(self, id: str) -> None:
+        for ground in Ground:
+            self._widgets[id].set_class(self.ground(id) is ground, f"-{ground}")
+
+    def mark_error(self, id: str | None) -> None:
+        """Show one field as being at fault, and no other."""
+        for name, widget in self._widgets.items():
+            widget.set_class(name == id, "-error")
+
+    # Focus
+
+    @property
+    def current(self) -> str | None:
+        """The field that has the focus."""
+        focused = self.screen.focused
+        return focused.id if focused is not None and focused.id in self._widgets else None
+
+    def focus_field(self, id: str) -> None:
+        """Put the cursor in a field, or in the first open one if that is grey."""
+        target = id if id in self.fields else next(iter(self.fields), None)
+        if target is not None:
+            self.screen.set_focus(self._widgets[target])
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Point at the field that has the focus."""
+        if event.widget.id in self._widgets:
+            self.refresh(*self._regions(event.widget.id))
+            self.post_message(self.Entered(self, self._fields[event.widget.id]))
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """Take the value of a field when the focus leaves it."""
+        if event.widget.id in self._widgets:
+            self.refresh(*self._regions(event.widget.id))
+            self.post_message(self.Left(self, event.widget.id, self.value(event.widget.id)))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Tell that something is being typed."""
+        event.stop()
+        if event.input.id in self._widgets:
+            self.post_message(self.Edited(self, event.input.id))
+
+    # Layout and drawing
+
+    def compose(self) -> ComposeResult:
+        """Make a widget for each field that can be typed in."""
+        for id, field in self._fields.items():
+            if field.ground is Ground.SHOWN:
+                continue
+            if field.table is not None:
+                widget: TextField | CodeField = CodeField(field.table, id=id, width=field.width)
+            else:
+                widget = TextField(
+                    id=id,
+                    width=field.width,
+                    max_length=field.max_length,
+                    opens_list=field.opens_list,
+                )
+            self._widgets[id] = widget
+            self._dress(id)
+            yield widget
+        # Before the first layout the form spans the screen, so the first frame is right already.
+        self._place(self.app.size.width)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Put the field widgets where their labels end."""
+        self._place(event.size.width)
+
+    def _place(self, width: int) -> None:
+        for y, row in enumerate(self._rows):
+            for column, field in enumerate(row):
+                if field.id in self._widgets:
+                    x = _column_x(column, width) + 3 + self._label_widths[column] + 1
+                    self._widgets[field.id].styles.offset = (x, y)
+
+    def _regions(self, id: str) -> list[Region]:
+        for y, row in enumerate(self._rows):
+            if any(field.id == id for field in row):
+                return [Region(0, y, self.size.width, 1)]
+        return []
+
+    def render_line(self, y: int) -> Strip:
+        """Draw pointer, marks, labels and the values that are merely shown."""
+        if y >= len(self._rows):
+            return Strip.blank(self.size.width, self.rich_style)
+        width, segments, x = self.size.width, list[Segment](), 0
+        row = self._rows[y]
+        for column, field in enumerate(row):
+            end = _column_x(column + 1, width) if column + 1 < len(row) else width
+            x = self._draw(segments, x, column, field, end)
+        segments.append(Segment(" " * max(0, width - x), self.rich_style))
+        return Strip(segments).crop(0, width)
+
+    def _draw(self, segments: list[Segment], x: int, column: int, field: Field, end: int) -> int:
+        """Append one field's segments, beginning at cell `x`; return where they end."""
+        plain = self.rich_style
+
+        def put(text: str, style: Style) -> None:
+            nonlocal x
+            segments.append(Segment(text, style))
+            x += cell_len(text)
+
+        put(" " * (_column_x(column, self.size.width) - x), plain)
+        pointed = self.is_mounted and self.current == field.id
+        put(">" if pointed else " ", self.get_component_rich_style("form--pointer"))
+        put(self.ground(field.id).mark, self.get_component_rich_style("form--mark"))
+        put(" ", plain)
+        put(
+            fit(field.label, self._label_widths[column]),
+            self.get_component_rich_style("form--label"),
+        )
+        put(" ", plain)
+        if field.ground is Ground.SHOWN:
+            room = end - x - 1
+            cells = min(field.width, room) if field.width else room
+            put(fit(self.value(field.id), cells), self.get_component_rich_style("form--shown"))
+        return x
+
+
+def _column_x(column: int, width: int) -> int:
+    return 0 if column == 0 else int(width * SECOND_COLUMN)

@@ -1,0 +1,389 @@
+"""A list of any length, read a page at a time and drawn a line at a time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from eport_tui.widgets.cells import fit
+
+Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
+
+PAGE_ROWS = 100
+CACHED_PAGES = 8
+WIDE = 100
+EMPTY = "暂无数据"
+
+
+class RowSource(Protocol[Row_co]):
+    """Where the rows of a grid come from; none of its calls may take the whole list."""
+
+    async def count(self) -> int:
+        """How many rows there are."""
+        ...
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[Row_co]:
+        """At most `limit` rows from `offset` on."""
+        ...
+
+    async def position(self, key: Hashable) -> int | None:
+        """Where the row with this key stands, or none when it is gone."""
+        ...
+
+
+class ListSource(Generic[Row]):
+    """Rows that are in memory anyway."""
+
+    def __init__(self, rows: Sequence[Row], key: Callable[[Row], Hashable]) -> None:
+        self._rows = rows
+        self._key = key
+
+    async def count(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[Row]:
+        """At most `limit` rows from `offset` on."""
+        return self._rows[offset : offset + limit]
+
+    async def position(self, key: Hashable) -> int | None:
+        """Where the row with this key stands."""
+        return next((at for at, row in enumerate(self._rows) if self._key(row) == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """One column of a grid.
+
+    Attributes:
+        label: Heading.
+        width: Cells; 0 shares what is left of the line with the other columns of width 0.
+        text: What a row shows there.
+        style: Name of the component class `grid--<name>` for a row, if not the usual one.
+        wide: Only shown where the line is at least `WIDE` cells long.
+    """
+
+    label: str
+    width: int
+    text: Callable[[Row], str]
+    style: Callable[[Row], str | None] | None = None
+    wide: bool = False
+
+
+class Grid(Widget, Generic[Row], can_focus=True):
+    """A title, a heading and as many rows as there is room for.
+
+    A row is selected when the cursor is on it; before that none is.
+    """
+
+    COMPONENT_CLASSES = {
+        "grid--title",
+        "grid--header",
+        "grid--cursor",
+        "grid--cursor-blurred",
+        "grid--empty",
+        "grid--active",
+        "grid--expiring",
+        "grid--expired",
+        "grid--unsaved",
+    }
+    BINDINGS = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "go(0)", show=False),
+        Binding("end", "go(-1)", show=False),
+        Binding("delete", "screen.delete", show=False),
+    ]
+
+    @dataclass
+    class Selected(Message):
+        """Another row is selected, or none."""
+
+        grid: Grid[Any]
+        row: Any
+
+        @property
+        def control(self) -> Grid[Any]:
+            """The grid."""
+            return self.grid
+
+    @dataclass
+    class Opened(Message):
+        """A row was double-clicked."""
+
+        grid: Grid[Any]
+        row: Any
+
+        @property
+        def control(self) -> Grid[Any]:
+            """The grid."""
+            return self.grid
+
+    @dataclass
+    class MenuWanted(Message):
+        """A row was clicked with the right button, at this place of the screen."""
+
+        grid: Grid[Any]
+        x: int
+        y: int
+
+        @property
+        def control(self) -> Grid[Any]:
+            """The grid."""
+            return self.grid
+
+    def __init__(
+        self,
+        title: str,
+        columns: Sequence[Column[Row]],
+        key: Callable[[Row], Hashable],
+        *,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.title = title
+        self.note = ""
+        self._columns = columns
+        self._key = key
+        self._source: RowSource[Row] | None = None
+        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
+        self._count: int | None = None
+        self._top = 0
+        self._cursor: int | None = None
+
+    # What is shown
+
+    @property
+    def count(self) -> int:
+        """How many rows the list has; 0 until it is known."""
+        return self._count or 0
+
+    @property
+    def selected(self) -> Row | None:
+        """The row the cursor is on."""
+        return None if self._cursor is None else self._row(self._cursor)
+
+    @property
+    def cursor(self) -> int | None:
+        """The position of the selected row, from 0."""
+        return self._cursor
+
+    @property
+    def _height(self) -> int:
+        return max(1, self.size.height - 2)
+
+    def _row(self, index: int) -> Row | None:
+        page = self._pages.get(index // PAGE_ROWS)
+        at = index % PAGE_ROWS
+        return page[at] if page is not None and at < len(page) else None
+
+    async def show(self, source: RowSource[Row], *, select: Hashable | None = None) -> None:
+        """Show another list from its beginning, or around the row with the key `select`."""
+        self._source, self._top, self._cursor = source, 0, None
+        await self._read(select)
+
+    async def reload(self, *, select: Hashable | None = None) -> None:
+        """Read the list again; the selected row stays selected while it exists.
+
+        Where it is gone, the row that took its place is selected.
+        """
+        selected = self.selected
+        await self._read(select if select is not None or selected is None else self._key(selected))
+
+    async def _read(self, select: Hashable | None) -> None:
+        source = self._source
+        if source is None:
+            return
+        self._pages.clear()
+        self._count = await source.count()
+        place = None if select is None else await source.position(select)
+        if place is None:
+            place = self._cursor
+        await self._go(place)
+        self.refresh()
+
+    async def _need(self, first: int, last: int) -> None:
+        """Read the pages that hold rows `first` to `last`."""
+        if self._source is None:
+            return
+        for page in range(first // PAGE_ROWS, last // PAGE_ROWS + 1):
+            if page not in self._pages:
+                self._pages[page] = await self._source.fetch(page * PAGE_ROWS, PAGE_ROWS)
+            self._pages.move_to_end(page)
+        while len(self._pages) > CACHED_PAGES:
+            self._pages.popitem(last=False)
+
+    async def _go(self, index: int | None, *, top: int | None = None) -> None:
+        """Put the cursor on a row, or on none, and bring it into view."""
+        before = self.selected
+        old_cursor, old_top = self._cursor, self._top
+        self._top = old_top if top is None else top
+        if index is None or not self.count:
+            self._cursor = None
+        else:
+            self._cursor = min(max(index, 0), self.count - 1)
+        self._top = self._scrolled_to(self._cursor)
+        await self._need(self._top, min(self._top + self._height, max(1, self.count)) - 1)
+        if self._cursor is not None:
+            await self._need(self._cursor, self._cursor)
+        self._repaint(old_cursor, old_top)
+        if self.selected is not before or old_cursor != self._cursor:
+            self.post_message(self.Selected(self, self.selected))
+
+    def _scrolled_to(self, cursor: int | None) -> int:
+        """The first row to show so that the cursor is in view and no line stays empty."""
+        top = min(self._top, max(0, self.count - self._height))
+        if cursor is None:
+            return top
+        return min(max(top, cursor - self._height + 1), cursor)
+
+    def _repaint(self, old_cursor: int | None, old_top: int) -> None:
+        if old_top != self._top:
+            self.refresh()
+            return
+        width = self.size.width
+        lines = {0} | {2 + at - self._top for at in (old_cursor, self._cursor) if at is not None}
+        self.refresh(*(Region(0, line, width, 1) for line in lines))
+
+    async def select(self, index: int) -> None:
+        """Select the row at a position."""
+        await self._go(index)
+
+    async def select_none(self) -> None:
+        """Select no row."""
+        await self._go(None)
+
+    # Keys and mouse
+
+    async def on_focus(self) -> None:
+        """Select a row when the list is entered, so that the cursor is seen."""
+        if self._cursor is None and self._count:
+            await self._go(self._top)
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Show the selected row less bright."""
+        self.refresh()
+
+    async def on_resize(self) -> None:
+        """Keep the selected row in view."""
+        if self._source is not None:
+            await self._go(self._cursor)
+
+    async def action_move(self, by: int) -> None:
+        """Move the cursor by some rows."""
+        await self._go(by if self._cursor is None else self._cursor + by)
+
+    async def action_page(self, by: int) -> None:
+        """Move the cursor by a screenful."""
+        at = self._cursor or 0
+        top = min(max(0, self._top + by * self._height), max(0, self.count - self._height))
+        await self._go(at + by * self._height, top=top)
+
+    async def action_go(self, index: int) -> None:
+        """Move the cursor to a row; -1 is the last."""
+        await self._go(self.count - 1 if index < 0 else index)
+
+    async def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Select the row under the mouse; the right button asks for its menu."""
+        index = self._top + event.y - 2
+        if event.y < 2 or index >= self.count:
+            return
+        event.stop()
+        self.focus()
+        await self._go(index)
+        if event.button == 3:
+            self.post_message(self.MenuWanted(self, event.screen_x, event.screen_y))
+
+    def on_click(self, event: events.Click) -> None:
+        """A double click opens the row."""
+        if event.chain == 2 and event.y >= 2 and self.selected is not None:
+            self.post_message(self.Opened(self, self.selected))
+
+    async def on_mouse_scroll_down(self) -> None:
+        """Move down a few rows."""
+        await self.action_move(3)
+
+    async def on_mouse_scroll_up(self) -> None:
+        """Move up a few rows."""
+        await self.action_move(-3)
+
+    def menu_place(self) -> tuple[int, int]:
+        """Where on the screen a menu for the selected row belongs."""
+        row = 0 if self._cursor is None else self._cursor - self._top
+        return self.region.x + 6, self.region.y + 2 + row
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the title, the heading or a row."""
+        width = self.size.width
+        if y == 0:
+            return self._draw_title(width)
+        if y == 1:
+            style = self.get_component_rich_style("grid--header")
+            text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
+            return Strip([Segment(fit(f"  {text}", width), style)], width)
+        index = self._top + y - 2
+        if self._count == 0 and y == 3:
+            style = self.get_component_rich_style("grid--empty")
+            return Strip([Segment(fit(f"  {EMPTY}", width), style)], width)
+        row = self._row(index) if index < self.count else None
+        if row is None:
+            return Strip.blank(width, self.rich_style)
+        return self._draw_row(row, index == self._cursor, width)
+
+    def _draw_title(self, width: int) -> Strip:
+        style = self.get_component_rich_style("grid--title")
+        where = (
+            f"第{self._cursor + 1}条 共{self.count}条"
+            if self._cursor is not None
+            else (f"共{self._count}条" if self._count is not None else "")
+        )
+        left = f" {self.title}  {where}"
+        room = max(0, width - cell_len(left) - 1)
+        right = fit(self.note, min(room, cell_len(self.note)))
+        gap = " " * max(0, width - cell_len(left) - cell_len(right) - 1)
+        return Strip([Segment(fit(left + gap + right, width), style)], width)
+
+    def _draw_row(self, row: Row, at_cursor: bool, width: int) -> Strip:
+        base = self.rich_style
+        if at_cursor:
+            base = self.get_component_rich_style(
+                "grid--cursor" if self.has_focus else "grid--cursor-blurred"
+            )
+        segments = [Segment("> " if at_cursor else "  ", base)]
+        for column, cells in self._layout(width):
+            name = column.style(row) if column.style and not at_cursor else None
+            style = self.get_component_rich_style(f"grid--{name}") if name else base
+            segments += [Segment(fit(column.text(row), cells), style), Segment(" ", base)]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _layout(self, width: int) -> list[tuple[Column[Row], int]]:
+        """The columns to show with their cells; those of width 0 share what the others leave."""
+        columns = [column for column in self._columns if width >= WIDE or not column.wide]
+        sharing = sum(column.width == 0 for column in columns)
+        left = max(0, width - 2 - sum(column.width for column in columns) - len(columns))
+        share, extra = divmod(left, sharing) if sharing else (0, 0)
+        layout: list[tuple[Column[Row], int]] = []
+        for column in columns:
+            cells = column.width
+            if not cells:
+                cells = share + (1 if extra > 0 else 0)
+                extra -= 1
+            layout.append((column, cells))
+        return layout

@@ -1,0 +1,102 @@
+"""The field for a card's PIN: never echoed, kept in a buffer that is wiped."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Offset
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+LENGTH = 8
+
+
+class PinField(Widget, can_focus=True):
+    """Takes up to eight characters key by key into a bytearray; shows an asterisk for each.
+
+    A `str` cannot be wiped, so the PIN never becomes one here; pasting is not
+    taken for the same reason.
+    """
+
+    COMPONENT_CLASSES = {"pin--cursor"}
+
+    class Refused(Message):
+        """A key or a paste was not taken; the text says why."""
+
+        def __init__(self, why: str) -> None:
+            super().__init__()
+            self.why = why
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._buffer = bytearray(LENGTH)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __bool__(self) -> bool:
+        return True
+
+    def take(self) -> bytearray:
+        """Hand out what was typed and wipe it here; the receiver wipes it after use."""
+        pin = self._buffer[: self._length]
+        self.wipe()
+        return pin
+
+    def wipe(self) -> None:
+        """Overwrite and empty the buffer."""
+        for at in range(LENGTH):
+            self._buffer[at] = 0
+        self._length = 0
+        self.refresh()
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the cursor is on the screen; the terminal's cursor is left there."""
+        x, y, _width, _height = self.content_region
+        return Offset(x + self._length, y)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Take a character, or take one back."""
+        character = event.character
+        if event.key == "backspace":
+            event.stop()
+            self._length = max(0, self._length - 1)
+            self._buffer[self._length] = 0
+        elif event.key == "ctrl+u":
+            event.stop()
+            self.wipe()
+        elif character is not None and event.is_printable:
+            event.stop()
+            if not 0x21 <= ord(character) <= 0x7E:
+                self.post_message(self.Refused("密码只能是半角的字母、数字和符号，请关闭输入法"))
+                return
+            if self._length == LENGTH:
+                self.post_message(self.Refused(f"密码为{LENGTH}位，不能再长"))
+                return
+            self._buffer[self._length] = ord(character)
+            self._length += 1
+        self.refresh()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Do not take pasted text."""
+        event.stop()
+        self.post_message(self.Refused("密码不能粘贴，请用键盘输入"))
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw an asterisk for each character."""
+        width, base = self.size.width, self.rich_style
+        segments = [Segment("*" * self._length, base)]
+        if self.has_focus:
+            segments.append(Segment(" ", self.get_component_rich_style("pin--cursor")))
+        return Strip(segments).adjust_cell_length(width, base)

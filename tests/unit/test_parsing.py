@@ -1,0 +1,41 @@
+"""What the command line says when it is used wrongly."""
+
+from __future__ import annotations
+
+import pytest
+
+from eport_tui.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing"], "命令 不能是 'nothing'"),
+        (["registry", "import"], "缺少参数 文件"),
+        (["--database"], "--database 后面缺少值"),
+        (["info", "--surely"], "不认识的参数 --surely"),
+        (["demo", "--reset=now"], "--reset 不带值"),
+    ],
+)
+def test_wrong_usage_is_told_in_chinese(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "--help" in error
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["card", "--help"], ["registry", "import", "-h"]]
+)
+def test_help_is_in_chinese(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    assert "用法: eport-tui" in shown
+    for english in ("usage", "options", "positional", "show this"):
+        assert english not in shown
