@@ -322,7 +322,7 @@ class EportApp(KeyGate):
             log.warning("a draft could not be forgotten: %s", error.message)
 
     def _line_dropped(self, number: int) -> None:
-        """Keep what is unsaved and leave at once; nobody is there to be asked or shown anything."""
+        """Keep what is unsaved and leave at once, without asking."""
         from eport_tui.services import drafts
 
         session, store = self.session, self._store
@@ -338,8 +338,10 @@ class EportApp(KeyGate):
                     except Exception:
                         log.exception("a draft could not be kept when the line dropped")
             session.close()
-        # The terminal is gone: restoring it would only fail, so no orderly shutdown.
-        os._exit(128 + number)
+        if number == signal.SIGHUP:
+            # The terminal is gone: restoring it would only fail, so no orderly shutdown.
+            os._exit(128 + number)
+        self.exit(return_code=128 + number)
 
     # Keys that work everywhere
 

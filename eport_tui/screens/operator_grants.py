@@ -12,6 +12,7 @@ from eport_tui.actions import bindings
 from eport_tui.domain.codes import NO, YES, YES_NO
 from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
 from eport_tui.screens.form_screen import FormScreen
@@ -231,6 +232,14 @@ class OperatorGrantsScreen(FormScreen):
         if message.grid is self._received and self._grant_id != self._shown_for:
             await self._show_operators()
 
+    async def _reload(self) -> None:
+        """Read both lists again; the selected rows, or those in their places, stay selected."""
+        at = self._operators.cursor
+        await self._received.reload()
+        await self._show_operators()
+        if at is not None and self._operators.count:
+            await self._operators.select(at)
+
     async def _show_operators(self, *, select: Hashable | None = None) -> None:
         row, desk = self._received.selected, self.desk
         self._shown_for = self._grant_id
@@ -255,6 +264,8 @@ class OperatorGrantsScreen(FormScreen):
     async def action_query(self) -> None:
         """Select the next received grant that matches the quick query."""
         if not any(self._query.value(field).strip() for field in QUICK_QUERY):
+            # Nothing to look for, but what others have saved since is shown.
+            await self._reload()
             self._query.focus_field("customs_code")
             self.say("请输入授权企业编号或授权企业社会信用代码，再按F5查询", "warning")
             return
@@ -453,14 +464,17 @@ class OperatorGrantsScreen(FormScreen):
             grant_type = desk.tables.grant_types.name(received.grant.key.grant_type)
             sure = await self.confirm(
                 "删除确认",
-                f"确定删除{whom}的权限吗？\n授权企业：{received.principal.name}\n"
+                f"确定删除{whom}的权限吗？\n授权企业：{printable(received.principal.name)}\n"
                 f"授权子系统：{subsystem}  授权类型：{grant_type}\n删除后下次办理时即没有该权限。",
             )
             if not sure:
                 return
-            await desk.call(service.delete, desk.store, desk.active_session, row.stored.id)
-        await self._received.reload()
-        await self._show_operators()
+            try:
+                await desk.call(service.delete, desk.store, desk.active_session, row.stored.id)
+            except NotFound:
+                await self._reload()
+                raise
+        await self._reload()
         if row.stored is None:
             self.say(f"已从列表中去掉{whom}", "done")
             await desk.keep_draft(self)

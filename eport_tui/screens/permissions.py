@@ -47,6 +47,7 @@ class PermissionsScreen(FormScreen):
                         Ground.OPTIONAL,
                         18,
                         tables.subsystems,
+                        empty=ALL,
                         hint="按空格键选择，不选为全部子系统；按F5查询",
                     )
                 ]

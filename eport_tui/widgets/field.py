@@ -92,15 +92,16 @@ class CodeField(Widget, can_focus=True):
 
     value: reactive[str] = reactive("")
 
-    def __init__(self, table: CodeTable, *, id: str, width: int) -> None:
+    def __init__(self, table: CodeTable, *, id: str, width: int, empty: str = "") -> None:
         super().__init__(id=id)
         self.table = table
+        self.empty = empty
         self.styles.width = width
 
     def render_line(self, y: int) -> Strip:
         """Draw the name of the chosen code."""
         width = self.size.width
-        name = self.table.name(self.value) if self.value else ""
+        name = self.table.name(self.value) if self.value else self.empty
         return Strip([Segment(fit(name, width), self.rich_style)], width)
 
     @property

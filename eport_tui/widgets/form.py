@@ -57,6 +57,7 @@ class Field:
         table: The code table of a code field.
         max_length: Most characters that can be typed; 0 for no limit.
         opens_list: Whether space and F4 open a list or calendar in a text field.
+        empty: What a code field shows while nothing is chosen.
         hint: Shown on the message line while the field has the focus.
     """
 
@@ -67,6 +68,7 @@ class Field:
     table: CodeTable | None = None
     max_length: int = 0
     opens_list: bool = False
+    empty: str = ""
     hint: str = ""
 
 
@@ -228,7 +230,9 @@ class Form(Widget):
             if field.ground is Ground.SHOWN:
                 continue
             if field.table is not None:
-                widget: TextField | CodeField = CodeField(field.table, id=id, width=field.width)
+                widget: TextField | CodeField = CodeField(
+                    field.table, id=id, width=field.width, empty=field.empty
+                )
             else:
                 widget = TextField(
                     id=id,
