@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What pytest is given besides; `make test PYTEST_ARGS="-k login"`.
 PYTEST_ARGS ?=
 
-.PHONY: help demo demo-reset test check snapshots lock wheel clean
+.PHONY: help demo demo-reset test check snapshots docs lock wheel clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -18,6 +18,7 @@ help:
 	@echo "make test        run the tests"
 	@echo "make check       run ruff, pyright and import-linter"
 	@echo "make snapshots   take the screens of the snapshot tests anew"
+	@echo "make docs        make the page of keys and the screenshots of the docs anew"
 	@echo "make lock        resolve the dependencies anew into requirements/"
 	@echo "make wheel       build the wheel into dist/"
 	@echo "make clean       remove what was installed and built; demo data stays"
@@ -40,6 +41,10 @@ check: $(VENV)/dev.stamp
 
 snapshots: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest tests/snapshots --snapshot-update $(PYTEST_ARGS)
+
+docs: $(VENV)/dev.stamp
+	@$(BIN)/python -m docs.keys
+	@$(BIN)/python -m docs.screenshots
 
 # For every Python from 3.11 on Linux and macOS; names no index, so that a mirror can serve it.
 lock: $(BIN)/python
