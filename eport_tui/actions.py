@@ -57,8 +57,10 @@ _ALL = (
     Action("menu", ("f9",), "F9", "菜单", "打开选中记录的快捷菜单，同鼠标右键"),
     Action("save", ("f10", "ctrl+s"), "F10", "保存", "保存录入的内容；也可按Ctrl+S"),
     Action("back", ("escape", "f12"), "Esc", "返回", "返回上一级或取消；也可按F12"),
+    Action("leave", ("escape", "f12"), "Esc", "退出", "退出程序，先询问；也可按F12"),
     Action("quit", ("ctrl+q",), "^Q", "退出", "退出程序；有未保存的内容时先询问"),
     Action("repaint", ("ctrl+l",), "^L", "重画", "重新显示整个画面"),
+    Action("open_row", ("enter",), "Enter", "打开", "打开列表中选中的记录；也可双击"),
     Action("next_field", ("enter",), "Enter", "下一项", "转到下一栏"),
     Action("focus_next", ("tab",), "Tab", "下一栏", "转到下一栏或列表"),
     Action("focus_previous", ("shift+tab",), "Shift+Tab", "上一栏", "转到上一栏或列表"),
@@ -70,11 +72,15 @@ _ALL = (
 ACTIONS = {action.id: action for action in _ALL}
 
 # Keys that widgets handle by themselves, listed for the help screen and docs/keys.md.
-MOVING = (
-    ("上 下 PgUp PgDn Home End", "在列表中移动；在录入栏中，上、下键转到上一栏、下一栏"),
-    ("空格", "在代码栏和日期栏打开列表"),
-    ("左 右 Home End", "在录入栏中移动光标；Ctrl+U 清空光标左边的内容"),
+IN_MENUS = (("上 下 或数字", "选择菜单项"),)
+IN_LISTS = (("上 下 PgUp PgDn Home End", "在列表中移动"),)
+IN_FIELDS = (
+    ("上 下", "转到上一栏、下一栏"),
+    ("空格", "在代码栏和日期栏打开列表或日历"),
+    ("左 右 Home End", "在录入栏中移动光标"),
+    ("Ctrl+U", "清空光标左边的内容"),
 )
+MOVING = (*IN_MENUS, *IN_LISTS, *IN_FIELDS)
 
 
 def bindings(*ids: str) -> list[Binding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -13,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from textual import events
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 from textual.screen import Screen
 
 from eport_tui.actions import bindings
@@ -21,6 +22,7 @@ from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.keygate import KeyGate
+from eport_tui.widgets.bars import MessageLine
 from eport_tui.widgets.themes import theme_for
 
 if TYPE_CHECKING:
@@ -67,7 +69,6 @@ class EportApp(KeyGate):
         self._card_thread = ThreadPoolExecutor(1, thread_name_prefix="card")
         self._last_input = time.monotonic()
         self._give_up: asyncio.Event | None = None
-        self._cursor_place = Offset(0, 0)
         self._kept_drafts: set[str] = set()
         self._unlocked = asyncio.Event()
         self._unlocked.set()
@@ -136,6 +137,8 @@ class EportApp(KeyGate):
 
     async def _run(self, thread: ThreadPoolExecutor, step: Callable[[], Result]) -> Result:
         working = asyncio.get_running_loop().run_in_executor(thread, step)
+        # Whoever waits may be gone before it is done, and it cannot be stopped.
+        working.add_done_callback(_drop_result)
         done, _ = await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
         if not done:
             await self._show_busy(working)
@@ -156,7 +159,6 @@ class EportApp(KeyGate):
                 await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
             if not working.done():
                 # Nothing can stop it, but nobody has to wait for it either.
-                working.add_done_callback(_drop_result)
                 raise EportError("已取消")
         finally:
             giving_up.cancel()
@@ -165,10 +167,19 @@ class EportApp(KeyGate):
                 screen.say("")
 
     async def on_event(self, event: events.Event) -> None:
-        """Note when somebody was last there."""
+        """Note when somebody was last there, and how large the terminal is by now."""
         if isinstance(event, events.InputEvent):
             self._last_input = time.monotonic()
+        elif isinstance(event, events.Resize) and not (event.pixel_size or self.is_headless):
+            # While a window is dragged, signals interrupt one another and tell an old size last.
+            size = Size(*shutil.get_terminal_size())
+            event = events.Resize(size, size)
         await super().on_event(event)
+
+    def key_comes(self) -> None:
+        """What was said at the last key has been seen by now."""
+        if isinstance(self.screen, EportScreen):
+            self.screen.query_one(MessageLine).fresh = False
 
     def passes_at_once(self, event: events.Key) -> bool:
         """Esc during a long wait gives it up."""
@@ -183,10 +194,8 @@ class EportApp(KeyGate):
 
         Asked at each output, because fields move, scroll and are filled in by the program.
         """
-        place = getattr(self.screen.focused or self.screen, "cursor_screen_offset", None)
-        if place is not None:
-            self._cursor_place = place
-        return self._cursor_place
+        focused = self.screen.focused or self.screen
+        return getattr(focused, "cursor_screen_offset", focused.region.offset)
 
     @cursor_position.setter
     def cursor_position(self, position: Offset) -> None:
@@ -229,10 +238,11 @@ class EportApp(KeyGate):
 
     async def log_out(self) -> None:
         """End the session and go back to the login screen."""
-        if self.session is not None:
-            self.session.close()
-            self.session = None
-        self._kept_drafts.clear()
+        self._end_session()
+        if self.demo_reader is not None:
+            # On the login screen a card is inserted by choosing it, so a pulled one must be there.
+            for ref in self.demo_reader.ejected():
+                self.demo_reader.insert(ref)
         self.cancel_other_flows()
         self._unlocked.set()
         while len(self.screen_stack) > 1:
@@ -240,6 +250,12 @@ class EportApp(KeyGate):
         login = self.screen
         if isinstance(login, LoginScreen):
             login.start_over()
+
+    def _end_session(self) -> None:
+        session, self.session = self.session, None
+        self._kept_drafts.clear()
+        if session is not None:
+            session.close()
 
     def lock(self, why: str) -> None:
         """Lock at once: the card forgets the PIN, the screen shows nothing but the lock."""
@@ -350,6 +366,11 @@ class EportApp(KeyGate):
         self.start_flow(self._quit())
 
     async def _quit(self) -> None:
+        if not self._unlocked.is_set():
+            # Nothing may be asked about what the lock hides, so it is kept.
+            await self.leave_locked()
+            await self.leave()
+            return
         for screen in reversed(self.screen_stack):
             if isinstance(screen, EportScreen) and not await screen.may_leave():
                 return
@@ -357,8 +378,7 @@ class EportApp(KeyGate):
 
     async def leave(self) -> None:
         """Close everything and end the program."""
-        if self.session is not None:
-            self.session.close()
+        self._end_session()
         if self._store is not None:
             await self.call(self._store.close)
         self.exit()
@@ -409,6 +429,9 @@ class EportApp(KeyGate):
         """A defect outside a flow: log it, and leave without a traceback on the screen."""
         log.critical("a defect ended the program", exc_info=error)
         self._return_code = 1
+        if self._exit:
+            # To a second message Textual would add an English note.
+            return
         self.exit(
             return_code=1,
             message="程序内部错误，已退出。未保存的录入在下次登录时可恢复。"

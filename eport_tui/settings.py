@@ -138,7 +138,7 @@ def _minutes(environment: Mapping[str, str], written: dict[str, Any], source: Pa
         minutes = 0
     if isinstance(value, bool) or not 0 < minutes <= 24 * 60:
         raise SettingsError(
-            f"设置项 idle_minutes 应为1到1440的分钟数，现为 {value}", hint=_where(source)
+            f"设置项 idle_minutes 应为大于0、不超过1440的分钟数，现为 {value}", hint=_where(source)
         )
     return minutes
 

@@ -16,6 +16,7 @@ from eport_tui.actions import bindings, legend
 from eport_tui.errors import EportError
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
 from eport_tui.widgets.dialogs import Prompt, Question, confirmation
+from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
     from eport_tui.app import EportApp
@@ -43,12 +44,16 @@ class EportScreen(Screen[None]):
     Attributes:
         PLACE: Where one is, for the title.
         LEGEND: Actions shown on the last line, in order.
+        MOVING: Keys of its widgets, for the help screen.
         ABOUT: What the screen is for, for the help screen.
+        IDLE: Actions of all screens that do nothing on this one.
     """
 
     PLACE = ""
     LEGEND: tuple[str, ...] = ("help", "back", "main_menu")
+    MOVING: tuple[tuple[str, str], ...] = ()
     ABOUT = ""
+    IDLE: tuple[str, ...] = ()
     BINDINGS = [*bindings("help", "back", "main_menu")]
 
     # The stock reactive repaints the whole screen at each change of focus.
@@ -83,9 +88,21 @@ class EportScreen(Screen[None]):
         """Put a text on the message line."""
         self.query_one(MessageLine).say(text, kind)
 
+    def remark(self, text: str) -> None:
+        """Put a note on the message line, unless something else was said at the same key."""
+        self.query_one(MessageLine).remark(text)
+
+    def hint(self, text: str) -> None:
+        """Put a hint on the message line, unless something that matters more is there."""
+        self.query_one(MessageLine).hint(text)
+
     def say_error(self, error: EportError) -> None:
         """Say what is wrong and what to do; forms also put the cursor there."""
         self.say(str(error), "error")
+
+    def on_grid_failed(self, message: Grid.Failed) -> None:
+        """Say why rows of a list cannot be read."""
+        self.say_error(message.error)
 
     def show_legend(self) -> None:
         """Show the keys that work at this moment."""
@@ -166,18 +183,27 @@ class EportScreen(Screen[None]):
         """Show what the screen is for and what its keys do."""
         from eport_tui.screens.help import HelpScreen
 
-        ids = dict.fromkeys(
-            [
-                *self.legend_ids(),
-                *self.LEGEND,
-                *(b.id for b in self._own_bindings()),
-                "quit",
-                "repaint",
-            ]
-        )
-        self.app.push_screen(HelpScreen(self.PLACE, self.ABOUT, [id for id in ids if id]))
+        shown = self.legend_ids()
+        ids = dict.fromkeys([*shown, *self.LEGEND, *self._bound(), "quit", "repaint"])
+        if "leave" in shown:
+            # Both are on the same keys, and this is what they do here.
+            ids.pop("back", None)
+        self.app.push_screen(HelpScreen(self.PLACE, self.ABOUT, list(ids), self.MOVING))
 
-    def _own_bindings(self) -> list[Any]:
-        return [
-            binding for bindings in self._bindings.key_to_bindings.values() for binding in bindings
+    def _bound(self) -> list[str]:
+        """The actions that have keys on this screen, without those that do nothing on it."""
+        bound = [
+            binding.id
+            for bindings in self._bindings.key_to_bindings.values()
+            for binding in bindings
+            if binding.id
         ]
+        return [id for id in bound if id not in self.IDLE]
+
+    def action_focus_next(self) -> None:
+        """On to the next field or list."""
+        self.focus_next()
+
+    def action_focus_previous(self) -> None:
+        """Back to the previous field or list."""
+        self.focus_previous()

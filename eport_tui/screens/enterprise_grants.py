@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from textual.widget import Widget
@@ -136,23 +139,27 @@ class EnterpriseGrantsScreen(FormScreen):
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""
-        desk = self.desk
         values: dict[str, str] = content["values"]
-        grant_id = content.get("grant_id")
-        if grant_id is not None:
-            await self._grid.reload(select=grant_id)
+        opened = content["opened"]
+        if opened is not None:
+            await self._grid.reload(select=opened["id"])
             row = self._grid.selected
-            if row is not None and row.grant.id == grant_id:
+            if row is not None and row.grant.id == opened["id"]:
                 self._load(row)
+                # As it was seen then, so that saving tells what others have changed since.
+                self._opened = replace(
+                    row.grant,
+                    revision=opened["revision"],
+                    valid_until=date.fromisoformat(opened["valid_until"]),
+                )
         for field in self.form.fields:
             self.form.set_value(field, values.get(field, ""))
         if self._opened is None and values.get("agent"):
-            try:
+            # What is wrong with it will be said when it is saved.
+            with suppress(EportError):
                 await self.take("agent")
-            except EportError:
-                desk.log.debug("the agent of a kept draft cannot be looked up at present")
         self.say("已恢复上次未保存的录入", "warning")
-        self.form.focus_field("agent")
+        self.form.focus_field(content.get("field") or "agent")
 
     # The form
 
@@ -210,7 +217,7 @@ class EnterpriseGrantsScreen(FormScreen):
         form.set_value("agent", agent.customs_code)
         form.set_value("agent_uscc", agent.uscc)
         form.set_value("agent_name", agent.name)
-        self.say(desk.tables.describe_customs_code(agent.customs_code))
+        self.remark(desk.tables.describe_customs_code(agent.customs_code))
 
     @property
     def unsaved(self) -> str:
@@ -225,9 +232,16 @@ class EnterpriseGrantsScreen(FormScreen):
         """The form as it stands."""
         if not self.unsaved:
             return None
+        opened = self._opened
         return {
             "values": self.form.values(),
-            "grant_id": self._opened.id if self._opened else None,
+            "opened": opened
+            and {
+                "id": opened.id,
+                "revision": opened.revision,
+                "valid_until": opened.valid_until.isoformat(),
+            },
+            "field": self.form.current,
         }
 
     def _gathered(self) -> GrantDraft:
@@ -306,8 +320,12 @@ class EnterpriseGrantsScreen(FormScreen):
             dangerous=False,
         )
         if open_it:
-            await self.desk.forget_draft(self)
+            wanted = parse_valid_until(self.form.value("valid_until"), today=today())
             await self._show_saved(error.grant.id)
+            # The date that was typed is what the operator wants of it.
+            self.form.set_value("valid_until", wanted.isoformat())
+            self.say(f"已打开原授权（有效期至{error.grant.valid_until}），按F10改为刚录入的有效期")
+            await self.desk.keep_draft(self)
         else:
             self.say_error(error)
 
@@ -359,7 +377,7 @@ class EnterpriseGrantsScreen(FormScreen):
         tables = desk.tables
         lost = (
             f"该代理企业据此授予操作员的{preview.operator_grants}条企业内授权将一并删除，"
-            "其操作员不能再办理本企业的业务。"
+            "其操作员不能再据此办理本企业的业务。"
             if preview.operator_grants
             else "该授权下没有企业内授权。"
         )
@@ -387,6 +405,10 @@ class EnterpriseGrantsScreen(FormScreen):
         self.say(f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权", "done")
 
     # The list
+
+    def list_hint(self, grid: Grid) -> str:
+        """What can be done with a grant."""
+        return "按Enter打开所选授权，可修改其权限有效期；F8删除"
 
     async def open_row(self, grid: Grid) -> None:
         """Enter on a row opens it in the form."""
@@ -423,5 +445,15 @@ class EnterpriseGrantsScreen(FormScreen):
     def legend_ids(self) -> tuple[str, ...]:
         """In the list Enter opens a row; in the form F4 opens a field's list."""
         if isinstance(self.focused, Grid):
-            return ("help", "new", "reload", "delete", "menu", "save", "back", "main_menu")
+            return (
+                "help",
+                "open_row",
+                "new",
+                "reload",
+                "delete",
+                "menu",
+                "save",
+                "back",
+                "main_menu",
+            )
         return self.LEGEND

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
-from eport_tui.actions import bindings
+from textual import events
+
+from eport_tui.actions import IN_FIELDS, IN_LISTS, bindings
 from eport_tui.domain.dates import parse_date, today
 from eport_tui.errors import EportError, InvalidInput
 from eport_tui.screens.base import EportScreen, flow
@@ -22,6 +25,7 @@ class FormScreen(EportScreen):
     is checked, and what follows from it is filled in.
     """
 
+    MOVING = (*IN_FIELDS, *IN_LISTS)
     BINDINGS = [*bindings("next_field", "focus_next", "focus_previous", "open_list")]
     AUTO_FOCUS = "TextField, CodeField"
 
@@ -69,21 +73,24 @@ class FormScreen(EportScreen):
             form.mark_error(error.field)
             form.focus_field(error.field)
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """On a list, say what Enter does there."""
+        super().on_descendant_focus(event)
+        if isinstance(event.widget, Grid):
+            self.hint(self.list_hint(event.widget))
+
+    def list_hint(self, grid: Grid) -> str:
+        """What can be done on a list."""
+        return ""
+
     def on_form_entered(self, message: Form.Entered) -> None:
         """Show what the field wants, unless something more important is being said."""
         self.hint(message.field.hint)
 
-    def hint(self, text: str) -> None:
-        """Put a hint on the message line if there is no error on it."""
-        from eport_tui.widgets.bars import MessageLine
-
-        if self.query_one(MessageLine).kind == "note":
-            self.say(text)
-
     def on_form_edited(self, message: Form.Edited) -> None:
         """A correction is begun: what was wrong is no longer said."""
         message.form.mark_error(None)
-        self.say(message.form.field(message.field).hint)
+        self.hint(message.form.field(message.field).hint)
 
     # Moving
 
@@ -129,7 +136,11 @@ class FormScreen(EportScreen):
 
     @flow
     async def on_form_left(self, message: Form.Left) -> None:
-        """The mouse moved the cursor away, or a key did: keep what is unsaved."""
+        """The cursor left a field: take its value if no key did before, keep what is unsaved."""
+        if message.field in message.form.fields:
+            # A fault is told on saving; by now something else may be on the message line.
+            with suppress(EportError):
+                await self.take(message.field)
         await self.field_left(message.field)
 
     async def field_left(self, field: str) -> None:

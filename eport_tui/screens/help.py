@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from eport_tui.actions import ACTIONS, MOVING, bindings
+from eport_tui.actions import ACTIONS, bindings
 from eport_tui.widgets.bars import Legend, TitleBar
 from eport_tui.widgets.cells import fit, wrap
 
@@ -73,11 +73,13 @@ class HelpScreen(ModalScreen[None]):
         Binding("pagedown,space", "scroll_by(10)", show=False),
     ]
 
-    def __init__(self, place: str, text: str, ids: Sequence[str]) -> None:
+    def __init__(
+        self, place: str, text: str, ids: Sequence[str], moving: Sequence[tuple[str, str]]
+    ) -> None:
         super().__init__()
         self._place = place
         keys = [(ACTIONS[id].caps, ACTIONS[id].help) for id in ids]
-        self._help = HelpText(text, [*keys, *MOVING])
+        self._help = HelpText(text, [*keys, *moving])
 
     def compose(self) -> ComposeResult:
         """Title, text and keys."""

@@ -28,6 +28,7 @@ class LockScreen(EportScreen):
         "插回原来的卡并输入密码，即回到锁定前的画面，录入的内容仍在。"
         "要换另一张卡，请按Esc返回登录画面；未保存的录入在原来的卡下次登录时可以恢复。"
     )
+    IDLE = ("main_menu",)
     BINDINGS = [*bindings("confirm")]
 
     def __init__(self, why: str) -> None:
@@ -46,7 +47,9 @@ class LockScreen(EportScreen):
         super().on_mount()
         from eport_tui.widgets.form import Form
 
-        fill_holder(self.query_one(Form), self.desk.active_session.holder)
+        # Its own, because it still looks for the card while the session is being ended.
+        self._session = self.desk.active_session
+        fill_holder(self.query_one(Form), self._session.holder)
         self.say(self._why, "warning")
         self.set_focus(self._pin)
         self._look()
@@ -58,7 +61,7 @@ class LockScreen(EportScreen):
 
     def _look(self) -> None:
         """Notice that the card is back, or gone again."""
-        present = self.desk.active_session.card.is_present()
+        present = self._session.card.is_present()
         if present and not self._ready:
             self._ready = True
             self.say(f"{self._why}。请输入密码，按Enter解锁", "warning")
@@ -72,14 +75,14 @@ class LockScreen(EportScreen):
         if found is None:
             self.say(f"{self._why}。请插入原来的卡", "warning")
             return
-        reader, ref = found
+        (reader, ref), session = found, self._session
         try:
-            await self.desk.call_card(lambda: self.desk.active_session.resume(reader.open(ref)))
+            await self.desk.call_card(lambda: session.resume(reader.open(ref)))
         except EportError as error:
             self.say_error(error)
 
     def _card_in_reader(self) -> tuple[Reader, CardRef] | None:
-        wanted = self.desk.active_session.card.ref
+        wanted = self._session.card.ref
         for reader in self.desk.readers:
             for ref in reader.cards():
                 if ref.key == wanted.key:
@@ -96,7 +99,7 @@ class LockScreen(EportScreen):
                 self.say(f"{self._why}。请插入原来的卡", "warning")
                 return
             self.say("正在验证密码")
-            await desk.call_card(desk.active_session.unlock, pin)
+            await desk.call_card(self._session.unlock, pin)
         except (WrongPin, PinBlocked) as error:
             self.say_error(error)
             return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
-from eport_tui.actions import bindings
-from eport_tui.card.errors import CardGone, WrongPin
+from eport_tui.actions import IN_LISTS, bindings
+from eport_tui.card.errors import CardGone, PinBlocked, WrongPin
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
 from eport_tui.errors import EportError
@@ -75,10 +75,12 @@ class LoginScreen(EportScreen):
     """First the card, then the PIN; no key is needed when a single card appears."""
 
     PLACE = "电子口岸委托授权 - 登录"
-    LEGEND = ("choose", "back", "reload", "help", "quit")
+    LEGEND = ("choose", "reload", "leave", "help", "quit")
+    IDLE = ("main_menu",)
+    MOVING = IN_LISTS
     ABOUT = (
         "插入IC卡或Ikey后显示持卡人，输入8位密码后按Enter登录。软件卡是文件：在列表中选中一张，"
-        "按Enter即为插入。密码连续输错5次，卡即锁定，须到制卡点解锁。"
+        "按Enter即为插入。密码累计输错5次，卡即锁定，须到制卡点解锁；软件卡由管理员重新签发。"
     )
     BINDINGS = [*bindings("reload", "choose")]
 
@@ -116,16 +118,8 @@ class LoginScreen(EportScreen):
         """Open everything, then look for cards now and then."""
         super().on_mount()
         self._show_step()
-        self._open()
+        self.action_reload()
         self.set_interval(LOOK_FOR_CARDS_SECONDS, self._look_for_cards)
-
-    @flow
-    async def _open(self) -> None:
-        self.say("正在打开数据库")
-        await self.desk.open_workplace()
-        self._opened = True
-        self.say("演示卡的密码都是88888888" if self.desk.settings.demo else "")
-        await self._read_cards()
 
     def start_over(self) -> None:
         """Back to choosing a card, as after a logout."""
@@ -135,6 +129,12 @@ class LoginScreen(EportScreen):
         self._session = None
         self._refs = None
         self._show_step()
+        self._choose_again()
+
+    @flow
+    async def _choose_again(self) -> None:
+        await self._cards.select_none()
+        await self._read_cards()
 
     @property
     def _step(self) -> str:
@@ -152,20 +152,22 @@ class LoginScreen(EportScreen):
         """Choosing a card or giving the PIN."""
         if self._step == "pin":
             return ("confirm", "back", "help", "quit")
-        return ("choose", "reload", "back", "help", "quit")
+        return ("choose", "reload", "leave", "help", "quit")
 
     # Cards that come and go
 
     def _look_for_cards(self) -> None:
         if self._opened and self.is_current and self._step == "choose":
-            self.run_worker(self._look(), exclusive=True, group="look")
+            refs = [ref for reader in self.desk.readers for ref in reader.cards()]
+            if refs != self._refs:
+                self._refs = refs
+                self._cards_changed()
         elif self._session is not None and self.is_current and not self._session.card.is_present():
             self._card_pulled()
 
-    async def _look(self) -> None:
-        refs = [ref for reader in self.desk.readers for ref in reader.cards()]
-        if refs != self._refs:
-            await self._read_cards()
+    @flow
+    async def _cards_changed(self) -> None:
+        await self._read_cards()
 
     @flow
     async def _card_pulled(self) -> None:
@@ -175,11 +177,12 @@ class LoginScreen(EportScreen):
 
     @flow
     async def action_reload(self) -> None:
-        """Try again what could not be opened, and look for cards."""
+        """Open what is not open yet, and look for cards."""
         if not self._opened:
+            self.say("正在打开数据库")
             await self.desk.open_workplace()
             self._opened = True
-            self.say("")
+        self.say("演示卡的密码都是88888888" if self.desk.settings.demo else "")
         await self._read_cards()
 
     async def _read_cards(self) -> None:
@@ -188,11 +191,15 @@ class LoginScreen(EportScreen):
         self._cards.note = "，".join(
             f"{reader.name}：{reader.status().message}" for reader in self.desk.readers
         )
-        await self._cards.show(ListSource(rows, lambda row: row.key))
+        selected = self._cards.selected
+        # A card that comes or goes must not move the cursor to another one.
+        await self._cards.show(
+            ListSource(rows, lambda row: row.key), select=selected.key if selected else None
+        )
+        if self._cards.cursor is None:
+            await self._cards.select(0)
         if len(rows) == 1 and self._step == "choose" and rows[0].holder is not None:
             await self._insert(rows[0])
-        elif self._step == "choose":
-            await self._cards.select(0)
 
     def _card_rows(self) -> list[CardRow]:
         """Read every card in every reader; in the card thread."""
@@ -225,7 +232,7 @@ class LoginScreen(EportScreen):
     def _say_state(self, session: CardSession, tries: int) -> None:
         days = session.holder.days_left(now())
         if tries == 0:
-            self.say("该卡已锁定，密码不能再试。请到制卡点解锁或换卡", "error")
+            self.say_error(PinBlocked())
         elif tries < 5:
             self.say(f"密码还可试{tries}次，试完卡即锁定", "warning")
         elif days <= WARN_DAYS:

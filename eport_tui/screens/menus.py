@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from textual.widget import Widget
 
-from eport_tui.actions import bindings
+from eport_tui.actions import IN_MENUS, bindings
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.menus import Item, Menu
@@ -16,6 +16,7 @@ class MenuScreen(EportScreen):
     """A screen with one menu."""
 
     ITEMS: tuple[Item, ...] = ()
+    MOVING = IN_MENUS
     BINDINGS = [*bindings("choose")]
 
     def body(self) -> Iterable[Widget]:
@@ -40,12 +41,14 @@ class MainMenuScreen(MenuScreen):
     """主选单: the way into the subsystems, and out of the program."""
 
     PLACE = "主选单"
-    LEGEND = ("choose", "change_pin", "back", "help", "quit")
+    LEGEND = ("choose", "change_pin", "leave", "help", "quit")
+    IDLE = ("main_menu",)
     ABOUT = "选择要进入的子系统。退出登录后可换卡；退出程序请选「退出」或按Ctrl+Q。"
     BINDINGS = [*bindings("change_pin")]
     ITEMS = (
         Item("authorization", "委托授权系统", "企业间授权、企业内授权、查看操作员权限"),
         Item("log_out", "换卡登录", "退出当前的卡，返回登录画面"),
+        Item("change_pin", "修改密码", "修改当前卡的密码"),
         Item("quit", "退出", "退出程序"),
     )
 
@@ -90,6 +93,8 @@ class MainMenuScreen(MenuScreen):
             await self.desk.push_screen(AuthorizationMenuScreen())
         elif id == "log_out":
             await self.desk.log_out()
+        elif id == "change_pin":
+            await self._change_pin()
         else:
             await self._leave()
 
@@ -108,6 +113,9 @@ class MainMenuScreen(MenuScreen):
     @flow
     async def action_change_pin(self) -> None:
         """Change the PIN of the card that is logged in."""
+        await self._change_pin()
+
+    async def _change_pin(self) -> None:
         from eport_tui.screens.change_pin import ChangePinScreen
 
         await self.desk.push_screen(ChangePinScreen())

@@ -251,6 +251,12 @@ class OperatorGrantsScreen(FormScreen):
         pending = self._pending.get(row.grant.id, [])
         await self._operators.show(OperatorRows(pending, stored), select=select)
 
+    def list_hint(self, grid: Grid) -> str:
+        """What can be done with a row."""
+        if grid is self._received:
+            return "按Enter为所选授权录入操作员；F5快速查询"
+        return "按F8删除所选操作员的权限"
+
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
         if grid is self._received:
@@ -413,6 +419,7 @@ class OperatorGrantsScreen(FormScreen):
         if not any(self._pending.values()):
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
+        saved = lost = 0
         for grant_id, entries in list(self._pending.items()):
             if not entries:
                 continue
@@ -425,6 +432,10 @@ class OperatorGrantsScreen(FormScreen):
                     entries,
                     replacing=self._replacing.get(grant_id, 0),
                 )
+                saved += len(entries)
+            except NotFound:
+                # There is no row left to correct them at, and they must not hold the others up.
+                lost += len(entries)
             except EportError:
                 # Show the grant whose entries were refused; the others stay as they are.
                 await self._received.reload(select=grant_id)
@@ -433,10 +444,11 @@ class OperatorGrantsScreen(FormScreen):
             del self._pending[grant_id]
             self._replacing.pop(grant_id, None)
         await desk.forget_draft(self)
-        self.say("")
+        self.say(f"有{lost}条没有保存，其企业间授权已被授权企业删除" if lost else "", "warning")
         await self._received.reload()
         await self._show_operators()
-        await self.tell("暂存成功")
+        if saved:
+            await self.tell("暂存成功")
 
     def menu_grid(self) -> Grid:
         """Menu and deletion are about the operators."""

@@ -65,7 +65,7 @@ class PermissionsScreen(FormScreen):
                 Column(
                     "操作员IC卡号",
                     14,
-                    lambda row: row.card_number,
+                    lambda row: row.card_number + ("*" if row.card_number == own_card else ""),
                     lambda row: "active" if row.card_number == own_card else None,
                 ),
                 Column("权限有效期", 10, lambda row: row.valid_until.isoformat()),
@@ -81,6 +81,7 @@ class PermissionsScreen(FormScreen):
             ],
             id="details",
         )
+        self._grid.note = "* 本卡"
         yield self._choice
         yield self._grid
         yield self._details

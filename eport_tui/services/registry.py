@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.domain.identifiers import (
+    parse_card_number,
     parse_customs_code,
     parse_uscc,
     uscc_check_digit_holds,
@@ -24,12 +26,16 @@ from eport_tui.store.database import Store
 COLUMNS = ("海关编码", "社会信用代码", "企业名称")
 """The columns that an import file must have, in any order."""
 
+CARDS_COLUMN = "法人卡号"
+"""A further column that it may have: the legal-person cards of the enterprise, by number."""
+
 LONGEST_NAME = 200
 """Characters of an enterprise's name."""
 
 MOST_FAULTS = 1000
 """How many errors, and how many warnings, a report lists."""
 
+_BETWEEN_CARDS = re.compile(r"[\s、]+")
 _CHUNK = 1000
 _BLOCK = 1 << 16
 
@@ -53,6 +59,7 @@ class ImportReport:
         added: New enterprises.
         updated: Enterprises whose USCC or name has changed.
         unchanged: Lines that said what was known.
+        relisted: Enterprises whose list of legal-person cards has changed, new ones included.
         refused: Lines with an error; none of them went in.
         errors: The first `MOST_FAULTS` of those, by line.
         warned: Lines that went in although something is odd.
@@ -62,6 +69,7 @@ class ImportReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    relisted: int = 0
     refused: int = 0
     errors: list[LineFault] = field(default_factory=list[LineFault])
     warned: int = 0
@@ -93,14 +101,38 @@ def look_up(store: Store, text: str) -> Enterprise:
     return found
 
 
+def look_up_card(
+    store: Store, organization: str, card_number: str
+) -> list[tuple[Enterprise, Role]]:
+    """Which enterprises a card may belong to whose certificate names no customs code.
+
+    The enterprise that lists it as a legal-person card, alone; otherwise those with the
+    organization code (characters 9 to 17 of the USCC), of which it is an operator's card.
+
+    Returns:
+        Each with the role of the card; two when there are more.
+    """
+    found = enterprises.of_organization(store, organization, card_number)
+    if found and found[0][1]:
+        return [(found[0][0], Role.LEGAL_PERSON)]
+    return [(enterprise, Role.OPERATOR) for enterprise, _ in found]
+
+
+def legal_person_cards(store: Store, customs_code: str) -> list[str]:
+    """The numbers of the legal-person cards that the registry lists for an enterprise."""
+    return enterprises.legal_person_cards(store, customs_code)
+
+
 def import_file(
     store: Store, path: Path, *, strict: bool = False, progress: Progress | None = None
 ) -> ImportReport:
     """Read a CSV file of enterprises into the registry.
 
-    UTF-8 with or without BOM, or GB18030; the columns of `COLUMNS` in any order,
-    further ones are ignored.  A bad line is reported and left out.  What goes in,
-    goes in at once, after the whole file was read.
+    UTF-8 with or without BOM, or GB18030; the columns of `COLUMNS` in any order.
+    Where there is the column `CARDS_COLUMN` too, the lists of legal-person cards of the
+    enterprises in the file become what it says; otherwise they stay as they are.  Further
+    columns are ignored.  A bad line is reported and left out.  What goes in, goes in at
+    once, after the whole file was read.
 
     Args:
         strict: Let nothing go in when a line is bad.
@@ -112,12 +144,16 @@ def import_file(
     """
     report = ImportReport()
     with _opened(path) as file, enterprises.Staging(store) as staging:
-        good = _stage(file, staging, report, progress)
+        good, has_cards = _stage(file, staging, report, progress)
         report.errors.sort(key=lambda fault: fault.line)
         if strict and report.refused:
             return report
         with store.transaction():
-            report.added, report.updated = enterprises.put_all(store, staging)
+            report.added, report.updated = enterprises.put_all(
+                store, (entry.enterprise for entry in staging)
+            )
+            if has_cards:
+                report.relisted = enterprises.put_legal_person_cards(store, staging)
         report.unchanged = good - report.added - report.updated
     return report
 
@@ -135,20 +171,22 @@ def _opened(path: Path) -> BinaryIO:
 
 def _stage(
     file: BinaryIO, staging: enterprises.Staging, report: ImportReport, progress: Progress | None
-) -> int:
-    """Stage all good lines; returns how many there are."""
+) -> tuple[int, bool]:
+    """Stage all good lines; returns how many there are, and whether they list cards."""
     encoding, total = _examine(file)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     records = _records(text)
     places = _places(next(records, None))
     good = 0
-    chunk: list[tuple[int, Enterprise]] = []
+    chunk: list[tuple[int, enterprises.Entry]] = []
 
     def flush() -> int:
-        differing = staging.add(chunk)
-        for line, earlier in differing:
-            report.refuse(line, f"海关编码与第{earlier}行重复，而内容不同")
-        staged = len(chunk) - len(differing)
+        clashes = staging.add(chunk)
+        for clash in clashes:
+            what = f"{CARDS_COLUMN} {clash.card} " if clash.card else "海关编码"
+            why = "，一张卡只能属于一个企业" if clash.card else "，而内容不同"
+            report.refuse(clash.line, f"{what}与第{clash.earlier}行重复{why}")
+        staged = len(chunk) - len(clashes)
         chunk.clear()
         if progress:
             progress(file.tell(), total)
@@ -161,16 +199,17 @@ def _stage(
         if not any(cells):
             continue
         try:
-            enterprise = _enterprise(*(cells[at] if at < len(cells) else "" for at in places))
+            entry = _entry(*(cells[at] if at < len(cells) else "" for at in places))
         except InvalidInput as fault:
             report.refuse(line, str(fault))
             continue
-        if not uscc_check_digit_holds(enterprise.uscc):
-            report.warn(line, f"社会信用代码 {enterprise.uscc} 的校验位不符，已照原样录入")
-        chunk.append((line, enterprise))
+        uscc = entry.enterprise.uscc
+        if not uscc_check_digit_holds(uscc):
+            report.warn(line, f"社会信用代码 {uscc} 的校验位不符，请核对")
+        chunk.append((line, entry))
         if len(chunk) == _CHUNK:
             good += flush()
-    return good + flush()
+    return good + flush(), len(places) > len(COLUMNS)
 
 
 def _examine(file: BinaryIO) -> tuple[str, int]:
@@ -220,18 +259,19 @@ def _records(text: io.TextIOWrapper) -> Iterator[tuple[int, list[str] | str]]:
 
 
 def _places(header: tuple[int, list[str] | str] | None) -> list[int]:
-    """Where the columns are, in the order of `COLUMNS`."""
+    """Where the columns are, in the order of `COLUMNS`, then that of the cards if it is there."""
     cells = header[1] if header else []
     names = [half_width(cell) for cell in cells] if isinstance(cells, list) else []
     hint = f"第1行应为列名 {'、'.join(COLUMNS)}，以逗号分隔"
     if missing := [name for name in COLUMNS if name not in names]:
         raise InvalidInput(f"文件缺少列 {'、'.join(missing)}", hint=hint)
-    if doubled := [name for name in COLUMNS if names.count(name) > 1]:
+    wanted = [*COLUMNS, CARDS_COLUMN] if CARDS_COLUMN in names else COLUMNS
+    if doubled := [name for name in wanted if names.count(name) > 1]:
         raise InvalidInput(f"文件中的列 {'、'.join(doubled)} 重复", hint=hint)
-    return [names.index(name) for name in COLUMNS]
+    return [names.index(name) for name in wanted]
 
 
-def _enterprise(customs_code: str, uscc: str, name: str) -> Enterprise:
+def _entry(customs_code: str, uscc: str, name: str, cards: str = "") -> enterprises.Entry:
     name = name.strip()
     for value, label in zip((customs_code.strip(), uscc.strip(), name), COLUMNS, strict=True):
         if not value:
@@ -240,8 +280,14 @@ def _enterprise(customs_code: str, uscc: str, name: str) -> Enterprise:
         raise InvalidInput(f"企业名称超过{LONGEST_NAME}个字符，现为{len(name)}个")
     if printable(name) != name:
         raise InvalidInput(f"企业名称「{printable(name)}」含有控制字符")
-    return Enterprise(
+    enterprise = Enterprise(
         parse_customs_code(customs_code, label="海关编码"),
         parse_uscc(uscc, label="社会信用代码"),
         name,
     )
+    numbers = {
+        parse_card_number(number, label=CARDS_COLUMN)
+        for number in _BETWEEN_CARDS.split(cards)
+        if number
+    }
+    return enterprises.Entry(enterprise, tuple(sorted(numbers)))

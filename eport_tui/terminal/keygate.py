@@ -122,6 +122,9 @@ class KeyGate(App[None]):
             return
         await super().on_event(event)
 
+    def key_comes(self) -> None:
+        """A key is about to be delivered."""
+
     def passes_at_once(self, event: events.Key) -> bool:
         """Whether a key was dealt with before its turn (Esc while something is under way)."""
         return False
@@ -142,6 +145,7 @@ class KeyGate(App[None]):
     async def _deliver(self) -> None:
         try:
             while self._waiting_keys:
+                self.key_comes()
                 await super().on_event(self._waiting_keys.popleft())
                 await self._settle()
         finally:

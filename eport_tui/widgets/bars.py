@@ -34,24 +34,38 @@ class TitleBar(Widget):
 class MessageLine(Widget):
     """Last but one line: what just happened, or what is wrong and what to do.
 
-    The kind is shown by a mark as well as by the colour.
+    The kind is shown by a mark as well as by the colour.  A hint about the field
+    at the cursor replaces a message only when a further key was pressed since.
     """
 
     COMPONENT_CLASSES = {
+        "message--hint",
         "message--note",
         "message--done",
         "message--warning",
         "message--error",
         "message--busy",
     }
-    MARKS = {"note": " ", "done": "+", "warning": "!", "error": "x", "busy": "~"}
+    MARKS = {"hint": " ", "note": " ", "done": "+", "warning": "!", "error": "x", "busy": "~"}
 
     text: reactive[str] = reactive("")
-    kind: reactive[str] = reactive("note")
+    kind: reactive[str] = reactive("hint")
+    fresh: bool = False
 
     def say(self, text: str, kind: str = "note") -> None:
         """Show a message; `kind` is note, done, warning, error or busy."""
         self.kind, self.text = kind, text
+        self.fresh = bool(text)
+
+    def remark(self, text: str) -> None:
+        """Show a note, unless something else was said at the same key."""
+        if not self.fresh:
+            self.say(text)
+
+    def hint(self, text: str) -> None:
+        """Show a hint, unless there is a message that has not been seen for a key yet."""
+        if not self.fresh:
+            self.kind, self.text = "hint", text
 
     def render_line(self, y: int) -> Strip:
         """Draw the mark and the text."""

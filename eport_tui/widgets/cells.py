@@ -17,6 +17,10 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 2) + ".."
 
 
+# These may not begin a line (GB/T 15834); the character before goes with them.
+_NOT_FIRST = frozenset("，。、；：？！）」』》%")
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Break `text` into lines of at most `width` cells, wherever a character ends."""
     lines: list[str] = []
@@ -25,8 +29,9 @@ def wrap(text: str, width: int) -> list[str]:
         for character in printable(paragraph):
             cells = cell_len(character)
             if used + cells > width:
-                lines.append(line)
-                line, used = "", 0
+                kept = line[-1:] if character in _NOT_FIRST and len(line) > 1 else ""
+                lines.append(line.removesuffix(kept))
+                line, used = kept, cell_len(kept)
             line += character
             used += cells
         lines.append(line)

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from eport_tui.domain.codes import CodeTable
+from eport_tui.domain.text import printable
 from eport_tui.widgets.cells import fit
 
 
@@ -65,7 +66,7 @@ class TextField(Input):
 
     def on_paste(self, event: events.Paste) -> None:
         """Leave to stock Input one line, without what came along from a table or a page."""
-        event.text = first_line(event.text)
+        event.text = printable(first_line(event.text))
 
     def watch_value(self) -> None:
         """Scroll back a text that got shorter; stock Input leaves that to the layout."""

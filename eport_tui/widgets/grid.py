@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit
 
 Row = TypeVar("Row")
@@ -146,6 +147,18 @@ class Grid(Widget, Generic[Row], can_focus=True):
             """The grid."""
             return self.grid
 
+    @dataclass
+    class Failed(Message):
+        """Rows that a key or the mouse called for cannot be read."""
+
+        grid: Grid[Any]
+        error: EportError
+
+        @property
+        def control(self) -> Grid[Any]:
+            """The grid."""
+            return self.grid
+
     def __init__(
         self,
         title: str,
@@ -193,8 +206,12 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     async def show(self, source: RowSource[Row], *, select: Hashable | None = None) -> None:
         """Show another list from its beginning, or around the row with the key `select`."""
+        had_selected = self._cursor is not None
         self._source, self._top, self._cursor = source, 0, None
+        self._pages, self._count = OrderedDict(), None
         await self._read(select)
+        if had_selected and self._cursor is None:
+            self.post_message(self.Selected(self, None))
 
     async def reload(self, *, select: Hashable | None = None) -> None:
         """Read the list again; the selected row stays selected while it exists.
@@ -208,13 +225,20 @@ class Grid(Widget, Generic[Row], can_focus=True):
         source = self._source
         if source is None:
             return
-        self._pages.clear()
-        self._count = await source.count()
-        place = None if select is None else await source.position(select)
-        if place is None:
-            place = self._cursor
-        await self._go(place)
-        self.refresh()
+        before = self._pages, self._count
+        self._pages = OrderedDict()
+        try:
+            self._count = await source.count()
+            place = None if select is None else await source.position(select)
+            if place is None:
+                place = self._cursor
+            await self._go(place)
+        except EportError:
+            # What was read last stays on the screen.
+            self._pages, self._count = before
+            raise
+        finally:
+            self.refresh()
 
     async def _need(self, first: int, last: int) -> None:
         """Read the pages that hold rows `first` to `last`."""
@@ -237,9 +261,13 @@ class Grid(Widget, Generic[Row], can_focus=True):
         else:
             self._cursor = min(max(index, 0), self.count - 1)
         self._top = self._scrolled_to(self._cursor)
-        await self._need(self._top, min(self._top + self._height, max(1, self.count)) - 1)
-        if self._cursor is not None:
-            await self._need(self._cursor, self._cursor)
+        try:
+            await self._need(self._top, min(self._top + self._height, max(1, self.count)) - 1)
+            if self._cursor is not None:
+                await self._need(self._cursor, self._cursor)
+        except EportError:
+            self._cursor, self._top = old_cursor, old_top
+            raise
         self._repaint(old_cursor, old_top)
         if self.selected is not before or old_cursor != self._cursor:
             self.post_message(self.Selected(self, self.selected))
@@ -269,10 +297,17 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     # Keys and mouse
 
+    async def _move(self, index: int | None, *, top: int | None = None) -> None:
+        """Go to a row; when it cannot be read the cursor stays, and the screen is told."""
+        try:
+            await self._go(index, top=top)
+        except EportError as error:
+            self.post_message(self.Failed(self, error))
+
     async def on_focus(self) -> None:
         """Select a row when the list is entered, so that the cursor is seen."""
         if self._cursor is None and self._count:
-            await self._go(self._top)
+            await self._move(self._top)
         self.refresh()
 
     def on_blur(self) -> None:
@@ -282,21 +317,21 @@ class Grid(Widget, Generic[Row], can_focus=True):
     async def on_resize(self) -> None:
         """Keep the selected row in view."""
         if self._source is not None:
-            await self._go(self._cursor)
+            await self._move(self._cursor)
 
     async def action_move(self, by: int) -> None:
         """Move the cursor by some rows."""
-        await self._go(by if self._cursor is None else self._cursor + by)
+        await self._move(by if self._cursor is None else self._cursor + by)
 
     async def action_page(self, by: int) -> None:
         """Move the cursor by a screenful."""
         at = self._cursor or 0
         top = min(max(0, self._top + by * self._height), max(0, self.count - self._height))
-        await self._go(at + by * self._height, top=top)
+        await self._move(at + by * self._height, top=top)
 
     async def action_go(self, index: int) -> None:
         """Move the cursor to a row; -1 is the last."""
-        await self._go(self.count - 1 if index < 0 else index)
+        await self._move(self.count - 1 if index < 0 else index)
 
     async def on_mouse_down(self, event: events.MouseDown) -> None:
         """Select the row under the mouse; the right button asks for its menu."""
@@ -305,7 +340,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             return
         event.stop()
         self.focus()
-        await self._go(index)
+        await self._move(index)
         if event.button == 3:
             self.post_message(self.MenuWanted(self, event.screen_x, event.screen_y))
 

@@ -155,7 +155,7 @@ def test_a_wrong_check_digit_is_a_warning(store: Store, file: Callable[..., Path
     report = import_file(store, file(HEADER, "3101940001,91310000PDY00001XX,甲"), strict=True)
     assert (report.added, report.refused, report.warned) == (1, 0, 1)
     assert report.warnings == [
-        LineFault(2, "社会信用代码 91310000PDY00001XX 的校验位不符，已照原样录入")
+        LineFault(2, "社会信用代码 91310000PDY00001XX 的校验位不符，请核对")
     ]
 
 
@@ -325,7 +325,7 @@ def test_the_command_lists_faults_and_ends_with_1(
     assert run("import", path) == 1
     assert capsys.readouterr().out.splitlines() == [
         "错误：第3行，企业名称「␛[31mz」含有控制字符",
-        "警告：第2行，社会信用代码 91310000PDY00001XX 的校验位不符，已照原样录入",
+        "警告：第2行，社会信用代码 91310000PDY00001XX 的校验位不符，请核对",
         "新增1个企业，更新0个，0行没有变化，1行有错未导入",
     ]
     assert run("import", "--strict", path) == 1

@@ -69,7 +69,7 @@ def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
         ('database = "x', "请检查文件末尾"),
         ("datbase = 'x'", "未知的设置项 datbase"),
         ("database = 3", "设置项 database 应为路径"),
-        ("idle_minutes = 0", "idle_minutes 应为1到1440的分钟数，现为 0"),
+        ("idle_minutes = 0", "idle_minutes 应为大于0、不超过1440的分钟数，现为 0"),
         ("idle_minutes = true", "idle_minutes"),
         ("idle_minutes = 'soon'", "现为 soon"),
         ("require_hardware = 'maybe'", "require_hardware 应为 true 或 false，现为 maybe"),
