@@ -168,7 +168,7 @@ class EportApp(KeyGate):
 
     async def on_event(self, event: events.Event) -> None:
         """Note when somebody was last there, and how large the terminal is by now."""
-        if isinstance(event, events.InputEvent):
+        if isinstance(event, events.InputEvent | events.Paste):
             self._last_input = time.monotonic()
         elif isinstance(event, events.Resize) and not (event.pixel_size or self.is_headless):
             # While a window is dragged, signals interrupt one another and tell an old size last.

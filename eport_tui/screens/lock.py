@@ -68,7 +68,7 @@ class LockScreen(EportScreen):
         elif not present:
             self._ready = False
             if self.is_current:
-                self.run_worker(self._find(), exclusive=True, group="find")
+                self.run_worker(self._find, exclusive=True, group="find")
 
     async def _find(self) -> None:
         found = self._card_in_reader()
