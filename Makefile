@@ -2,13 +2,14 @@
 # is brought up to date only when a lock file or pyproject.toml has changed.
 
 VENV := .venv
+CARD_VENV := .venv-card
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What pytest is given besides; `make test PYTEST_ARGS="-k login"`.
 PYTEST_ARGS ?=
 
-.PHONY: help demo demo-reset test check snapshots docs lock wheel clean
+.PHONY: help demo demo-reset test test-card check snapshots docs lock wheel clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -16,6 +17,7 @@ help:
 	@echo "make demo        run the program with a demo database and demo cards"
 	@echo "make demo-reset  the same, starting afresh"
 	@echo "make test        run the tests"
+	@echo "make test-card   run the tests over a real PC/SC daemon (Debian: see .ci/run)"
 	@echo "make check       run ruff, pyright and import-linter"
 	@echo "make snapshots   take the screens of the snapshot tests anew"
 	@echo "make docs        make the page of keys and the screenshots of the docs anew"
@@ -32,6 +34,22 @@ demo-reset: $(VENV)/run.stamp
 # Two workers, for two cores; all tests on a pty go to the same one.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# In an environment of its own: an ordinary one has neither pyscard nor a daemon.
+test-card: $(CARD_VENV)/stamp
+	@tests/card/in_namespace.sh $(CARD_VENV)/bin/python -m pytest -m card -p no:cacheprovider \
+		tests/card/test_pcsc.py tests/card/test_acceptance.py $(PYTEST_ARGS)
+
+$(CARD_VENV)/stamp: $(VENV)/dev.stamp requirements/card.lock
+	@echo "Installing what the card tests need."
+	@$(BIN)/python -m venv $(CARD_VENV)
+	@for lock in dev card; do \
+		$(CARD_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+			--require-hashes --requirement requirements/$$lock.lock || exit 1; \
+	done
+	@$(CARD_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+		--no-build-isolation --no-deps --editable .
+	@touch $@
 
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet
@@ -56,12 +74,16 @@ lock: $(BIN)/python
 		--group dev --constraint requirements/run.lock \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
 		--output-file requirements/dev.lock
+	@printf 'pyscard>=2.3.1\nyubikey-manager>=5.9\n' | UV_CUSTOM_COMPILE_COMMAND="make lock" \
+		$(BIN)/uv pip compile - --constraint requirements/dev.lock \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
+		--output-file requirements/card.lock
 
 wheel: $(VENV)/dev.stamp
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 clean:
-	@rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache \
+	@rm -rf $(VENV) $(CARD_VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache \
 		snapshot_report.html
 	@find eport_tui tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from eport_tui.card.errors import CardError
@@ -191,8 +191,27 @@ class TestAuthority:
             wipe(key)
         return path
 
+    def enrol(
+        self, holder: Holder, public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+    ) -> x509.Certificate:
+        """Certify and record a key that a chip has made and keeps.
+
+        Raises:
+            InvalidInput: A field of the holder has not its form.
+            CardError: A file cannot be read or written.
+        """
+        holder = _canonical(holder)
+        certificate = self.certify(holder, public_key, software=False)
+        with self._held():
+            self._save([*self.issued(), _entry(certificate, holder)])
+        return certificate
+
     def certify(
-        self, holder: Holder, public_key: ec.EllipticCurvePublicKey, *, software: bool = True
+        self,
+        holder: Holder,
+        public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+        *,
+        software: bool = True,
     ) -> x509.Certificate:
         """Sign a certificate of the profile, without recording it."""
         builder = (

@@ -1,34 +1,49 @@
 """Checks of a certificate that need cryptography: its key, its issuer, its revocation.
 
 What the verifier of `cryptography` leaves out is done here: it accepts RSA-1024
-and other keys in a leaf, and it knows no revocation lists.
+and other keys in a leaf, it knows no revocation lists, and it does not know SM2.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 from cryptography.x509.verification import Criticality, ExtensionPolicy
 
+from eport_tui.card import sm2
+from eport_tui.card.eport_profile import demand_log_in, is_eport_card, read_identity
 from eport_tui.card.errors import CertificateRefused
-from eport_tui.card.profile import PARSER_FAULTS, role_of
+from eport_tui.card.profile import PARSER_FAULTS, read_assurance, read_holder, role_of
 
 _RSA_BITS = range(2048, 8193)
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
+_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+# What an own check of a chain understands; any other critical extension is refused.
+_UNDERSTOOD = {
+    x509.BasicConstraints.oid,
+    x509.KeyUsage.oid,
+    x509.ExtendedKeyUsage.oid,
+}
 
 
 def check_key(certificate: x509.Certificate) -> None:
-    """See that the key is RSA of 2048 to 8192 bits, or on P-256 or P-384.
+    """See that the key is RSA of 2048 to 8192 bits, or on P-256, P-384 or SM2.
 
     Raises:
         CertificateRefused: It is another (`unsupported-key`) or too short (`weak-key`).
     """
     try:
+        if sm2.has_key(certificate):
+            sm2.key_of(certificate)
+            return
         key = certificate.public_key()
     except (UnsupportedAlgorithm, ValueError) as error:
         raise _unsupported_key() from error
@@ -46,7 +61,7 @@ def check_key(certificate: x509.Certificate) -> None:
 
 def _unsupported_key() -> CertificateRefused:
     return CertificateRefused(
-        "unsupported-key", "不支持证书的密钥类型", hint="请使用RSA-2048或P-256的卡"
+        "unsupported-key", "不支持证书的密钥类型", hint="请使用RSA-2048、P-256或SM2的卡"
     )
 
 
@@ -68,27 +83,58 @@ def find_issuer(certificate: x509.Certificate, folder: Path, now: datetime) -> x
             hint=f"请管理员把发证机构的证书放入 {folder}",
         )
     at = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
-    verifier = (
-        verification.PolicyBuilder()
-        .store(verification.Store(authorities))
-        .time(at.astimezone(UTC).replace(tzinfo=None))
-        .extension_policies(
-            ca_policy=ExtensionPolicy.webpki_defaults_ca(),
-            # The default policy demands a DNS name, and lets pass a leaf without any EKU.
-            ee_policy=ExtensionPolicy.permit_all()
-            .require_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _demand_role)
-            .require_present(x509.KeyUsage, Criticality.CRITICAL, _demand_digital_signature),
-        )
-        .build_client_verifier()
-    )
     try:
-        _, issuer = verifier.verify(certificate, []).chain
+        if sm2.has_key(certificate) or sm2.is_signed(certificate):
+            issuer = _issuer_where_sm2_is(certificate, authorities, at)
+        else:
+            issuer = _issuer_by_verifier(certificate, authorities, at)
         check_key(issuer)
-    except (verification.VerificationError, CertificateRefused, ValueError) as error:
+    except (
+        verification.VerificationError,
+        CertificateRefused,
+        InvalidSignature,
+        *PARSER_FAULTS,
+    ) as error:
         raise CertificateRefused(
             "untrusted", "卡的证书不是由可信的发证机构签发的", hint="请使用电子口岸的卡"
         ) from error
     return issuer
+
+
+def _issuer_by_verifier(
+    certificate: x509.Certificate, authorities: list[x509.Certificate], at: datetime
+) -> x509.Certificate:
+    """Verify with the verifier of `cryptography`; raises what it raises, or ValueError."""
+    # The default policy demands a DNS name, and lets pass a leaf without any EKU.
+    leaf = ExtensionPolicy.permit_all().may_be_present(
+        x509.BasicConstraints, Criticality.AGNOSTIC, _demand_no_authority
+    )
+    if is_eport_card(certificate):
+        leaf = leaf.may_be_present(
+            x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _demand_log_in
+        ).require_present(x509.KeyUsage, Criticality.AGNOSTIC, _demand_digital_signature)
+    else:
+        leaf = leaf.require_present(
+            x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _demand_role
+        ).require_present(x509.KeyUsage, Criticality.CRITICAL, _demand_digital_signature)
+    verifier = (
+        verification.PolicyBuilder()
+        .store(verification.Store([each for each in authorities if not sm2.has_key(each)]))
+        .time(at.astimezone(UTC).replace(tzinfo=None))
+        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=leaf)
+        .build_client_verifier()
+    )
+    _, issuer = verifier.verify(certificate, []).chain
+    return issuer
+
+
+def _demand_no_authority(
+    policy: verification.Policy,
+    certificate: x509.Certificate,
+    constraints: x509.BasicConstraints | None,
+) -> None:
+    if constraints is not None and constraints.ca:
+        raise ValueError("an authority is no card")
 
 
 def _demand_role(
@@ -97,11 +143,115 @@ def _demand_role(
     role_of(usage)
 
 
+def _demand_log_in(
+    policy: verification.Policy, certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None
+) -> None:
+    if usage is not None:
+        demand_log_in(usage)
+
+
 def _demand_digital_signature(
     policy: verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage
 ) -> None:
     if not usage.digital_signature:
         raise ValueError("the key is not for signatures")
+
+
+def _issuer_where_sm2_is(
+    certificate: x509.Certificate, authorities: list[x509.Certificate], at: datetime
+) -> x509.Certificate:
+    """The same rules for what the verifier does not know: an SM2 key or signature.
+
+    Raises:
+        ValueError, and what the parsers raise: No authority has issued it.
+    """
+    _demand_leaf(certificate)
+    for authority in authorities:
+        if (
+            authority.subject == certificate.issuer
+            and _may_issue(authority, at)
+            and _has_signed(authority, certificate)
+        ):
+            return authority
+    raise ValueError("no authority has issued it")
+
+
+def _demand_leaf(certificate: x509.Certificate) -> None:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    if constraints is not None and constraints.value.ca:
+        raise ValueError("an authority is no card")
+    key_usage = _extension(certificate, x509.KeyUsage)
+    if key_usage is None or not key_usage.value.digital_signature:
+        raise ValueError("the key is not for signatures")
+    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    if is_eport_card(certificate):
+        if usage is not None:
+            demand_log_in(usage.value)
+    elif usage is None or not key_usage.critical:
+        raise ValueError("the usage is not restricted as the profile says")
+    else:
+        role_of(usage.value)
+    if not _is_understood(certificate):
+        raise ValueError("a critical extension is not known")
+
+
+def _may_issue(authority: x509.Certificate, at: datetime) -> bool:
+    constraints = _extension(authority, x509.BasicConstraints)
+    usage = _extension(authority, x509.KeyUsage)
+    return (
+        constraints is not None
+        and constraints.critical
+        and constraints.value.ca
+        and usage is not None
+        and usage.value.key_cert_sign
+        and authority.not_valid_before_utc <= at <= authority.not_valid_after_utc
+        and _is_understood(authority)
+    )
+
+
+def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    if sm2.has_key(authority):
+        return sm2.is_certificate_signed_by(certificate, sm2.key_of(authority))
+    if not isinstance(certificate.signature_hash_algorithm, _HASHES):
+        return False
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except InvalidSignature:
+        return False
+    return True
+
+
+_T = TypeVar("_T", bound=x509.ExtensionType)
+
+
+def _extension(certificate: x509.Certificate, kind: type[_T]) -> x509.Extension[_T] | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _is_understood(certificate: x509.Certificate) -> bool:
+    return all(each.oid in _UNDERSTOOD for each in certificate.extensions if each.critical)
+
+
+def who_is_named(certificate: x509.Certificate) -> tuple[object, ...]:
+    """Whom a certificate names, without its dates: equal for both certificates of one card.
+
+    Raises:
+        CertificateRefused: It does not name a holder as it should (`bad-profile`).
+    """
+    if is_eport_card(certificate):
+        return certificate.issuer, read_identity(certificate)
+    holder = read_holder(certificate)
+    return (
+        certificate.issuer,
+        read_assurance(certificate),
+        holder.card_number,
+        holder.person,
+        holder.enterprise,
+        holder.role,
+    )
 
 
 def _load_authorities(folder: Path) -> list[x509.Certificate]:
@@ -143,20 +293,26 @@ def check_revocation(
 
 def _is_list_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) -> bool:
     """Whether `crl` is a whole list of `issuer`, with its signature."""
-    key = issuer.public_key()
-    # The list's algorithm and the key's kind are checked by is_signature_valid itself.
-    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
     try:
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage)
         return (
             crl.issuer == issuer.subject
             and usage.value.crl_sign
-            and crl.is_signature_valid(key)
+            and _has_signed_list(issuer, crl)
             # Delta and partial lists are marked by critical extensions; they prove nothing.
             and not any(extension.critical for extension in crl.extensions)
         )
     except PARSER_FAULTS:
         return False
+
+
+def _has_signed_list(issuer: x509.Certificate, crl: x509.CertificateRevocationList) -> bool:
+    if sm2.has_key(issuer):
+        return sm2.is_list_signed_by(crl, sm2.key_of(issuer))
+    key = issuer.public_key()
+    # The list's algorithm and the key's kind are checked by is_signature_valid itself.
+    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    return crl.is_signature_valid(key)
 
 
 def _load_lists(source: Path) -> list[x509.CertificateRevocationList]:

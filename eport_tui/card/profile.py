@@ -65,7 +65,11 @@ def load_certificate(der: bytes) -> x509.Certificate:
         CertificateRefused: It is none (`unreadable`).
     """
     try:
-        return x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(der)
+        # These are parsed only when they are asked for; no later place expects a fault of theirs.
+        for part in ("issuer", "subject", "not_valid_before_utc", "not_valid_after_utc"):
+            getattr(certificate, part)
+        return certificate
     except PARSER_FAULTS as error:
         raise CertificateRefused(
             "unreadable", "卡内证书无法读取", hint="请联系制卡点换卡"
@@ -144,10 +148,13 @@ def read_assurance(certificate: x509.Certificate) -> Assurance:
     """Whether the issuer says that the key is in a file or in a chip.
 
     Raises:
-        CertificateRefused: There is no extended key usage (`bad-profile`).
+        CertificateRefused: The extended key usage cannot be read (`bad-profile`).
     """
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        # Of the two profiles only that of China E-Port leaves it out; its keys are in chips.
+        return "hardware"
     except PARSER_FAULTS as error:
         raise _bad("没有角色") from error
     return "software" if SOFTWARE_KEY in usage else "hardware"

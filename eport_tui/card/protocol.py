@@ -66,6 +66,23 @@ class Card(Protocol):
         """
         ...
 
+    def confirm(self) -> None:
+        """Ask the card itself whether it is the one that was opened, with its PIN still verified.
+
+        Raises:
+            Locked: No PIN was verified since `close`.
+            CardGone: It is another card, was reset, or does not answer.
+        """
+        ...
+
+    def check_pin(self, pin: bytearray) -> None:
+        """See that `pin` has the form of this card's PINs; the card is not asked.
+
+        Raises:
+            BadPin: It has not.
+        """
+        ...
+
     def tries_left(self) -> int:
         """How many PINs may still be tried, without spending one; 0 is blocked.
 
@@ -136,7 +153,7 @@ class Reader(Protocol):
 
 
 def check_pin(pin: bytearray) -> None:
-    """See that `pin` has the form of a PIN: 8 printable ASCII characters, none a space.
+    """See that `pin` is one of a software card: 8 printable ASCII characters, none a space.
 
     Raises:
         BadPin: It has not.

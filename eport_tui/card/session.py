@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from eport_tui.card.errors import CardGone, CertificateRefused, Locked, OtherCard
-from eport_tui.card.protocol import Assurance, Card, check_pin
+from eport_tui.card.protocol import Assurance, Card
 from eport_tui.card.trust import TrustStore, Verdict, check_dates
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
@@ -109,7 +109,7 @@ class CardSession:
                 certificate (`no-key`); locked.
             Locked: The session was locked or closed meanwhile.
         """
-        check_pin(pin)
+        self._card.check_pin(pin)
         with self._exchange:
             with self._state:
                 if self._closed:
@@ -126,13 +126,18 @@ class CardSession:
                 raise
 
     def _prove(self, card: Card) -> None:
+        self._signed(card, _LOGIN_CONTEXT + self._id + secrets.token_bytes(32))
+
+    @staticmethod
+    def _signed(card: Card, data: bytes) -> bytes:
         from eport_tui.card.signatures import is_signed_by
 
-        challenge = _LOGIN_CONTEXT + self._id + secrets.token_bytes(32)
-        if not is_signed_by(card.certificate, card.sign(challenge), challenge):
+        signature = card.sign(data)
+        if not is_signed_by(card.certificate, signature, data):
             raise CertificateRefused(
                 "no-key", "卡中没有与证书相符的私钥", hint="这可能是仿制的卡，请联系管理员"
             )
+        return signature
 
     def _open(self, card: Card, generation: int, verdict: Verdict) -> None:
         with self._state:
@@ -166,6 +171,7 @@ class CardSession:
     def require_granting(self) -> Holder:
         """Demand what `require` does, and that the card may change grants as things stand now.
 
+        The card itself is asked whether it is the same and its PIN still verified.
         Whether the role allows it is not asked here.
 
         Raises:
@@ -175,6 +181,7 @@ class CardSession:
         """
         self.require()
         try:
+            self._card.confirm()
             self._verdict = verdict = _inspect(self._card, self.trust, self._clock())
         except BaseException:
             self.lock()
@@ -184,6 +191,36 @@ class CardSession:
                 f"现在不能办理授权：{verdict.why_not}", hint="可以查看；要授权请联系管理员"
             )
         return self.require()
+
+    def sign(self, data: bytes) -> bytes:
+        """Have the card sign what is about to be saved; ask `require_granting` before.
+
+        Args:
+            data: Begins with what it is for, so that its signature serves nothing else.
+
+        Returns:
+            The signature, which fits the certificate.
+
+        Raises:
+            Locked: The session is locked, or was meanwhile.
+            CardGone, CardError: The card cannot sign; the session is locked now.
+            CertificateRefused: The signature is not of the certificate's key
+                (`no-key`); the session is locked now.
+        """
+        with self._exchange:
+            with self._state:
+                self.require()
+                card, generation = self._card, self._generation
+            try:
+                signature = self._signed(card, data)
+            except BaseException:
+                self.lock()
+                raise
+            with self._state:
+                if generation != self._generation:
+                    raise Locked
+                self.require()
+            return signature
 
     def lock(self) -> None:
         """Lock the session and have the card forget its key; never waits for the card."""

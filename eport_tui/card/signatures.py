@@ -8,7 +8,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from eport_tui.card import sm2
 from eport_tui.card.errors import CardDamaged
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -37,8 +39,35 @@ def sign(key: SigningKey, data: bytes) -> bytes:
 
 
 def is_signed_by(certificate: bytes, signature: bytes, data: bytes) -> bool:
-    """Tell whether `signature` over `data` was made with the key of the DER `certificate`."""
-    public = x509.load_der_x509_certificate(certificate).public_key()
+    """Tell whether `signature` over `data` was made with the key of the DER `certificate`.
+
+    SM2 signatures are DER with SM3 and the default identifier; the others as `Card.sign`
+    promises.  Back ends that can hand nothing but text to the card sign `as_text(data)`.
+    """
+    parsed = x509.load_der_x509_certificate(certificate)
+    return any(_fits(parsed, signature, form) for form in (data, as_text(data)))
+
+
+def as_text(data: bytes) -> bytes:
+    """The form of `data` that is signed where only text can be: lower-case hexadecimal."""
+    return data.hex().encode()
+
+
+def der_of_sm2(signature: bytes) -> bytes:
+    """An SM2 signature of r and s, 32 bytes each, in DER.
+
+    Raises:
+        ValueError: It is not 64 bytes long.
+    """
+    if len(signature) != 64:
+        raise ValueError("an SM2 signature has 64 bytes")
+    return encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
+
+
+def _fits(parsed: x509.Certificate, signature: bytes, data: bytes) -> bool:
+    if sm2.has_key(parsed):
+        return sm2.key_of(parsed).verify(signature, data)
+    public = parsed.public_key()
     try:
         if isinstance(public, rsa.RSAPublicKey):
             public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())

@@ -293,6 +293,16 @@ class SoftwareCard:
         except OSError:
             return False
 
+    def confirm(self) -> None:
+        """See that the file is still there and the key is held; see `Card.confirm`."""
+        if self._key is None:
+            raise Locked
+        self._demand_present()
+
+    def check_pin(self, pin: bytearray) -> None:
+        """Eight printable ASCII characters; see `Card.check_pin`."""
+        check_pin(pin)
+
     def tries_left(self) -> int:
         """How many PINs may still be tried; 0 also when the counter is missing or garbled.
 

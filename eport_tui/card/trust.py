@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import Assurance
 from eport_tui.domain.holders import Holder
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from eport_tui.card.eport_profile import LookUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +44,34 @@ class TrustStore:
             anchor: it must have issued the card's certificate itself.
         revocation: Folder with revocation lists, `*.crl` (PEM or DER), or one such file.
         require_hardware: Refuse cards whose key is in a file.
+        look_up: Asks the registry about cards whose certificate does not name the
+            customs code; without it such cards are refused.
     """
 
     def __init__(
-        self, authorities: Path, revocation: Path, *, require_hardware: bool = False
+        self,
+        authorities: Path,
+        revocation: Path,
+        *,
+        require_hardware: bool = False,
+        look_up: LookUp | None = None,
     ) -> None:
         self.authorities = authorities
         self.revocation = revocation
         self.require_hardware = require_hardware
+        self._look_up = look_up
 
     @classmethod
-    def of(cls, folder: Path, *, require_hardware: bool = False) -> TrustStore:
+    def of(
+        cls, folder: Path, *, require_hardware: bool = False, look_up: LookUp | None = None
+    ) -> TrustStore:
         """The store in `folder`, as `TestAuthority.publish` fills it."""
-        return cls(folder / "authorities", folder / "crls", require_hardware=require_hardware)
+        return cls(
+            folder / "authorities",
+            folder / "crls",
+            require_hardware=require_hardware,
+            look_up=look_up,
+        )
 
     def check(self, certificate: bytes, now: datetime) -> Verdict:
         """Check a card's certificate.
@@ -64,17 +85,39 @@ class TrustStore:
                 of `docs/card-profile.md`.
         """
         from eport_tui.card import certificates
-        from eport_tui.card.profile import load_certificate, read_assurance, read_holder
+        from eport_tui.card.eport_profile import is_eport_card
+        from eport_tui.card.profile import load_certificate, read_assurance
 
         parsed = load_certificate(certificate)
         certificates.check_key(parsed)
-        holder = read_holder(parsed)
+        # The registry is not asked about a card that nobody vouches for.
+        holder = None if is_eport_card(parsed) else self._holder(parsed)
         issuer = certificates.find_issuer(parsed, self.authorities, now)
+        holder = holder or self._holder(parsed)
         check_dates(holder, now)
         why_not = certificates.check_revocation(parsed, issuer, self.revocation, now)
         assurance = read_assurance(parsed)
         self.check_assurance(assurance)
         return Verdict(holder, assurance, (why_not,) if why_not else (), not why_not, why_not)
+
+    def holder_of(self, certificate: bytes) -> Holder:
+        """Whom a certificate (DER) names; nothing is proved by that.
+
+        Raises:
+            CertificateRefused: It does not name a holder as it should, or the registry
+                does not know the enterprise.
+        """
+        from eport_tui.card.profile import load_certificate
+
+        return self._holder(load_certificate(certificate))
+
+    def _holder(self, certificate: x509.Certificate) -> Holder:
+        from eport_tui.card.eport_profile import is_eport_card, read_holder_of_eport_card
+        from eport_tui.card.profile import read_holder
+
+        if is_eport_card(certificate):
+            return read_holder_of_eport_card(certificate, self._look_up)
+        return read_holder(certificate)
 
     def check_assurance(self, assurance: Assurance) -> None:
         """See that the place of the key is good enough.
@@ -86,6 +129,28 @@ class TrustStore:
             raise CertificateRefused(
                 "hardware-required", "这里不能使用软件卡", hint="请使用IC卡或Ikey"
             )
+
+
+def check_pair(authentication: bytes, signature: bytes) -> None:
+    """See that both certificates of one card name one holder.
+
+    Neither is checked otherwise: that is `TrustStore.check`, for each of them.
+
+    Args:
+        authentication: Certificate of the authentication key (PIV slot 9A), DER.
+        signature: Certificate of the signature key (PIV slot 9C), DER.
+
+    Raises:
+        CertificateRefused: They differ in issuer, card number, person, enterprise or
+            role (`mixed-card`), or one of them cannot be read.
+    """
+    from eport_tui.card.certificates import who_is_named
+    from eport_tui.card.profile import load_certificate
+
+    if who_is_named(load_certificate(authentication)) != who_is_named(load_certificate(signature)):
+        raise CertificateRefused(
+            "mixed-card", "卡内两张证书的持卡人不一致", hint="请联系制卡点换卡"
+        )
 
 
 def check_dates(holder: Holder, now: datetime) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Protocol
 
-from eport_tui.card.errors import CardError, CertificateRefused, PinBlocked
-from eport_tui.card.protocol import CardRef, check_pin
+from eport_tui.card.errors import CardError, CardGone, CertificateRefused, PinBlocked
+from eport_tui.card.protocol import Card, CardRef, check_pin
 from eport_tui.card.software import INITIAL_PIN, SUFFIX, SoftwareCard, SoftwareReader, wipe
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.dates import SHANGHAI, now
@@ -26,11 +27,18 @@ from eport_tui.errors import EportError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from eport_tui.card.authority import TestAuthority
+    from eport_tui.card.pcsc import PcscReader
+    from eport_tui.card.piv import PivCard
 
 DAYS = 730
 """Days that a card is valid when nothing else is said: two years, as the real ones."""
 
 _ROLES = {"legal": Role.LEGAL_PERSON, "operator": Role.OPERATOR}
+
+_SOFTWARE_PIN, _PIV_PIN = "8个字符", "6至8位数字"
+
+_FACTORY_KEY = bytes((1, 2, 3, 4, 5, 6, 7, 8)) * 3
+"""The management key that most PIV cards leave the factory with."""
 
 _STATES = {
     "expired": "已过期",
@@ -76,17 +84,30 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--authority", type=Path, metavar="文件夹", help="测试发证机构所在的文件夹"
     )
 
-    issue = commands.add_parser("issue", parents=[authority], help="用测试发证机构制作一张软件卡")
-    issue.add_argument("--number", required=True, metavar="卡号", help="IC卡号，13位")
-    issue.add_argument(
+    holder = argparse.ArgumentParser(add_help=False)
+    holder.add_argument("--number", required=True, metavar="卡号", help="IC卡号，13位")
+    holder.add_argument(
         "--role", required=True, metavar="角色", help="legal 为法人卡，operator 为操作员卡"
     )
-    issue.add_argument("--person", required=True, metavar="姓名", help="持卡人姓名")
-    issue.add_argument("--customs-code", required=True, metavar="编号", help="企业编号，10位")
-    issue.add_argument("--uscc", required=True, metavar="代码", help="统一社会信用代码，18位")
-    issue.add_argument("--enterprise", required=True, metavar="名称", help="企业名称")
-    issue.add_argument(
+    holder.add_argument("--person", required=True, metavar="姓名", help="持卡人姓名")
+    holder.add_argument("--customs-code", required=True, metavar="编号", help="企业编号，10位")
+    holder.add_argument("--uscc", required=True, metavar="代码", help="统一社会信用代码，18位")
+    holder.add_argument("--enterprise", required=True, metavar="名称", help="企业名称")
+    holder.add_argument(
         "--days", default=str(DAYS), metavar="天数", help=f"证书有效的天数，默认{DAYS}天"
+    )
+
+    reader = argparse.ArgumentParser(add_help=False)
+    reader.add_argument(
+        "--reader",
+        nargs="?",
+        const="",
+        metavar="名称",
+        help="读卡器中的卡；有多张卡时写出读卡器名称的一部分",
+    )
+
+    issue = commands.add_parser(
+        "issue", parents=[authority, holder], help="用测试发证机构制作一张软件卡"
     )
     issue.add_argument("--cards", type=Path, metavar="文件夹", help="软件卡放入的文件夹")
     issue.add_argument(
@@ -98,11 +119,28 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
     commands.add_parser("list", help="列出软件卡")
 
-    show = commands.add_parser("show", help="查看一张卡，不需要密码")
-    show.add_argument("card", metavar="卡号或文件", help="IC卡号，或卡文件的路径")
+    show = commands.add_parser("show", parents=[reader], help="查看一张卡，不需要密码")
+    show.add_argument("card", nargs="?", metavar="卡号或文件", help="IC卡号，或卡文件的路径")
 
-    change = commands.add_parser("change-pin", help="修改卡的密码")
-    change.add_argument("number", metavar="卡号", help="IC卡号")
+    change = commands.add_parser("change-pin", parents=[reader], help="修改卡的密码")
+    change.add_argument("number", nargs="?", metavar="卡号", help="软件卡的IC卡号")
+
+    commands.add_parser("unblock", parents=[reader], help="用解锁码为读卡器中的卡设置新密码")
+
+    provision = commands.add_parser(
+        "provision",
+        parents=[authority, holder, reader],
+        help="用测试发证机构把读卡器中的空白PIV卡制成卡",
+    )
+    provision.add_argument(
+        "--algorithm", default="p256", metavar="算法", help="p256（默认）或 rsa2048"
+    )
+    provision.add_argument(
+        "--management-key",
+        default="factory",
+        metavar="方式",
+        help="factory 为出厂的管理密钥（默认），prompt 为当场输入",
+    )
 
     revoke = commands.add_parser("revoke", parents=[authority], help="吊销一张卡")
     revoke.add_argument("number", metavar="卡号", help="IC卡号")
@@ -125,6 +163,8 @@ def run(args: argparse.Namespace, settings: CardSettings) -> int:
         "list": _list,
         "show": _show,
         "change-pin": _change_pin,
+        "unblock": _unblock,
+        "provision": _provision,
         "revoke": _revoke,
         "authority": _authority,
     }
@@ -144,7 +184,7 @@ def _issue(args: argparse.Namespace, settings: CardSettings) -> None:
         raise InvalidInput("--pin 应为 initial 或 prompt", field="pin")
     authority = _open_authority(args, settings)
     if args.pin == "prompt":
-        with _new_pin() as pin:
+        with _new_pin(check_pin, _SOFTWARE_PIN) as pin:
             path = authority.issue(holder, args.cards or settings.cards_dir, pin=pin)
     else:
         path = authority.issue(holder, args.cards or settings.cards_dir)
@@ -153,6 +193,10 @@ def _issue(args: argparse.Namespace, settings: CardSettings) -> None:
     print(f"已发卡 {path.stem}：{path}")
     if args.pin == "initial":
         print(f"初始密码为 {INITIAL_PIN.decode()}，请用 eport-tui card change-pin 修改")
+    _warn_of_uscc(holder)
+
+
+def _warn_of_uscc(holder: Holder) -> None:
     if not uscc_check_digit_holds(holder.enterprise.uscc):
         print("注意：社会信用代码的校验位不符，请核对", file=sys.stderr)
 
@@ -181,7 +225,7 @@ def _list(args: argparse.Namespace, settings: CardSettings) -> None:
         print(f"没有软件卡：{settings.cards_dir}")
         return
     trust = _trust(settings)
-    rows = [("卡号", "角色", "姓名", "企业", "有效期至", "余次", "状态")]
+    rows = [("卡号", "角色", "姓名", "企业", "有效期至", "剩余次数", "状态")]
     rows += [_row(reader, ref, trust) for ref in refs]
     _print_table(rows)
 
@@ -216,33 +260,45 @@ def _state(card: SoftwareCard, trust: TrustStore) -> str:
 
 
 def _show(args: argparse.Namespace, settings: CardSettings) -> None:
+    if _is_in_reader(args.reader, args.card):
+        with _reader_card(args.reader) as card:
+            _print_table(
+                [
+                    *_description(card, settings),
+                    ("签名证书", "有" if card.signature_certificate else "没有"),
+                    ("卡的标识", card.guid.hex().upper()),
+                    ("读卡器", printable(card.ref.reader)),
+                ]
+            )
+        return
+    software = _open_card(args.card, settings)
+    _print_table([*_description(software, settings), ("卡文件", software.ref.key)])
+
+
+def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
     from eport_tui.card.profile import load_certificate, read_holder
 
-    card = _open_card(args.card, settings)
     certificate = load_certificate(card.certificate)
     holder = read_holder(certificate)
     left = card.tries_left()
     digest = hashlib.sha256(card.certificate).hexdigest().upper()
-    _print_table(
-        [
-            ("卡号", holder.card_number),
-            ("角色", holder.role.label),
-            ("姓名", printable(holder.person)),
-            ("企业名称", printable(holder.enterprise.name)),
-            ("社会信用代码", holder.enterprise.uscc),
-            ("企业编号", holder.enterprise.customs_code),
-            ("有效期", f"{holder.valid_from:%Y-%m-%d} 至 {holder.valid_until:%Y-%m-%d}"),
-            ("状态", _sentence(card, _trust(settings))),
-            ("密码", f"还可试{left}次" if left else "已锁定"),
-            ("证书序列号", f"{certificate.serial_number:X}"),
-            ("证书指纹", f"SHA-256 {digest[:32]}"),
-            ("", f"        {digest[32:]}"),
-            ("卡文件", card.ref.key),
-        ]
-    )
+    return [
+        ("卡号", holder.card_number),
+        ("角色", holder.role.label),
+        ("姓名", printable(holder.person)),
+        ("企业名称", printable(holder.enterprise.name)),
+        ("社会信用代码", holder.enterprise.uscc),
+        ("企业编号", holder.enterprise.customs_code),
+        ("有效期", f"{holder.valid_from:%Y-%m-%d} 至 {holder.valid_until:%Y-%m-%d}"),
+        ("状态", _sentence(card, _trust(settings))),
+        ("密码", f"还可试{left}次" if left else "已锁定"),
+        ("证书序列号", f"{certificate.serial_number:X}"),
+        ("证书指纹", f"SHA-256 {digest[:32]}"),
+        ("", f"        {digest[32:]}"),
+    ]
 
 
-def _sentence(card: SoftwareCard, trust: TrustStore) -> str:
+def _sentence(card: Card, trust: TrustStore) -> str:
     try:
         verdict = trust.check(card.certificate, now())
     except CertificateRefused as fault:
@@ -251,15 +307,58 @@ def _sentence(card: SoftwareCard, trust: TrustStore) -> str:
 
 
 def _change_pin(args: argparse.Namespace, settings: CardSettings) -> None:
-    card = _open_card(args.number, settings)
+    if _is_in_reader(args.reader, args.number):
+        with _reader_card(args.reader) as card:
+            _change_pin_of(card, _PIV_PIN)
+    else:
+        _change_pin_of(_open_card(args.number, settings), _SOFTWARE_PIN)
+
+
+def _change_pin_of(card: Card, form: str) -> None:
     left = card.tries_left()
     if not left:
         raise PinBlocked
     with _typed(f"原密码（还可试{left}次）：") as old:
-        check_pin(old)
-        with _new_pin() as new:
+        card.check_pin(old)
+        with _new_pin(card.check_pin, form) as new:
             card.change_pin(old, new)
     print("密码已修改")
+
+
+def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
+    from eport_tui.card.piv import check_puk
+
+    with _reader_card(args.reader or "") as card, _typed("解锁码：") as puk:
+        check_puk(puk)
+        with _new_pin(card.check_pin, _PIV_PIN) as new:
+            card.unblock(puk, new)
+    print("已设置新密码，该卡可以使用")
+
+
+def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from eport_tui.card.piv import P_256, RSA_2048, provision
+
+    holder = _holder(args)
+    algorithm = {"p256": P_256, "rsa2048": RSA_2048}.get(args.algorithm)
+    if algorithm is None:
+        raise InvalidInput("算法应为 p256 或 rsa2048", field="algorithm")
+    authority = _open_authority(args, settings)
+    with _reader(args.reader or "") as (reader, ref), _management_key(args.management_key) as key:
+        connect, _ = reader.connector(ref)
+        provision(
+            connect,
+            key,
+            algorithm,
+            lambda public: authority.enrol(holder, public).public_bytes(Encoding.DER),
+        )
+        made = reader.open(ref)
+    authority.renew_crl()
+    authority.publish(settings.trust_dir)
+    print(f"已发卡 {holder.card_number}：{printable(made.ref.reader)}")
+    print("密码和解锁码仍是卡原来的，请用 eport-tui card change-pin --reader 修改")
+    _warn_of_uscc(holder)
 
 
 def _revoke(args: argparse.Namespace, settings: CardSettings) -> None:
@@ -292,6 +391,60 @@ def _open_authority(args: argparse.Namespace, settings: CardSettings) -> TestAut
     return TestAuthority.open(args.authority or settings.authority_dir)
 
 
+def _is_in_reader(reader: str | None, named: str | None) -> bool:
+    """Whether the card in a reader is meant, and not the software card that is named."""
+    if (reader is None) == (named is None):
+        raise InvalidInput("请写出软件卡的卡号，或用 --reader 指明读卡器中的卡", field="card")
+    return reader is not None
+
+
+@contextmanager
+def _reader(name: str) -> Iterator[tuple[PcscReader, CardRef]]:
+    """The one card in the readers whose name contains `name`."""
+    from eport_tui.card import pcsc
+
+    reader = pcsc.PcscReader()
+    try:
+        while reader.status().message == pcsc.CONNECTING:
+            sleep(0.01)
+        refs = [ref for ref in reader.cards() if name in ref.reader]
+        if not reader.status().ok:
+            raise CardError(reader.status().message)
+        if not refs:
+            raise CardGone("读卡器中没有卡")
+        if len(refs) > 1:
+            names = "、".join(printable(ref.reader) for ref in refs)
+            raise CardError(f"有多张卡：{names}", hint="请用 --reader 写出读卡器名称的一部分")
+        yield reader, refs[0]
+    finally:
+        reader.close()
+
+
+@contextmanager
+def _reader_card(name: str) -> Iterator[PivCard]:
+    with _reader(name) as (reader, ref):
+        yield reader.open(ref)
+
+
+@contextmanager
+def _management_key(way: str) -> Iterator[bytearray]:
+    """The key that a PIV card is issued with; it is wiped on leaving."""
+    if way not in ("factory", "prompt"):
+        raise InvalidInput("--management-key 应为 factory 或 prompt", field="management_key")
+    if way == "factory":
+        yield bytearray(_FACTORY_KEY)
+        return
+    with _typed("管理密钥（十六进制）：") as typed:
+        try:
+            key = bytearray.fromhex(typed.decode("ascii"))
+        except ValueError:
+            raise InvalidInput("管理密钥应为十六进制数字", field="management_key") from None
+    try:
+        yield key
+    finally:
+        wipe(key)
+
+
 def _open_card(what: str, settings: CardSettings) -> SoftwareCard:
     path = Path(what)
     if path.suffix != SUFFIX and not path.is_file():
@@ -307,9 +460,9 @@ def _trust(settings: CardSettings) -> TrustStore:
 
 
 @contextmanager
-def _new_pin() -> Iterator[bytearray]:
-    with _typed("新密码（8个字符）：") as pin:
-        check_pin(pin)
+def _new_pin(check: Callable[[bytearray], None], form: str) -> Iterator[bytearray]:
+    with _typed(f"新密码（{form}）：") as pin:
+        check(pin)
         with _typed("再输入一次新密码：") as again:
             if pin != again:
                 raise CardError("两次输入的新密码不一致", hint="密码没有修改")

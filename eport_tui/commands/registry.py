@@ -86,6 +86,8 @@ def _import(store: Store, file: Path, *, strict: bool) -> int:
         f"新增{report.added}个企业，更新{report.updated}个，"
         f"{report.unchanged}行没有变化，{report.refused}行有错未导入"
     )
+    if report.relisted:
+        print(f"{report.relisted}个企业的法人卡号有变化")
     return 1 if report.refused else 0
 
 
@@ -98,6 +100,8 @@ def _show(store: Store, code: str, settings: RegistrySettings) -> int:
     print(f"企业编号：{enterprise.customs_code}" + (f"（{described}）" if described else ""))
     print(f"社会信用代码：{enterprise.uscc}")
     print(f"企业名称：{printable(enterprise.name)}")
+    if cards := registry.legal_person_cards(store, enterprise.customs_code):
+        print(f"法人卡号：{'、'.join(cards)}")
     return 0
 
 

@@ -51,6 +51,16 @@ class Enterprise(Model):
         table_name = "enterprise"
 
 
+class LegalPersonCard(Model):
+    """法人卡: a card whose role is known from the registry and not from its certificate."""
+
+    card_number = TextField(primary_key=True)
+    customs_code = ForeignKeyField(Enterprise, column_name="customs_code", on_delete="CASCADE")
+
+    class Meta:
+        table_name = "legal_person_card"
+
+
 class EnterpriseGrant(Model):
     """企业间授权."""
 
@@ -107,4 +117,11 @@ class Migration(Model):
         table_name = "migration"
 
 
-ALL: list[type[Any]] = [Enterprise, EnterpriseGrant, OperatorGrant, Draft, Migration]
+ALL: list[type[Any]] = [
+    Enterprise,
+    LegalPersonCard,
+    EnterpriseGrant,
+    OperatorGrant,
+    Draft,
+    Migration,
+]

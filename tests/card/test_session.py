@@ -17,6 +17,7 @@ from eport_tui.card.errors import (
     PinBlocked,
     WrongPin,
 )
+from eport_tui.card.protocol import check_pin
 from eport_tui.card.session import CardSession
 from eport_tui.card.signatures import sign
 from eport_tui.card.software import SoftwareReader, write_card
@@ -58,6 +59,13 @@ class StubCard:
 
     def is_present(self):
         return self.present
+
+    def confirm(self):
+        if not self.present:
+            raise CardGone
+
+    def check_pin(self, pin):
+        check_pin(pin)
 
     def tries_left(self):
         return 5

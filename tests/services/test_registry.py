@@ -154,9 +154,7 @@ def test_full_width_codes_go_in_as_half_width(store: Store, file: Callable[..., 
 def test_a_wrong_check_digit_is_a_warning(store: Store, file: Callable[..., Path]) -> None:
     report = import_file(store, file(HEADER, "3101940001,91310000PDY00001XX,甲"), strict=True)
     assert (report.added, report.refused, report.warned) == (1, 0, 1)
-    assert report.warnings == [
-        LineFault(2, "社会信用代码 91310000PDY00001XX 的校验位不符，请核对")
-    ]
+    assert report.warnings == [LineFault(2, "社会信用代码 91310000PDY00001XX 的校验位不符，请核对")]
 
 
 # -- the same again --------------------------------------------------------------------
@@ -259,7 +257,8 @@ def test_memory_does_not_grow_with_the_file(store: Store, tmp_path: Path) -> Non
         import_file(store, path)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    # Five times the lines; what the interpreter does meanwhile moves a peak by half.
+    assert peaks[1] < 2 * peaks[0]
 
 
 def test_others_can_save_while_a_file_is_read(store: Store, path: Path, tmp_path: Path) -> None:

@@ -60,6 +60,19 @@ def test_a_database_of_every_earlier_number_becomes_like_a_new_one(
         assert old.rows(SCHEMA) == new.rows(SCHEMA)
 
 
+def test_what_was_stored_before_is_there_after_every_migration(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ("3101940001", "91310000PDY00001XG", "上海甲制造有限公司")
+    with monkeypatch.context() as patch:
+        pretend(patch, all_migrations()[:1])
+        with Store.open(path) as store, store.transaction():
+            store.rows("INSERT INTO enterprise VALUES (?, ?, ?)", row)
+    with Store.open(path) as store:
+        assert store.rows("SELECT * FROM enterprise") == [row]
+        assert store.rows("SELECT * FROM legal_person_card") == []
+
+
 def test_each_migration_is_recorded_once(path: Path) -> None:
     Store.open(path).close()
     with Store.open(path) as store:
@@ -119,7 +132,7 @@ def test_a_database_that_is_newer_than_the_program_is_refused(
         pretend(patch, [*all_migrations(), next_migration("CREATE TABLE novelty (a)")])
         Store.open(path).close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="比程序的版本1新") as caught:
+    with pytest.raises(StoreError, match=f"比程序的版本{migrations.latest()}新") as caught:
         Store.open(path)
     assert caught.value.hint == "请升级程序后再打开"
     assert path.read_bytes() == before

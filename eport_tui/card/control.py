@@ -1,0 +1,774 @@
+"""Cards behind the client control of China E-Port, which speaks JSON over a WebSocket.
+
+The control runs on Windows, at the desk of the operator; its address there is
+`ws://127.0.0.1:61232`, and what is configured here is a forward of it.  The messages
+are those of `docs/control.md`.  They come from public descriptions and were tried
+against a stand-in only, never against a real control: whatever is not exactly as
+described is an error, and the card counts as gone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import os
+import re
+import secrets
+import socket
+import stat
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlsplit
+
+from eport_tui.card.errors import (
+    CardDamaged,
+    CardError,
+    CardGone,
+    Locked,
+    PinBlocked,
+    WrongPin,
+)
+from eport_tui.card.protocol import CardRef, ReaderStatus, check_pin
+from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.identifiers import CARD_NUMBER
+from eport_tui.errors import SettingsError
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+TRIES = 5
+"""Wrong PINs in a row that lock a card of China E-Port."""
+
+LARGEST = 64 * 1024
+"""Bytes of the largest reply that is read."""
+
+_LOCAL = {"127.0.0.1", "localhost", "::1"}
+_CODE = re.compile(r"(?:Err:)?([A-Z][A-Za-z]{1,15}[0-9]{1,8})", re.ASCII)
+_MOMENT = re.compile(r"\d{14}", re.ASCII)
+_ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
+
+_log = logging.getLogger(__name__)
+
+# Its debugging output has every frame in it, and with it the PIN.
+_SILENT = logging.Logger("websockets of the control", logging.CRITICAL + 1)
+
+
+class ControlFault(CardGone):
+    """The control cannot be reached, or does not speak as described."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many seconds to wait.
+
+    Attributes:
+        connect: For a connection.
+        ask: For an answer that the control gives by itself or from the card's files.
+        work: For an answer that the card has to compute: PIN and signature.
+        poll: Between two looks for a card.
+        rest: Before the next look after a fault.
+    """
+
+    connect: float = 3.0
+    ask: float = 3.0
+    work: float = 15.0
+    poll: float = 0.25
+    rest: float = 1.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the control says about the card in it; the certificate is what counts.
+
+    Attributes:
+        person: Name of the person.
+        enterprise_id: The control's own identifier of the enterprise.
+        enterprise_name: Name of the enterprise.
+        valid_from, valid_until: Validity of the certificate, with a time zone.
+    """
+
+    person: str
+    enterprise_id: str
+    enterprise_name: str
+    valid_from: datetime
+    valid_until: datetime
+
+
+class Control:
+    """The control at an address: one request at a time, from any thread.
+
+    Args:
+        address: `ws://127.0.0.1:<port>`, or `unix:<path>` for a socket that only its
+            owner can use.
+        limits: How long to wait for it.
+
+    Raises:
+        SettingsError: The address is neither.
+    """
+
+    def __init__(self, address: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._address = _Address.parse(address)
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._connection: ClientConnection | None = None
+        self._greeted = False
+        self._number = 0
+
+    def card_id(self) -> str:
+        """The number of the card that is in the reader (IC卡号, without `03-`).
+
+        Raises:
+            CardGone: There is none, or the control cannot be asked; this is raised by
+                every other method too.
+        """
+        number = self._text(self._call("SpcGetCardID")).removeprefix("03-")
+        if not CARD_NUMBER.fullmatch(number):
+            raise _misunderstood("卡号")
+        return number
+
+    def certificate(self) -> bytes:
+        """The certificate of the signature key, DER.
+
+        Raises:
+            CardDamaged: What the control gives is none.
+        """
+        text = self._text(self._call("SpcGetSignCertAsPEM"))
+        try:
+            return _decode(text)
+        except ValueError as error:
+            raise CardDamaged("控件给出的证书无法读取") from error
+
+    def details(self) -> Details:
+        """What the control says about holder and validity."""
+        person = self._text(self._call("SpcGetUName"))
+        enterprise_id = self._text(self._call("SpcGetEntID"))
+        enterprise_name = self._text(self._call("SpcGetEntName"))
+        validity = self._call("SpcGetValidTimeFromCert")
+        try:
+            begin, end = (_moment(text) for text in validity)
+        except ValueError as error:
+            raise _misunderstood("有效期") from error
+        return Details(person, enterprise_id, enterprise_name, begin, end)
+
+    def verify_pin(self, pin: bytearray) -> bool:
+        """Have the card check a PIN; False when the control says no without a known reason."""
+        return self._accepts("SpcVerifyPIN", {"passwd": pin})
+
+    def change_pin(self, old: bytearray, new: bytearray) -> bool:
+        """Replace the PIN; False when the control says no without a known reason."""
+        return self._accepts("SpcChangePIN", {"oldPin": old, "newPin": new})
+
+    def sign_random(self, random: str, pin: bytearray) -> bytes:
+        """The card's signature over a random text, with the PIN."""
+        reply = self._call(
+            "SpcSignRandom", {"random": random}, hidden={"passwd": pin}, limit=self._limits.work
+        )
+        return self._signature(reply)
+
+    def sign(self, text: str) -> bytes:
+        """The card's signature over a text, with the PIN that was verified before."""
+        return self._signature(
+            self._call("SpcSignDataAsPEM", {"inData": text}, limit=self._limits.work)
+        )
+
+    def close(self) -> None:
+        """End the connection, also under a request that waits; never waits for long."""
+        connection = self._connection
+        if connection is not None:
+            connection.close()
+
+    def _accepts(self, method: str, hidden: Mapping[str, bytearray]) -> bool:
+        try:
+            self._call(method, hidden=hidden, limit=self._limits.work)
+        except _Refused:
+            return False
+        return True
+
+    @staticmethod
+    def _text(data: list[object]) -> str:
+        if not data or not isinstance(data[0], str) or not data[0].strip():
+            raise _misunderstood("数据")
+        return data[0].strip()
+
+    def _signature(self, data: list[object]) -> bytes:
+        try:
+            return _decode(self._text(data))
+        except ValueError as error:
+            raise _misunderstood("签名") from error
+
+    def _call(
+        self,
+        method: str,
+        arguments: Mapping[str, str] | None = None,
+        *,
+        hidden: Mapping[str, bytearray] | None = None,
+        limit: float | None = None,
+    ) -> list[object]:
+        """The `Data` of the reply to a request.
+
+        Args:
+            method: Without the prefix.
+            arguments: As the method takes them.
+            hidden: Further arguments, of which no copy is kept here.
+            limit: Seconds to wait; those for asking unless given.
+
+        Raises:
+            ControlFault: It cannot be reached or does not answer as described; the
+                connection is closed.
+            CardError: The control refuses, see `_refusal`.
+        """
+        with self._lock:
+            try:
+                self._number += 1
+                name = f"cus-sec_{method}"
+                self._send(name, arguments or {}, hidden or {})
+                reply = self._receive(name, limit or self._limits.ask)
+            except BaseException:
+                # A late answer must not be taken for that to the next request.
+                self._drop()
+                raise
+        if reply["Result"]:
+            return reply["Data"]
+        raise _refusal(reply["Error"])
+
+    def _send(
+        self, method: str, arguments: Mapping[str, str], hidden: Mapping[str, bytearray]
+    ) -> None:
+        connection = self._connection = self._connection or self._connect()
+        message = _message(method, self._number, arguments, hidden)
+        try:
+            connection.send(message, text=True)
+        except Exception as error:
+            raise _unreachable() from error
+        finally:
+            message[:] = bytes(len(message))
+
+    def _receive(self, method: str, limit: float) -> dict[str, Any]:
+        connection = self._connection
+        assert connection is not None
+        deadline = time.monotonic() + limit
+        while True:
+            try:
+                text = connection.recv(timeout=max(deadline - time.monotonic(), 0.001))
+            except TimeoutError:
+                raise ControlFault(
+                    f"控件在{limit:g}秒内没有应答", hint="请检查读卡器，或重新启动控件"
+                ) from None
+            except Exception as error:
+                raise _unreachable() from error
+            reply = _parsed(text)
+            # It greets once, after the connection was made.
+            if reply.get("_method") == "open" and not self._greeted:
+                self._greeted = True
+                continue
+            return _checked(reply, method, self._number)
+
+    def _connect(self) -> ClientConnection:
+        try:
+            from websockets.sync import client
+        except ImportError as error:
+            raise ControlFault(
+                "没有安装使用控件所需的websockets", hint="请管理员安装 eport-tui[control]"
+            ) from error
+        # With so many overloads the checker loses what it returns.
+        connect = cast("Callable[..., ClientConnection]", client.connect)
+        self._greeted = False
+        try:
+            line = self._address.open(self._limits.connect)
+            return connect(
+                self._address.uri,
+                # A socket of our own, because a redirection must lead nowhere else.
+                sock=line,
+                open_timeout=self._limits.connect,
+                close_timeout=0.2,
+                # Whether a control answers pings is not known; the looks for a card serve as such.
+                ping_interval=None,
+                max_size=LARGEST,
+                compression=None,
+                logger=_SILENT,
+            ).__enter__()
+        except CardError:
+            raise
+        except Exception as error:
+            raise _unreachable() from error
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class ControlReader:
+    """The reader behind a control; a thread looks for the card in it.
+
+    Args:
+        address: As `Control` takes it.
+        limits: How long to wait, and how often to look.
+
+    Raises:
+        SettingsError: The address is none.
+    """
+
+    name = "电子口岸客户端控件"
+
+    def __init__(self, address: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._control = Control(address, limits)
+        self._limits = limits
+        # Notified after each look.
+        self._seen = threading.Condition()
+        self._number: str | None = None
+        self._movements = 0
+        self._looks = 0
+        self._status = ReaderStatus(False, "正在连接控件")
+        self._wrong: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def status(self) -> ReaderStatus:
+        """What the last look has found; never waits."""
+        self._start()
+        with self._seen:
+            return self._status
+
+    def cards(self) -> list[CardRef]:
+        """The card that the last look has found; never waits."""
+        self._start()
+        with self._seen:
+            return [self.ref(self._number)] if self._number else []
+
+    def ref(self, number: str) -> CardRef:
+        """The reference of the card with a number."""
+        return CardRef(self.name, f"control:{number}", number)
+
+    def wait(self, until: Callable[[], bool] = lambda: True, timeout: float = 5.0) -> bool:
+        """Wait for a look after which `until` holds; False when the time is over."""
+        self._start()
+        with self._seen:
+            first = self._looks
+            return self._seen.wait_for(lambda: self._looks > first and until(), timeout)
+
+    def open(self, ref: CardRef) -> ControlCard:
+        """Read the certificate of the card, without a PIN.
+
+        Raises:
+            CardGone: It is no longer there, or the control cannot be asked.
+            CardDamaged: The certificate is none, or not that of the card.
+            CertificateRefused: It does not say whose card it is.
+        """
+        if not self._looks:
+            self.wait()
+        with self._seen:
+            movements = self._movements
+        if self.ref(self._control.card_id()) != ref:
+            raise CardGone
+        certificate = self._control.certificate()
+        if _number_in(certificate) != ref.label:
+            raise CardDamaged("控件给出的证书不是这张卡的")
+        card = ControlCard(ref, certificate, self, self._control, movements)
+        if not card.is_present():
+            raise CardGone
+        return card
+
+    def close(self) -> None:
+        """Stop looking and end the connection; the reader is of no use afterwards."""
+        self._stop.set()
+        self._control.close()
+
+    # Between the reader and its cards
+
+    def is_in(self, ref: CardRef, movements: int) -> bool:
+        """Whether the card has been seen at each look since `movements` were counted."""
+        with self._seen:
+            return (
+                self._number == ref.label
+                and self._movements == movements
+                and not self._stop.is_set()
+            )
+
+    def note_gone(self) -> None:
+        """A card was not what it should be: whatever is there now has to be opened anew."""
+        self._note(None, self._status)
+
+    def wrong_tries(self, number: str) -> int:
+        """How many wrong PINs were given here since the last right one."""
+        return self._wrong.get(number, 0)
+
+    def note_try(self, number: str, *, right: bool) -> None:
+        """Count a PIN that was tried."""
+        self._wrong[number] = 0 if right else self.wrong_tries(number) + 1
+
+    # Looking
+
+    def _start(self) -> None:
+        with self._seen:
+            if self._thread is None and not self._stop.is_set():
+                self._thread = threading.Thread(
+                    target=self._watch, name="control-watch", daemon=True
+                )
+                self._thread.start()
+
+    def _watch(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._stop.wait(self._limits.poll if self._look() else self._limits.rest)
+        except Exception:
+            # Python would print it into the terminal.
+            _log.exception("the thread that looks for a card behind the control has ended")
+        finally:
+            # Whatever ended it: a card that nobody looks for any more counts as gone.
+            self._note(None, ReaderStatus(False, "控件已断开"))
+
+    def _look(self) -> bool:
+        """Look for the card once; returns whether the control answered as it should."""
+        try:
+            number = self._control.card_id()
+        except ControlFault as fault:
+            self._note(None, ReaderStatus(False, fault.message))
+            return False
+        except CardGone as gone:
+            self._note(None, ReaderStatus(True, gone.message))
+        except CardError as fault:
+            self._note(None, ReaderStatus(False, fault.message))
+        else:
+            self._note(number, ReaderStatus(True, "就绪"))
+        return True
+
+    def _note(self, number: str | None, status: ReaderStatus) -> None:
+        with self._seen:
+            self._movements += number != self._number
+            self._number = number
+            self._status = status
+            self._looks += 1
+            self._seen.notify_all()
+
+
+class ControlCard:
+    """A card behind the control; made by `ControlReader.open`."""
+
+    assurance: Literal["hardware"] = "hardware"
+
+    def __init__(
+        self,
+        ref: CardRef,
+        certificate: bytes,
+        reader: ControlReader,
+        control: Control,
+        movements: int,
+    ) -> None:
+        self.ref = ref
+        self.certificate = certificate
+        self._reader = reader
+        self._control = control
+        self._movements = movements
+        self._verified = False
+
+    def is_present(self) -> bool:
+        """Whether the control has had this card at each look since it was opened."""
+        return self._reader.is_in(self.ref, self._movements)
+
+    def confirm(self) -> None:
+        """Ask the control which card is in it now; see `Card.confirm`.
+
+        Whether the card still holds the PIN as verified cannot be asked; its next
+        signature shows it.
+        """
+        if not self._verified:
+            raise Locked
+        self._demand_same()
+
+    def check_pin(self, pin: bytearray) -> None:
+        """Eight printable ASCII characters; see `Card.check_pin`."""
+        check_pin(pin)
+
+    def tries_left(self) -> int:
+        """How many PINs may still be tried at most: the control does not tell.
+
+        Five in a row lock a card; counted are those that were given here.
+        """
+        return max(TRIES - self._reader.wrong_tries(self.ref.label), 0)
+
+    def verify_pin(self, pin: bytearray) -> None:
+        """Have the card check the PIN, and sign a random number with it; see `Card.verify_pin`."""
+        from eport_tui.card.signatures import is_signed_by
+
+        check_pin(pin)
+        self._spend(lambda: self._control.verify_pin(pin))
+        # Proves that the PIN went to the card whose certificate was read.
+        random = secrets.token_hex(32)
+        signature = self._in_der(self._control.sign_random(random, pin))
+        if not is_signed_by(self.certificate, signature, random.encode()):
+            self._reader.note_gone()
+            raise CardGone("控件的签名与卡的证书不符", hint="请重新插卡，仍不行请联系管理员")
+        self._verified = True
+
+    def change_pin(self, old: bytearray, new: bytearray) -> None:
+        """Have the card replace the PIN; see `Card.change_pin`."""
+        check_pin(old)
+        check_pin(new)
+        self._spend(lambda: self._control.change_pin(old, new))
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign the hexadecimal of `data`, because the control takes text; see `Card.sign`."""
+        from eport_tui.card.signatures import as_text
+
+        if not self._verified:
+            raise Locked
+        self._demand_same()
+        return self._in_der(self._control.sign(as_text(data).decode()))
+
+    def details(self) -> Details:
+        """What the control says about the card."""
+        self._demand_same()
+        return self._control.details()
+
+    def close(self) -> None:
+        """Sign nothing more.  The control itself cannot be told to forget the PIN."""
+        self._verified = False
+
+    def _spend(self, attempt: Callable[[], bool]) -> None:
+        if not self.tries_left():
+            raise PinBlocked("密码已连续输错5次，该卡应已锁定")
+        self._verified = False
+        self._demand_same()
+        right = attempt()
+        self._reader.note_try(self.ref.label, right=right)
+        if not right:
+            left = self.tries_left()
+            if not left:
+                raise PinBlocked("密码错误，该卡应已锁定")
+            raise WrongPin(left, at_most=True)
+
+    def _demand_same(self) -> None:
+        """See that the card is still there, by asking the control now."""
+        if not self.is_present():
+            raise CardGone
+        try:
+            same = self._control.card_id() == self.ref.label
+        except CardGone:
+            self._reader.note_gone()
+            raise
+        if not same:
+            self._reader.note_gone()
+        if not self.is_present():
+            raise CardGone
+
+    def _in_der(self, signature: bytes) -> bytes:
+        from cryptography import x509
+
+        from eport_tui.card import sm2
+        from eport_tui.card.signatures import der_of_sm2
+
+        is_sm2 = sm2.has_key(x509.load_der_x509_certificate(self.certificate))
+        # Neither form of an SM2 signature can be taken for the other: in DER it has more bytes.
+        return der_of_sm2(signature) if is_sm2 and len(signature) == 64 else signature
+
+
+class _Refused(CardError):
+    """The control says no, with a code that is not in its published list or none."""
+
+
+def _refusal(errors: list[object]) -> CardError:
+    """What a control's error means; its own text is not shown, it could hold anything."""
+    match = next(
+        (found for each in errors if isinstance(each, str) and (found := _CODE.fullmatch(each))),
+        None,
+    )
+    code = match[1] if match else ""
+    if code == "Base60408":
+        return _unreachable()
+    if code == "Base50000":
+        return CardError("控件不接受这次请求的参数", hint="请管理员核对控件的版本")
+    if code == "Custom50070":
+        return CardGone("读卡器复位失败", hint="请拔出卡重新插入，仍不行请重新启动控件")
+    if code == "Custom50200":
+        return CardGone("打不开读卡器", hint="请插好IC卡或Ikey，仍不行请重新启动控件")
+    if code == "Custom51590":
+        return CardGone("读卡器中没有卡")
+    what = f"，错误代码 {code}" if code else ""
+    return _Refused(f"控件拒绝了这次请求{what}", hint="请检查卡和读卡器，仍不行请联系管理员")
+
+
+def _unreachable() -> ControlFault:
+    return ControlFault("无法连接客户端控件", hint="请在本机启动控件，并检查端口转发")
+
+
+def _misunderstood(what: str) -> ControlFault:
+    return ControlFault(f"控件应答中的{what}不符合约定", hint="请管理员核对控件的版本")
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where the control is: a Unix socket, or a port of this machine."""
+
+    uri: str
+    socket: Path | None = None
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> _Address:
+        """Read an address; raises `SettingsError`."""
+        fault = SettingsError(
+            f"控件地址 {text} 不对", hint="应为 unix:路径，或 ws://127.0.0.1:端口"
+        )
+        if text.startswith("unix:"):
+            path = Path(text.removeprefix("unix:"))
+            if not path.is_absolute():
+                raise fault
+            return cls("ws://localhost/", path)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise fault from None
+        # Without TLS the PIN would cross the network in clear.
+        if parts.scheme != "ws" or parts.hostname not in _LOCAL or not port or parts.username:
+            raise fault
+        return cls(text, host=parts.hostname, port=port)
+
+    def open(self, timeout: float) -> socket.socket:
+        """Connect.
+
+        Raises:
+            ControlFault: Others can use the socket.
+            OSError: It cannot be reached.
+        """
+        if self.socket is None:
+            line = socket.create_connection((self.host, self.port), timeout)
+        else:
+            _demand_own(self.socket)
+            line = socket.socket(socket.AF_UNIX)
+            try:
+                line.settimeout(timeout)
+                line.connect(str(self.socket))
+            except BaseException:
+                line.close()
+                raise
+        # From here on the library keeps the time.
+        line.settimeout(None)
+        return line
+
+
+def _demand_own(path: Path) -> None:
+    """See that nobody else on this machine can reach the operator's card through the socket.
+
+    Raises:
+        ControlFault: It is not there, or others can.
+    """
+    try:
+        status = os.lstat(path)
+    except OSError as error:
+        raise _unreachable() from error
+    if (
+        not stat.S_ISSOCK(status.st_mode)
+        or status.st_uid != os.getuid()
+        or stat.S_IMODE(status.st_mode) & 0o077
+    ):
+        raise ControlFault(
+            f"{path} 不是只有本人可用的套接字", hint="请管理员检查SSH服务的StreamLocalBindMask"
+        )
+
+
+def _message(
+    method: str, number: int, arguments: Mapping[str, str], hidden: Mapping[str, bytearray]
+) -> bytearray:
+    """A request in JSON; the hidden arguments are written into it byte by byte."""
+    head = json.dumps({"_method": method, "_id": number, "args": dict(arguments)}).encode()
+    # Made in its full length, because a buffer that grows leaves copies behind.
+    room = sum(len(name) + 6 + 2 * len(value) for name, value in hidden.items())
+    message = bytearray(len(head) + room)
+    message[: len(head) - 2] = head[:-2]
+    at = len(head) - 2
+    is_first = not arguments
+    for name, value in hidden.items():
+        opening = f'{"" if is_first else ", "}"{name}":"'.encode()
+        message[at : at + len(opening)] = opening
+        at += len(opening)
+        for character in value:
+            if character in b'"\\':
+                message[at] = 0x5C
+                at += 1
+            message[at] = character
+            at += 1
+        message[at] = 0x22
+        at += 1
+        is_first = False
+    message[at : at + 2] = b"}}"
+    # White space after the object means nothing.
+    message[at + 2 :] = b" " * (len(message) - at - 2)
+    return message
+
+
+def _parsed(text: str | bytes) -> dict[str, object]:
+    if not isinstance(text, str):
+        raise _misunderstood("格式")
+    try:
+        reply = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _misunderstood("格式") from error
+    if not isinstance(reply, dict):
+        raise _misunderstood("格式")
+    return cast(dict[str, object], reply)
+
+
+def _checked(reply: dict[str, object], method: str, number: int) -> dict[str, Any]:
+    """The `_args` of a reply that has every field as described, and is that to this request."""
+    if reply.get("_id") != number or type(reply.get("_id")) is not int:
+        raise _misunderstood("序号")
+    if reply.get("_method") != method:
+        raise _misunderstood("方法")
+    if reply.get("_status") != "00":
+        raise _misunderstood("状态")
+    inner = reply.get("_args")
+    if not isinstance(inner, dict):
+        raise _misunderstood("内容")
+    fields = cast(dict[str, Any], inner)
+    if (
+        not isinstance(fields.get("Result"), bool)
+        or not isinstance(fields.get("Data"), list)
+        or not isinstance(fields.get("Error"), list)
+    ):
+        raise _misunderstood("内容")
+    return fields
+
+
+def _decode(text: str) -> bytes:
+    """Base64 with or without armour and line breaks.
+
+    Raises:
+        ValueError: It is not.
+    """
+    bare = "".join(_ARMOUR.sub("", text).split())
+    try:
+        decoded = base64.b64decode(bare, validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+    if not decoded:
+        raise ValueError("empty")
+    return decoded
+
+
+def _moment(text: object) -> datetime:
+    if not isinstance(text, str) or not _MOMENT.fullmatch(text):
+        raise ValueError("not a moment")
+    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
+
+
+def _number_in(certificate: bytes) -> str:
+    from eport_tui.card.eport_profile import is_eport_card, read_identity
+    from eport_tui.card.profile import load_certificate, read_holder
+
+    parsed = load_certificate(certificate)
+    if is_eport_card(parsed):
+        return read_identity(parsed).card_number
+    return read_holder(parsed).card_number

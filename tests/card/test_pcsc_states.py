@@ -1,0 +1,205 @@
+"""What a login screen says when PC/SC cannot be used; no daemon is needed for that."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from eport_tui.card import pcsc
+from eport_tui.card.errors import CardGone
+from eport_tui.card.pcsc import PcscReader
+from eport_tui.card.protocol import CardRef
+from tests.card.guard_story import until
+
+
+class Service:
+    """The calls of PC/SC, of which the first one is answered with `code`."""
+
+    SCARD_SCOPE_USER = 0
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        self.called = threading.Event()
+
+    def SCardEstablishContext(self, scope):
+        self.called.set()
+        return self.code - (1 << 32), 0
+
+
+class SilentService(Service):
+    """A daemon that takes the connection and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.answer = threading.Event()
+
+    def SCardEstablishContext(self, scope):
+        self.called.set()
+        self.answer.wait()
+        return pcsc._NO_SERVICE, 0
+
+
+@pytest.fixture(autouse=True)
+def _desk(monkeypatch):
+    """A desk of one's own: no SSH, no forwarded socket."""
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.delenv(pcsc.SOCKET_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def reader_over(monkeypatch):
+    """Makes a reader over such calls, which is closed in the end."""
+    readers = []
+
+    def make(service, **options) -> PcscReader:
+        monkeypatch.setattr(pcsc, "_load", lambda: service)
+        readers.append(PcscReader(**options))
+        return readers[-1]
+
+    yield make
+    for reader in readers:
+        reader.close()
+
+
+def demand_nothing_works(reader: PcscReader) -> None:
+    assert not reader.status().ok
+    assert reader.cards() == []
+    with pytest.raises(CardGone):
+        reader.open(CardRef("Reader", "Reader#0", "Reader"))
+
+
+def test_without_the_library_nothing_is_printed_and_the_sentence_says_what_to_install(
+    monkeypatch, capfd
+):
+    def no_library(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    reader = PcscReader()
+    assert reader.status().message == pcsc.NO_LIBRARY
+    demand_nothing_works(reader)
+    reader.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_pyscard_the_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    monkeypatch.setitem(sys.modules, "smartcard", None)
+    reader = PcscReader()
+    assert reader.status().message == pcsc.NOT_INSTALLED
+    demand_nothing_works(reader)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (0x8010001D, pcsc.NO_SERVICE),
+        (0x8010001E, pcsc.MISMATCH),
+        (0x8010006A, pcsc.FORBIDDEN),
+        (0x80100001, pcsc.NO_SERVICE),
+    ],
+)
+def test_each_fault_of_the_service_has_its_sentence(reader_over, monkeypatch, code, sentence):
+    monkeypatch.setattr(pcsc, "_SOCKET", "/nowhere/pcscd.comm")
+    changes = []
+    reader = reader_over(Service(code), on_change=lambda: changes.append(1))
+    until(lambda: reader.status().message == sentence, "another sentence")
+    demand_nothing_works(reader)
+    assert changes
+
+
+def test_a_socket_without_permission_is_told(reader_over, monkeypatch, tmp_path):
+    (tmp_path / "socket").touch()
+    monkeypatch.setattr(pcsc, "_SOCKET", str(tmp_path / "socket"))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    reader = reader_over(Service(0x8010001D))
+    until(lambda: reader.status().message == pcsc.FORBIDDEN, "another sentence")
+
+
+def test_a_service_that_never_answers_is_told_and_holds_up_nobody(reader_over, monkeypatch):
+    monkeypatch.setattr(pcsc, "_STALE_SECONDS", 0.05)
+    service = SilentService()
+    reader = reader_over(service)
+    assert service.called.wait(5)
+    until(lambda: reader.status().message == pcsc.SILENT, "another sentence")
+    demand_nothing_works(reader)
+    service.answer.set()
+
+
+def test_the_servers_own_reader_is_not_that_of_an_operator_behind_ssh(reader_over, monkeypatch):
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+    service = Service(0x8010001D)
+    reader = reader_over(service)
+    until(lambda: reader.status().message == pcsc.NO_FORWARD, "another sentence")
+    demand_nothing_works(reader)
+    assert not service.called.is_set()
+
+    allowed = Service(0x8010001D)
+    reader_over(allowed, allow_server_reader=True)
+    assert allowed.called.wait(5)
+
+
+@pytest.fixture
+def forwarded(tmp_path, monkeypatch):
+    """A socket as SSH forwards it."""
+    path = tmp_path / "pcsc.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        path.chmod(0o600)
+        monkeypatch.setenv(pcsc.SOCKET_VARIABLE, str(path))
+        monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+        yield path
+
+
+def trouble() -> str:
+    return pcsc.socket_trouble(allow_server_reader=False)
+
+
+def test_a_forwarded_socket_of_ones_own_is_used(forwarded, reader_over):
+    assert trouble() == ""
+    service = Service(0x8010001D)
+    reader_over(service)
+    assert service.called.wait(5)
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o606, 0o620, 0o602, 0o777])
+def test_a_forwarded_socket_that_others_can_use_is_refused(forwarded, reader_over, mode):
+    forwarded.chmod(mode)
+    service = Service(0x8010001D)
+    reader = reader_over(service)
+    until(lambda: reader.status().message == pcsc.FOREIGN_SOCKET, "another sentence")
+    assert not service.called.is_set()
+
+
+def test_a_forwarded_socket_of_another_user_is_refused(forwarded, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert trouble() == pcsc.FOREIGN_SOCKET
+
+
+def test_what_is_no_socket_is_refused(forwarded: Path):
+    own = forwarded.with_name("own.sock")
+    forwarded.rename(own)
+    assert trouble() == pcsc.NO_SOCKET
+    forwarded.symlink_to(own)
+    assert trouble() == pcsc.FOREIGN_SOCKET
+    forwarded.unlink()
+    forwarded.write_text("")
+    forwarded.chmod(0o600)
+    assert trouble() == pcsc.FOREIGN_SOCKET
+
+
+def test_a_forward_that_appears_later_is_noticed(forwarded, reader_over, monkeypatch):
+    monkeypatch.setattr(pcsc, "_SLICE_SECONDS", 0.01)
+    away = forwarded.with_name("away")
+    forwarded.rename(away)
+    service = Service(0x8010001D)
+    reader = reader_over(service)
+    until(lambda: reader.status().message == pcsc.NO_SOCKET, "another sentence")
+    away.rename(forwarded)
+    assert service.called.wait(5)
