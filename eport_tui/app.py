@@ -390,7 +390,6 @@ class EportApp(KeyGate):
 
     def action_repaint(self) -> None:
         """Paint the whole screen anew, as after line noise."""
-        self.refresh(repaint=True, layout=True)
         self.screen.refresh(repaint=True, layout=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -469,13 +468,18 @@ def _open(settings: Settings) -> tuple[Store, CodeTables, TrustStore, SoftwareRe
     from eport_tui.card.software import SoftwareReader
     from eport_tui.card.trust import TrustStore
     from eport_tui.reference import load_tables
+    from eport_tui.services import registry
     from eport_tui.services.code_tables import require_codes_in_use
     from eport_tui.store.database import Store
 
     tables = load_tables(settings.config_dir)
     reader = SoftwareReader(settings.cards_dir)
-    trust = TrustStore.of(settings.trust_dir, require_hardware=settings.require_hardware)
     store = Store.open(settings.database)
+    trust = TrustStore.of(
+        settings.trust_dir,
+        require_hardware=settings.require_hardware,
+        look_up=partial(registry.look_up_card, store),
+    )
     try:
         require_codes_in_use(store, tables)
     except EportError:

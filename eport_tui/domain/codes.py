@@ -94,7 +94,7 @@ class CodeTable:
 
 
 YES_NO = CodeTable(
-    "是否授予全部操作员", [Code(YES, "是", mnemonic="S"), Code(NO, "否", mnemonic="F")]
+    "是否授予全部操作员", [Code(YES, "是", mnemonic="SHI"), Code(NO, "否", mnemonic="FOU")]
 )
 
 

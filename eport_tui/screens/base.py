@@ -21,6 +21,9 @@ from eport_tui.widgets.grid import Grid
 if TYPE_CHECKING:
     from eport_tui.app import EportApp
 
+COLUMNS, LINES = 80, 24
+"""The least room in which every screen is whole (spec §2)."""
+
 Self = TypeVar("Self", bound="EportScreen")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -82,11 +85,18 @@ class EportScreen(Screen[None]):
         title.holder = self.desk.holder_line
         self.show_legend()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Say when there is not enough room."""
+        if event.size.width < COLUMNS or event.size.height < LINES:
+            self.say(f"窗口太小，请放大到{COLUMNS}列{LINES}行以上", "warning")
+
     # Telling things
 
     def say(self, text: str, kind: str = "note") -> None:
         """Put a text on the message line."""
-        self.query_one(MessageLine).say(text, kind)
+        # A worker may still speak for a screen that is being taken down.
+        for line in self.query(MessageLine):
+            line.say(text, kind)
 
     def remark(self, text: str) -> None:
         """Put a note on the message line, unless something else was said at the same key."""
@@ -106,12 +116,14 @@ class EportScreen(Screen[None]):
 
     def show_legend(self) -> None:
         """Show the keys that work at this moment."""
-        items = legend(self.legend_ids())
-        if self.desk.demo_reader is not None and self.desk.session is not None:
-            items += legend(["card_slot"])
+        items = legend(self._shown_ids())
         bar = self.query_one(Legend)
         if bar.items != items:
             bar.items = items
+
+    def _shown_ids(self) -> tuple[str, ...]:
+        in_demo = self.desk.demo_reader is not None and self.desk.session is not None
+        return (*self.legend_ids(), "card_slot") if in_demo else self.legend_ids()
 
     def legend_ids(self) -> tuple[str, ...]:
         """The actions to show; may depend on what has the focus."""
@@ -156,12 +168,14 @@ class EportScreen(Screen[None]):
     def restore(self, content: dict[str, Any]) -> None:
         """Begin with a draft that was kept, once the screen is shown."""
 
-    async def may_leave(self) -> bool:
+    async def may_leave(
+        self, question: str = "确定不保存就离开吗？", yes: str = "不保存，离开"
+    ) -> bool:
         """Ask before something unsaved is left."""
         if not self.unsaved:
             return True
         leave = await self.confirm(
-            "尚未保存", f"{self.unsaved}。确定不保存就离开吗？", yes="不保存，离开", no="继续编辑"
+            "尚未保存", f"{self.unsaved}。{question}", yes=yes, no="继续编辑"
         )
         if leave:
             self.discard()
@@ -183,7 +197,7 @@ class EportScreen(Screen[None]):
         """Show what the screen is for and what its keys do."""
         from eport_tui.screens.help import HelpScreen
 
-        shown = self.legend_ids()
+        shown = self._shown_ids()
         ids = dict.fromkeys([*shown, *self.LEGEND, *self._bound(), "quit", "repaint"])
         if "leave" in shown:
             # Both are on the same keys, and this is what they do here.

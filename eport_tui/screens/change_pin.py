@@ -16,7 +16,7 @@ class ChangePinScreen(EportScreen):
     """The old PIN once and the new one twice; none is echoed."""
 
     PLACE = "主选单 / 修改密码"
-    LEGEND = ("confirm", "focus_next", "save", "back", "help")
+    LEGEND = ("confirm", "focus_next", "save", "back", "main_menu", "help")
     ABOUT = (
         "先输入原密码，再输入两次新密码。密码为8位半角字母、数字或符号。"
         "原密码输错也计入5次限制。请不要长期使用初始密码。"
@@ -33,8 +33,27 @@ class ChangePinScreen(EportScreen):
         yield PinRow(self._new, "新密码")
         yield PinRow(self._again, "再输一次")
 
+    def _named(self) -> list[tuple[PinField, str]]:
+        return [(self._old, "原密码"), (self._new, "新密码"), (self._again, "新密码")]
+
+    def _complete(self, field: PinField, name: str) -> bool:
+        """Whether a field is filled in; where it is not, say so and go there."""
+        if len(field) == LENGTH:
+            return True
+        if field is self._again and not len(field):
+            self.say("请再输入一次新密码", "error")
+        elif not len(field):
+            self.say(f"请输入{name}", "error")
+        else:
+            self.say(f"{name}应为{LENGTH}个字符，现为{len(field)}个", "error")
+        self.set_focus(field)
+        return False
+
     def action_confirm(self) -> None:
-        """Go on to the next field; on the last one, change the PIN."""
+        """Go on to the next field, if this one is complete; on the last one, change the PIN."""
+        for field, name in self._named():
+            if self.focused is field and not self._complete(field, name):
+                return
         if self.focused is self._again:
             self.action_save()
         else:
@@ -43,14 +62,8 @@ class ChangePinScreen(EportScreen):
     @flow
     async def action_save(self) -> None:
         """Change the PIN."""
-        for field, name in (
-            (self._old, "原密码"),
-            (self._new, "新密码"),
-            (self._again, "再输一次"),
-        ):
-            if len(field) != LENGTH:
-                self.say(f"{name}应为{LENGTH}位，现为{len(field)}位", "error")
-                self.set_focus(field)
+        for field, name in self._named():
+            if not self._complete(field, name):
                 return
         old, new, again = self._old.take(), self._new.take(), self._again.take()
         try:

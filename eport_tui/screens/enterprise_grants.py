@@ -11,7 +11,7 @@ from typing import Any
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.domain.dates import parse_valid_until, today
+from eport_tui.domain.dates import add_months, parse_valid_until, today
 from eport_tui.domain.grants import EnterpriseGrant, GrantDraft
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
@@ -23,6 +23,10 @@ from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.menus import ContextMenu, Item
+
+CODE_LENGTH = 10
+LONG_YEARS = 5
+"""From how many years on a grant's end is asked about."""
 
 KEY_FIELDS = ("agent", "subsystem", "grant_type")
 
@@ -192,6 +196,19 @@ class EnterpriseGrantsScreen(FormScreen):
         self._clean = form.values()
         form.focus_field("valid_until")
 
+    def on_form_edited(self, message: Form.Edited) -> None:
+        """Another code is not the enterprise whose name stands there."""
+        super().on_form_edited(message)
+        if message.field != "agent" or self._opened is not None:
+            return
+        typed = self.form.value("agent").strip()
+        if typed != self._looked_up:
+            self._looked_up = ""
+            self.form.set_value("agent_uscc", "")
+            self.form.set_value("agent_name", "")
+        if len(typed) > CODE_LENGTH:
+            self.say(f"代理企业编号应为{CODE_LENGTH}位，现为{len(typed)}位", "warning")
+
     async def take(self, field: str) -> None:
         """Fill in the agent's data; write a date out."""
         form = self.form
@@ -260,7 +277,7 @@ class EnterpriseGrantsScreen(FormScreen):
     @flow
     async def action_new(self) -> None:
         """Clear the form for a new grant."""
-        if await self.may_leave():
+        if await self.may_leave("确定放弃，另录一条吗？", "放弃录入"):
             self._clear()
             await self._grid.select_none()
             self.say("")
@@ -274,7 +291,37 @@ class EnterpriseGrantsScreen(FormScreen):
     @flow
     async def action_save(self) -> None:
         """Store what is in the form."""
-        await self._save(self._gathered(), confirm_renewal=False)
+        if self._opened is not None and not self.unsaved:
+            self.say("没有改动，不需要保存")
+            return
+        draft = self._gathered()
+        if await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft):
+            await self._save(draft, confirm_renewal=False)
+
+    async def _agent_was_shown(self, draft: GrantDraft) -> bool:
+        """Nothing is granted to an agent whose name the operator has not seen."""
+        if draft.grant_id is not None or draft.agent == self._looked_up:
+            return True
+        await self.take("agent")
+        if not (draft.agent and draft.subsystem and draft.valid_until):
+            return True
+        self.say(f"请核对代理企业「{self.form.value('agent_name')}」，再按F10保存", "warning")
+        return False
+
+    async def _agree_to_a_long_time(self, draft: GrantDraft) -> bool:
+        """Ask about a date so far away that it may be a slip."""
+        try:
+            until = parse_valid_until(draft.valid_until, today=today())
+        except EportError:
+            return True
+        if until <= add_months(today(), 12 * LONG_YEARS):
+            return True
+        return await self.confirm(
+            "有效期很长",
+            f"权限有效期至 {until}，超过{LONG_YEARS}年。确定吗？",
+            yes="确定",
+            no="返回修改",
+        )
 
     async def _save(self, draft: GrantDraft, *, confirm_renewal: bool) -> None:
         desk = self.desk
@@ -414,16 +461,11 @@ class EnterpriseGrantsScreen(FormScreen):
         """Enter on a row opens it in the form."""
         await self._open_selected()
 
-    @flow
-    async def on_grid_opened(self) -> None:
-        """A double click opens the row."""
-        await self._open_selected()
-
     async def _open_selected(self) -> None:
         row = self._grid.selected
         if row is None:
             await self.tell("请选择数据!")
-        elif await self.may_leave():
+        elif await self.may_leave("确定放弃，打开所选授权吗？", "放弃录入"):
             self._load(row)
             self.say("已打开所选授权，可修改权限有效期后按F10保存")
 

@@ -119,8 +119,13 @@ class FormScreen(EportScreen):
         """Enter was pressed on the last field."""
         self.say("已是最后一栏，按F10保存")
 
+    @flow
+    async def on_grid_opened(self, message: Grid.Opened) -> None:
+        """A double click does what Enter does."""
+        await self.open_row(message.grid)
+
     async def open_row(self, grid: Grid) -> None:
-        """Enter was pressed on a row of a list."""
+        """Enter was pressed on a row of a list, or it was double-clicked."""
 
     @flow
     async def action_focus_next(self) -> None:  # type: ignore[override]

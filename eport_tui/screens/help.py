@@ -15,7 +15,7 @@ from eport_tui.actions import ACTIONS, bindings
 from eport_tui.widgets.bars import Legend, TitleBar
 from eport_tui.widgets.cells import fit, wrap
 
-KEYS_WIDTH = 30
+KEYS_WIDTH = 26
 
 
 class HelpText(Widget):

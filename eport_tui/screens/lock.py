@@ -28,6 +28,7 @@ class LockScreen(EportScreen):
         "插回原来的卡并输入密码，即回到锁定前的画面，录入的内容仍在。"
         "要换另一张卡，请按Esc返回登录画面；未保存的录入在原来的卡下次登录时可以恢复。"
     )
+    LEGEND = ("confirm", "back", "help", "quit")
     IDLE = ("main_menu",)
     BINDINGS = [*bindings("confirm")]
 
@@ -54,10 +55,6 @@ class LockScreen(EportScreen):
         self.set_focus(self._pin)
         self._look()
         self.set_interval(LOOK_SECONDS, self._look)
-
-    def legend_ids(self) -> tuple[str, ...]:
-        """Give the PIN, or take another card."""
-        return ("confirm", "back", "help", "quit")
 
     def _look(self) -> None:
         """Notice that the card is back, or gone again."""

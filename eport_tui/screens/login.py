@@ -42,6 +42,18 @@ class CardRow:
         """What tells the row from others."""
         return self.ref.key
 
+    @property
+    def usable(self) -> bool:
+        """Whether it could be read and its certificate has not run out."""
+        return self.holder is not None and self.holder.valid_until >= now()
+
+    @property
+    def remark(self) -> str:
+        """The enterprise, or what is wrong with the card."""
+        if self.holder is None:
+            return self.problem
+        return self.holder.enterprise.name + ("" if self.usable else "（证书已过期）")
+
 
 def holder_form() -> Form:
     """Whose card it is, in grey fields."""
@@ -101,8 +113,8 @@ class LoginScreen(EportScreen):
                 Column(
                     "企业",
                     0,
-                    lambda row: row.holder.enterprise.name if row.holder else row.problem,
-                    lambda row: None if row.holder else "expired",
+                    lambda row: row.remark,
+                    lambda row: None if row.usable else "expired",
                 ),
             ],
             lambda row: row.key,
@@ -121,6 +133,10 @@ class LoginScreen(EportScreen):
         self.action_reload()
         self.set_interval(LOOK_FOR_CARDS_SECONDS, self._look_for_cards)
 
+    def _say_demo_pin(self) -> None:
+        if self.desk.settings.demo and self._step == "choose":
+            self.remark("演示卡的密码都是88888888")
+
     def start_over(self) -> None:
         """Back to choosing a card, as after a logout."""
         self._pin.wipe()
@@ -135,6 +151,7 @@ class LoginScreen(EportScreen):
     async def _choose_again(self) -> None:
         await self._cards.select_none()
         await self._read_cards()
+        self._say_demo_pin()
 
     @property
     def _step(self) -> str:
@@ -182,7 +199,8 @@ class LoginScreen(EportScreen):
             self.say("正在打开数据库")
             await self.desk.open_workplace()
             self._opened = True
-        self.say("演示卡的密码都是88888888" if self.desk.settings.demo else "")
+        self.say("")
+        self._say_demo_pin()
         await self._read_cards()
 
     async def _read_cards(self) -> None:
@@ -203,14 +221,12 @@ class LoginScreen(EportScreen):
 
     def _card_rows(self) -> list[CardRow]:
         """Read every card in every reader; in the card thread."""
-        from eport_tui.card.profile import load_certificate, read_holder
-
         rows: list[CardRow] = []
         for reader in self.desk.readers:
             for ref in reader.cards():
                 holder, problem = None, ""
                 try:
-                    holder = read_holder(load_certificate(reader.open(ref).certificate))
+                    holder = self.desk.trust.holder_of(reader.open(ref).certificate)
                 except EportError as error:
                     problem = error.message
                 rows.append(CardRow(reader, ref, holder, problem))
@@ -307,6 +323,15 @@ class PinRow(Widget):
         super().__init__(field)
         self._label = label
 
+    def on_descendant_focus(self) -> None:
+        """Point at the field."""
+        self.refresh()
+
+    def on_descendant_blur(self) -> None:
+        """Point at it no more."""
+        self.refresh()
+
     def render(self) -> str:
-        """The label, with the mark of a required field."""
-        return f" * {self._label}"
+        """The label, with the mark of a required field, pointed at while one types."""
+        pointed = any(child.has_focus for child in self.children)
+        return f"{'>' if pointed else ' '}* {self._label}"

@@ -268,11 +268,13 @@ class OperatorGrantsScreen(FormScreen):
 
     @flow
     async def action_query(self) -> None:
-        """Select the next received grant that matches the quick query."""
-        if not any(self._query.value(field).strip() for field in QUICK_QUERY):
-            # Nothing to look for, but what others have saved since is shown.
+        """Select the next received grant that matches; from elsewhere, begin a query."""
+        asked = any(self._query.value(field).strip() for field in QUICK_QUERY)
+        if not asked or self.form.current not in QUICK_QUERY:
+            # Nothing to look for yet, but what others have saved since is shown.
             await self._reload()
             self._query.focus_field("customs_code")
+            self._query.select_text("customs_code")
             self.say("请输入授权企业编号或授权企业社会信用代码，再按F5查询", "warning")
             return
         await self._find_next()
@@ -290,11 +292,16 @@ class OperatorGrantsScreen(FormScreen):
                 after=self._grant_id if wanted == self._last_query else None,
             )
         except NotFound as error:
+            self.say("")
             await self.tell(error.message)
             return
+        alone = wanted == self._last_query and found.grant_id == self._grant_id
         self._last_query = wanted
         await self._received.reload(select=found.grant_id)
         await self._show_operators()
+        if alone:
+            self.say("只有这一条符合", "done")
+            return
         again = "，再按F5转到下一条"
         self.say(("已从头查起" if found.wrapped else "已定位到该授权") + again, "done")
 
@@ -419,7 +426,7 @@ class OperatorGrantsScreen(FormScreen):
         if not any(self._pending.values()):
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
-        saved = lost = 0
+        saved, lost = 0, list[str]()
         for grant_id, entries in list(self._pending.items()):
             if not entries:
                 continue
@@ -435,7 +442,7 @@ class OperatorGrantsScreen(FormScreen):
                 saved += len(entries)
             except NotFound:
                 # There is no row left to correct them at, and they must not hold the others up.
-                lost += len(entries)
+                lost += [entry.card_number or "全部操作员" for entry in entries]
             except EportError:
                 # Show the grant whose entries were refused; the others stay as they are.
                 await self._received.reload(select=grant_id)
@@ -444,11 +451,17 @@ class OperatorGrantsScreen(FormScreen):
             del self._pending[grant_id]
             self._replacing.pop(grant_id, None)
         await desk.forget_draft(self)
-        self.say(f"有{lost}条没有保存，其企业间授权已被授权企业删除" if lost else "", "warning")
+        self.say("")
         await self._received.reload()
         await self._show_operators()
+        if lost:
+            self.set_focus(self._received)
+            await self.tell(
+                f"有{len(lost)}条没有保存，其企业间授权已被授权企业删除：\n{'、'.join(lost)}",
+                kind="warning",
+            )
         if saved:
-            await self.tell("暂存成功")
+            await self.tell("暂存成功\n所列操作员的权限已生效")
 
     def menu_grid(self) -> Grid:
         """Menu and deletion are about the operators."""
@@ -465,7 +478,7 @@ class OperatorGrantsScreen(FormScreen):
         if row is None or grant_id is None or received is None:
             await self.tell("请选择数据!")
             return
-        whom = f"操作员卡 {row.card_number}" if row.card_number else "全部操作员"
+        whom = f"操作员卡 {row.card_number} " if row.card_number else "全部操作员"
         if row.stored is None:
             self._pending[grant_id] = [
                 entry for entry in self._pending[grant_id] if entry.card_number != row.card_number
@@ -492,6 +505,12 @@ class OperatorGrantsScreen(FormScreen):
             await desk.keep_draft(self)
         else:
             self.say(f"已删除{whom}的权限", "done")
+
+    def legend_ids(self) -> tuple[str, ...]:
+        """F4 opens a list in the one field that has one."""
+        if getattr(self.focused, "opens_list", False):
+            return ("help", "open_list", *self.LEGEND[1:])
+        return self.LEGEND
 
     async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:
         """Delete the selected operator grant."""

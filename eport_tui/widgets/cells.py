@@ -14,7 +14,8 @@ def fit(text: str, width: int) -> str:
         return text + " " * (width - cell_len(text))
     if width <= 2:
         return set_cell_size(text, width)
-    return set_cell_size(text, width - 2) + ".."
+    # A wide character that does not fit leaves a cell over, which belongs behind the dots.
+    return set_cell_size(set_cell_size(text, width - 2).rstrip() + "..", width)
 
 
 # These may not begin a line (GB/T 15834); the character before goes with them.

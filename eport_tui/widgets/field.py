@@ -68,6 +68,10 @@ class TextField(Input):
         """Leave to stock Input one line, without what came along from a table or a page."""
         event.text = printable(first_line(event.text))
 
+    def render_line(self, y: int) -> Strip:
+        """Draw an empty field to its end; without colours nothing else shows how long it is."""
+        return super().render_line(y).extend_cell_length(self.size.width, self.rich_style)
+
     def watch_value(self) -> None:
         """Scroll back a text that got shorter; stock Input leaves that to the layout."""
         self.scroll_to(x=self.scroll_x, animate=False, force=True, immediate=True)

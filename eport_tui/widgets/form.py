@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from eport_tui.domain.codes import CodeTable
 from eport_tui.widgets.cells import fit
@@ -168,6 +169,12 @@ class Form(Widget):
             widget.value = value
         if isinstance(widget, TextField):
             widget.cursor_position = len(value)
+
+    def select_text(self, id: str) -> None:
+        """Select the whole of a text field, so that typing replaces it."""
+        widget = self._widgets[id]
+        if isinstance(widget, TextField):
+            widget.selection = Selection(0, len(widget.value))
 
     def set_locked(self, *ids: str) -> None:
         """Turn exactly these fields grey; they can then not be changed."""
