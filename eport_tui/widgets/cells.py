@@ -33,6 +33,9 @@ def wrap(text: str, width: int) -> list[str]:
                 kept = line[-1:] if character in _NOT_FIRST and len(line) > 1 else ""
                 lines.append(line.removesuffix(kept))
                 line, used = kept, cell_len(kept)
+                if character == " ":
+                    # The end of the line stands for it.
+                    continue
             line += character
             used += cells
         lines.append(line)
