@@ -1,0 +1,278 @@
+"""Keys (spec §4): what the last line and the help say is what the keys do."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+import eport_tui
+from eport_tui.actions import ACTIONS
+from eport_tui.settings import Settings
+from eport_tui.widgets.bars import Legend
+from tests.ui.colleague import BROKER_CODE, Colleague
+from tests.ui.operator import BROKER, MANUFACTURER, Operator, at_login, at_work
+
+TO_THE_LIST = ("<tab>", "<tab>", "<tab>", "<tab>")
+
+
+@dataclass(frozen=True)
+class State:
+    """A screen and the way there; without a card it is the login screen."""
+
+    screen: str
+    card: str
+    way: tuple[str, ...] = ()
+
+
+STATES = {
+    "login": State("login", ""),
+    "PIN": State("login", "", ("<enter>",)),
+    "main menu": State("main_menu", MANUFACTURER),
+    "change PIN": State("change_pin", MANUFACTURER, ("<f11>",)),
+    "authorization": State("authorization_menu", MANUFACTURER, ("1",)),
+    "enterprise grants": State("enterprise_grants", MANUFACTURER, ("11",)),
+    "their code field": State("enterprise_grants", MANUFACTURER, ("11", "<tab>")),
+    "their list": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST)),
+    "an opened one": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST, "<enter>")),
+    "operator grants": State("operator_grants", BROKER, ("12",)),
+    "their quick query": State("operator_grants", BROKER, ("12", "<shift+tab>")),
+    "their entry": State("operator_grants", BROKER, ("12", "<enter>")),
+    "their entry's code field": State("operator_grants", BROKER, ("12", "<enter>", "<shift+tab>")),
+    "their operators": State("operator_grants", BROKER, ("12", "<enter>", "<tab>")),
+    "permissions": State("permissions", MANUFACTURER, ("13",)),
+    "their rows": State("permissions", MANUFACTURER, ("13", "<tab>")),
+    "lock": State("lock", MANUFACTURER, ("<f7>", "<f7>")),
+}
+
+
+pytestmark = pytest.mark.usefixtures("watchful")
+
+
+@asynccontextmanager
+async def at(settings: Settings, state: State) -> AsyncIterator[Operator]:
+    """Somebody at a screen."""
+    login = at_work(settings, state.card) if state.card else at_login(settings)
+    async with login as operator:
+        await operator.burst(*state.way)
+        assert operator.app.screen.name == state.screen
+        if state.screen == "lock":
+            await operator.wait_for("按Enter解锁")
+        yield operator
+
+
+def legend(operator: Operator) -> list[tuple[str, str]]:
+    """The keys on the last line, with what they do."""
+    return operator.app.screen.query_one(Legend).items
+
+
+def seen(operator: Operator) -> tuple[object, ...]:
+    """All that a key can change."""
+    if not operator.app.is_running:
+        return ()
+    screen = operator.app.screen
+    return operator.text, screen, screen.focused
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+async def test_the_last_line_is_whole_at_80_columns(settings: Settings, state: State) -> None:
+    async with at(settings, state) as operator:
+        for caps, label in legend(operator):
+            assert f"{caps}{label}" in operator.legend
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+async def test_every_key_on_the_last_line_is_bound_to_what_it_says(
+    settings: Settings, state: State
+) -> None:
+    async with at(settings, state) as operator:
+        active = operator.app.screen.active_bindings
+        for caps, label in legend(operator):
+            (action,) = [a for a in ACTIONS.values() if (a.caps, a.label) == (caps, label)]
+            for key in action.keys:
+                bound = active[key].binding.id
+                # Where a key does something special it goes by another name.
+                assert ACTIONS[bound or "help"].caps == caps, f"{caps} {label}"
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+async def test_every_key_on_the_last_line_does_something(
+    settings: Settings, colleague: Colleague, state: State
+) -> None:
+    async with at(settings, state) as operator:
+        left_to_try = [caps for caps, _ in legend(operator)]
+    while left_to_try:
+        async with at(settings, state) as operator:
+            before = seen(operator)
+            # What a key has opened is closed again; after anything else one begins anew.
+            while left_to_try and seen(operator) == before:
+                caps = left_to_try.pop()
+                if caps == "F5":
+                    change_something(settings, colleague)
+                await operator.press(next(a.keys[0] for a in ACTIONS.values() if a.caps == caps))
+                # That the card is pulled or put back is noticed a moment later.
+                await until_changed(operator, before, what=f"{caps} to do something")
+                await operator.press("escape")
+
+
+async def until_changed(operator: Operator, before: object, *, what: str) -> None:
+    await operator.wait_until(lambda: seen(operator) != before, what=what)
+
+
+def change_something(settings: Settings, colleague: Colleague) -> None:
+    """So that there is something new to be seen."""
+    colleague.delete(colleague.grant_to(BROKER_CODE, "B1"))
+    (settings.cards_dir / "8900000000028.card").unlink()
+
+
+async def help_text(operator: Operator) -> str:
+    """All that the help says, read to its end."""
+    await operator.press("f1")
+    pages = [operator.text]
+    while True:
+        await operator.press("pagedown")
+        if operator.text == pages[-1]:
+            await operator.press("escape")
+            return "\n".join(pages)
+        pages.append(operator.text)
+
+
+@pytest.mark.parametrize("screen", dict.fromkeys(state.screen for state in STATES.values()))
+async def test_the_help_lists_exactly_the_keys_of_the_last_line(
+    settings: Settings, screen: str
+) -> None:
+    on_last_line: set[str] = set()
+    in_help: set[str] = set()
+    for state in STATES.values():
+        if state.screen == screen:
+            async with at(settings, state) as operator:
+                before = operator.text
+                on_last_line |= {caps for caps, _ in legend(operator)}
+                text = await help_text(operator)
+                in_help |= set(re.findall(r"^  (F\d+|Esc|Enter|\^[A-Z])  ", text, re.MULTILINE))
+                assert operator.text == before
+    assert on_last_line - {"Tab"} <= in_help
+    assert in_help - on_last_line <= {"^Q", "^L", "Enter"}
+
+
+@pytest.mark.parametrize("key", ["escape", "f12", "f1"])
+async def test_the_help_is_left_by_the_keys_that_leave_anything(
+    settings: Settings, key: str
+) -> None:
+    async with at(settings, STATES["enterprise grants"]) as operator:
+        await operator.type("310198")
+        before = operator.text
+        await operator.press("f1")
+        assert operator.sees("帮助 - 委托授权系统 / 企业间授权录入")
+        await operator.press(key)
+        assert operator.text == before
+
+
+async def test_the_help_says_what_the_screen_is_for(settings: Settings) -> None:
+    async with at(settings, STATES["enterprise grants"]) as operator:
+        text = "".join((await help_text(operator)).split())
+        assert "录入代理企业编号后按Enter" in text
+        assert "删除列表中选中的记录" in text
+
+
+# -- the registry --------------------------------------------------------------------
+
+MOVING = {"up", "down", "pageup", "pagedown", "home", "end", "space", "delete"}
+TAKEN_BY_TERMINALS = {f"ctrl+{letter}" for letter in "abhijm"}
+
+
+def own_bindings() -> list[tuple[str, Binding]]:
+    """Every binding that the program makes, by the class that makes it."""
+    found: list[tuple[str, Binding]] = []
+    for module in pkgutil.walk_packages(eport_tui.__path__, "eport_tui."):
+        if not re.match(r"eport_tui\.(app|screens|widgets|terminal)", module.name):
+            continue
+        for name, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(kind, DOMNode) and kind.__module__ == module.name:
+                found += [(name, binding) for binding in kind.__dict__.get("BINDINGS", ())]
+    return found
+
+
+def test_every_binding_is_in_the_registry() -> None:
+    bindings = own_bindings()
+    assert len(bindings) > 40
+    for name, binding in bindings:
+        if binding.id is None:
+            assert not binding.show, name
+            assert set(binding.key.split(",")) <= MOVING, name
+        else:
+            assert binding == ACTIONS[binding.id].binding(), name
+
+
+def test_every_action_of_the_registry_is_bound_somewhere() -> None:
+    bound = {ACTIONS[binding.id].keys for _, binding in own_bindings() if binding.id}
+    assert {action.keys for action in ACTIONS.values()} == bound
+
+
+def test_no_key_is_one_that_terminals_and_multiplexers_take() -> None:
+    keys = {key for action in ACTIONS.values() for key in action.keys}
+    assert not keys & TAKEN_BY_TERMINALS
+    assert not {key for key in keys if "alt+" in key or re.match(r"shift\+f\d", key)}
+
+
+def test_the_keys_are_those_of_the_specification() -> None:
+    assert {id: ACTIONS[id].keys for id in ("new", "main_menu", "open_list", "query", "add")} == {
+        "new": ("f2",),
+        "main_menu": ("f3",),
+        "open_list": ("f4",),
+        "query": ("f5",),
+        "add": ("f6",),
+    }
+    assert ACTIONS["delete"].keys == ("f8",)
+    assert ACTIONS["menu"].keys == ("f9",)
+    assert ACTIONS["save"].keys == ("f10", "ctrl+s")
+    assert ACTIONS["help"].keys == ("f1",)
+    assert ACTIONS["back"].keys == ("escape", "f12")
+    assert ACTIONS["repaint"].keys == ("ctrl+l",)
+    assert ACTIONS["quit"].keys == ("ctrl+q",)
+
+
+# -- ways of leaving a dialog ----------------------------------------------------------
+
+DIALOGS = {
+    "list": State("enterprise_grants", MANUFACTURER, ("11", "<tab>", "<space>")),
+    "calendar": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST[1:], "<f4>")),
+    "context menu": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST, "<f9>")),
+    "question": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST, "<delete>")),
+    "prompt": State("enterprise_grants", MANUFACTURER, ("11", "<f8>")),
+    "leaving": State("enterprise_grants", MANUFACTURER, ("11", "3101", "<escape>")),
+}
+
+
+@pytest.mark.parametrize("key", ["escape", "f12"])
+@pytest.mark.parametrize("state", DIALOGS.values(), ids=DIALOGS)
+async def test_every_dialog_is_left_by_esc_and_changes_nothing(
+    settings: Settings, state: State, key: str
+) -> None:
+    async with at_work(settings, state.card) as operator:
+        await operator.burst(*state.way[:-1])
+        before, form = operator.text, operator.app.screen.query("Form").first()
+        values = form.values()  # type: ignore[attr-defined]
+        await operator.burst(state.way[-1])
+        assert operator.dialog
+        await operator.press(key)
+        assert operator.dialog == ""
+        assert operator.text == before
+        assert form.values() == values  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("state", DIALOGS.values(), ids=DIALOGS)
+async def test_every_dialog_says_which_keys_it_takes(settings: Settings, state: State) -> None:
+    async with at_work(settings, state.card) as operator:
+        await operator.burst(*state.way)
+        assert "Enter" in operator.legend
+        for caps, label in legend(operator):
+            assert f"{caps}{label}" in operator.legend

@@ -1,0 +1,145 @@
+"""查看操作员权限 (manual 1.3, spec §2.3): who may work on whose data today."""
+
+from __future__ import annotations
+
+import pytest
+
+from eport_tui.settings import Settings
+from tests.ui.colleague import BROKER_CODE, Colleague
+from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, OTHER_BROKER, Operator, at_work
+
+PERMISSIONS = "13"
+AT_PRINCIPALS, ON_OWN_DATA = "本企业代理", "代理本企业"
+
+
+async def query(operator: Operator, subsystem: str) -> None:
+    """Choose a subsystem, which queries it."""
+    await operator.press("space")
+    await operator.type(subsystem)
+    await operator.press("enter")
+
+
+def shown(operator: Operator) -> list[str]:
+    """The rows of the list."""
+    return [
+        " ".join(line[2:].split())
+        for line in operator.lines
+        if line[2:].startswith((AT_PRINCIPALS, ON_OWN_DATA))
+    ]
+
+
+async def test_a_principal_sees_who_may_work_on_its_data(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        assert shown(operator) == [
+            "代理本企业 3101980001 加工贸易手册 操作权 8900000000042 2027-12-29",
+            "代理本企业 3101980001 加工贸易手册 报关权 2026-12-14",
+            "代理本企业 3205980002 加工贸易账册 操作权 2027-10-25",
+        ]
+
+
+async def test_an_agent_sees_what_its_operators_may_do(settings: Settings) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        assert shown(operator)[0] == (
+            "本企业代理 3101440001 加工贸易手册 操作权 8900000000042 2027-12-29"
+        )
+        assert all(row.startswith(AT_PRINCIPALS) for row in shown(operator))
+
+
+async def test_an_enterprise_sees_both_directions(
+    settings: Settings, colleague: Colleague, broker: Colleague
+) -> None:
+    colleague.hand_on(broker.grant("3101440001", "Z8").id, "8900000000997")
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        assert shown(operator)[0] == (
+            "本企业代理 3101980001 物流账册 操作权 8900000000997 2027-12-31"
+        )
+        assert [row.split()[0] for row in shown(operator)[1:]] == [ON_OWN_DATA] * 3
+
+
+async def test_all_operators_are_one_row_with_an_empty_card_number(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await query(operator, "95")
+        assert shown(operator) == ["代理本企业 3205980002 加工贸易账册 操作权 2027-10-25"]
+        assert operator.value("操作员") == "全部操作员"
+
+
+@pytest.mark.parametrize(
+    ("subsystem", "title", "rows"),
+    [("B1", "加工贸易手册", 2), ("95", "加工贸易账册", 1)],
+)
+async def test_choosing_a_subsystem_shows_only_that(
+    settings: Settings, subsystem: str, title: str, rows: int
+) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await query(operator, subsystem)
+        assert operator.sees(f"操作员权限（{title}） 第1条 共{rows}条")
+        assert all(title in row for row in shown(operator))
+
+
+async def test_all_subsystems_can_be_chosen_again(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await query(operator, "95")
+        await query(operator, "全部")
+        assert operator.sees("操作员权限（全部） 第1条 共3条")
+
+
+@pytest.mark.parametrize("key", ["f5", "enter"])
+async def test_querying_again_shows_what_has_changed_since(
+    settings: Settings, colleague: Colleague, key: str
+) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        colleague.delete(colleague.grant_to(BROKER_CODE, "B1"))
+        await operator.press(key)
+        assert operator.sees("共2条")
+
+
+async def test_a_subsystem_without_rights_says_so(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await query(operator, "X2")
+        assert operator.sees("操作员权限（出境加工） 共0条")
+        assert "暂无数据" in operator.message
+        assert operator.value("操作员") == operator.value("授权企业") == ""
+
+
+async def test_expired_grants_give_no_rights(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await query(operator, "Z8")
+        assert "暂无数据" in operator.message
+
+
+async def test_an_operator_card_may_look(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, PERMISSIONS) as operator:
+        assert operator.place == "委托授权系统 / 查看操作员权限"
+        assert operator.sees("3101440001", OPERATOR)
+
+
+async def test_the_selected_permission_is_shown_in_full(settings: Settings) -> None:
+    async with at_work(settings, OTHER_BROKER, PERMISSIONS) as operator:
+        assert operator.value("授权企业") == "3101440001 上海样例精密机械有限公司"
+        assert operator.value("代理企业") == "3205980002 苏州样例通达报关有限公司"
+        assert operator.value("授权期间") == "2026-10-25 至 2027-10-25"
+
+
+async def test_moving_in_the_list_shows_another_one(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await operator.press("tab", "down", "down")
+        assert operator.value("代理企业") == "3205980002 苏州样例通达报关有限公司"
+        assert operator.value("操作员") == "全部操作员"
+
+
+async def test_nothing_is_unsaved_here(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
+        await query(operator, "95")
+        await operator.press("escape")
+        assert operator.place == "委托授权系统"
+
+
+async def test_a_name_that_tries_to_break_the_screen(
+    settings: Settings, colleague: Colleague
+) -> None:
+    colleague.register("3205980002", "甲[bold]\x1b[31m乙\n公司" + "长" * 200)
+    async with at_work(settings, MANUFACTURER, PERMISSIONS, size=(120, 24)) as operator:
+        assert "甲[bold]␛[31m乙␊公司" in operator.row("代理本企业 3205980002")
+        await operator.press("tab", "end")
+        assert operator.value("代理企业").startswith("3205980002 甲[bold]␛[31m乙␊公司长")
+        assert operator.value("代理企业").endswith("..")
