@@ -384,8 +384,8 @@ class EnterpriseGrantsScreen(FormScreen):
             Question(
                 "该授权已被他人修改",
                 f"您打开时：有效期至 {opened.valid_until}\n"
-                f"现在已是：有效期至 {theirs.valid_until}（卡 {theirs.changed_by} 于 "
-                f"{theirs.changed_at:%Y-%m-%d %H:%M} 修改）\n"
+                f"现在已是：有效期至 {theirs.valid_until}\n"
+                f"          由卡 {theirs.changed_by} 于 {theirs.changed_at:%Y-%m-%d %H:%M} 修改\n"
                 f"您要保存：有效期至 {parse_valid_until(draft.valid_until, today=today())}",
                 [Choice("theirs", "采用现在的", "t"), Choice("mine", "保存我的", "m")],
                 warning=True,

@@ -11,6 +11,7 @@ the keys.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -23,14 +24,18 @@ from textual.worker import get_current_worker
 
 Result = TypeVar("Result")
 
+log = logging.getLogger(__name__)
+
 FLOWS = "flows"
 
 # A key's message may post a second one and that a third (key -> blur -> value taken).
 HOPS = 3
 # A screen that was popped never answers its fence; so look now and then whether it is still there.
 GLANCE = 0.02
-# A broken widget must not keep the keyboard for ever.
+# A broken widget must not keep the keyboard for ever: after so many rounds, or glances at one
+# fence (ten seconds, twice what the database may keep a list waiting), the next key comes.
 PATIENCE = 200
+LONGEST = int(10 / GLANCE)
 
 
 def _takes_turn(event: events.Event) -> bool:
@@ -155,7 +160,7 @@ class KeyGate(App[None]):
         """Wait until the last key's effects, and any screen they opened, are complete."""
         for _ in range(PATIENCE):
             await self._flows_done.wait()
-            if not self._running:
+            if self._is_ending:
                 return
             screen = self.screen
             if not await self._pass_fences(screen):
@@ -169,14 +174,26 @@ class KeyGate(App[None]):
     async def _pass_fences(self, screen: Screen[Any]) -> bool:
         """Send fences through the screen; false when another screen came up meanwhile."""
         for _ in range(HOPS):
+            target = screen.focused or screen
             passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if not (screen.focused or screen).post_message(Fence(passed)):
+            if not target.post_message(Fence(passed)):
                 return False
-            while not passed.done():
+            for _ in range(LONGEST):
                 await asyncio.wait({passed}, timeout=GLANCE)
-                if screen is not self.screen or not self._running:
+                if passed.done():
+                    break
+                if screen is not self.screen or self._is_ending:
                     return False
+                if target is not (screen.focused or screen) or not target.is_running:
+                    # It was taken away with the fence in its queue; the next one shows the rest.
+                    break
+            else:
+                log.error("%r does not answer; the next key is delivered all the same", target)
         return True
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._exit or not self._running
 
     def on_fence(self, fence: Fence) -> None:
         """A fence came through."""

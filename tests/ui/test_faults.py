@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -188,12 +188,17 @@ async def test_a_code_table_that_cannot_be_understood(settings: Settings, tmp_pa
 async def test_waiting_for_a_database_that_another_program_has_is_shown_and_given_up(
     settings: Settings,
 ) -> None:
-    with taken(settings.database, "BEGIN EXCLUSIVE"):
+    with ExitStack() as other_program:
+        other_program.enter_context(taken(settings.database, "BEGIN EXCLUSIVE"))
         async with at_login(settings, ready=False) as operator:
             await operator.wait_while_busy()
             assert "按Esc可取消" in operator.message
             await operator.press("escape")
             assert "已取消" in operator.message
+            other_program.close()
+            await operator.press("f5")
+            await operator.log_in(MANUFACTURER)
+            assert operator.place == "主选单"
 
 
 # -- locked by another program -----------------------------------------------------

@@ -486,6 +486,16 @@ async def test_leaving_with_unsaved_entries_asks_first(
     assert broker.operators(grant_of(broker, NO_CARDS)) == []
 
 
+async def test_leaving_the_program_with_unsaved_entries_asks_first(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.burst("<enter>", NEW_CARD, "<f6>", "<f1>", "<ctrl+q>")
+        assert "列表中有1条尚未保存的企业内授权" in operator.dialog
+        await operator.press("escape", "escape")
+        assert operator.row(NEW_CARD).endswith("未保存")
+        await operator.burst("<ctrl+q>", "y")
+        await operator.wait_until(lambda: not operator.app.is_running, what="the end")
+
+
 async def test_leaving_with_a_card_number_that_was_not_added_asks_first(
     settings: Settings,
 ) -> None:
