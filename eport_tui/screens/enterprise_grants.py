@@ -25,7 +25,7 @@ from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.menus import ContextMenu, Item
 
 CODE_LENGTH = 10
-LONG_YEARS = 5
+LONG_YEARS = 10
 """From how many years on a grant's end is asked about."""
 
 KEY_FIELDS = ("agent", "subsystem", "grant_type")

@@ -268,9 +268,9 @@ class OperatorGrantsScreen(FormScreen):
 
     @flow
     async def action_query(self) -> None:
-        """Select the next received grant that matches; from elsewhere, begin a query."""
+        """Select the next received grant that matches; from a list, begin another query."""
         asked = any(self._query.value(field).strip() for field in QUICK_QUERY)
-        if not asked or self.form.current not in QUICK_QUERY:
+        if not asked or isinstance(self.focused, Grid):
             # Nothing to look for yet, but what others have saved since is shown.
             await self._reload()
             self._query.focus_field("customs_code")

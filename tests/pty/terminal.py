@@ -27,7 +27,11 @@ from wcwidth import wcwidth
 
 # The child makes itself the leader of a session on its own, because a `preexec_fn` is
 # not safe while the reader threads of other terminals run.
-_BECOME_SESSION = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+# Whoever runs the tests may ignore hang-ups, which children inherit.
+_BECOME_SESSION = (
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
+    " os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
 
 _SEQUENCE = re.compile(
     r"\x1b\[(?P<private>[<=>?]?)(?P<parameters>[0-9:;]*)(?P<intermediate>[ -/]*)(?P<final>[@-~])"

@@ -50,9 +50,9 @@ def test_a_right_click_on_an_operator_takes_the_permission_away(launch: Launch) 
     desk.click(*desk.find(f"{OPERATOR} 指定操作员"), button="right")
     desk.wait_for("> 删除  ")
     desk.click(*desk.find("> 删除  "))
-    desk.wait_for(f"确定删除操作员卡 {OPERATOR}的权限吗？")
+    desk.wait_for(f"确定删除操作员卡 {OPERATOR} 的权限吗？")
     desk.press("y")
-    desk.wait_message(f"已删除操作员卡 {OPERATOR}的权限")
+    desk.wait_message(f"已删除操作员卡 {OPERATOR} 的权限")
     desk.wait_for("暂无数据")
 
 

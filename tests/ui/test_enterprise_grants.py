@@ -363,7 +363,7 @@ async def test_a_date_that_is_far_away_is_asked_about(
     async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
         await fill(operator, until="20721231")
         await operator.press("f10")
-        assert "2072-12-31，超过5年" in operator.dialog
+        assert "2072-12-31，超过10年" in operator.dialog
         await operator.press("escape")
         assert operator.value("权限有效期") in ("20721231", "2072-12-31")
         assert len(colleague.made()) == 5
@@ -865,3 +865,16 @@ async def test_leaving_asks_nothing_when_nothing_is_unsaved(settings: Settings, 
 async def test_a_wide_screen_shows_names_in_full(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS, size=(120, 36)) as operator:
         assert operator.row("3101980001").startswith("  3101980001   上海样例第一报关有限公司 ")
+
+
+async def test_another_code_takes_the_old_name_away(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await fill(operator)
+        await operator.press("up", "up", "up")
+        await operator.press("end", "ctrl+u")
+        assert operator.value("代理企业名称") == ""
+        await operator.type("3205980002")
+        await operator.press("f10")
+        assert operator.sees("请核对代理企业「苏州样例通达报关有限公司」，再按F10保存", "共5条")
+        await operator.press("f10")
+        assert operator.sees("已授权 3205980002")
