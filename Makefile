@@ -17,7 +17,7 @@ help:
 	@echo "make demo        run the program with a demo database and demo cards"
 	@echo "make demo-reset  the same, starting afresh"
 	@echo "make test        run the tests"
-	@echo "make test-card   run the tests over a real PC/SC daemon (Debian: see .ci/run)"
+	@echo "make test-card   run the tests over a real PC/SC daemon (see docs/readers.md)"
 	@echo "make check       run ruff, pyright and import-linter"
 	@echo "make snapshots   take the screens of the snapshot tests anew"
 	@echo "make docs        make the page of keys and the screenshots of the docs anew"
