@@ -186,11 +186,9 @@ class LoginScreen(EportScreen):
     async def _cards_changed(self) -> None:
         await self._read_cards()
 
-    @flow
-    async def _card_pulled(self) -> None:
+    def _card_pulled(self) -> None:
         self.start_over()
         self.say("卡已拔出", "warning")
-        await self._read_cards()
 
     @flow
     async def action_reload(self) -> None:
@@ -307,10 +305,6 @@ class LoginScreen(EportScreen):
             return
         self.start_over()
         self.say("")
-        rows = await self.desk.call_card(self._card_rows)
-        self._refs = [row.ref for row in rows]
-        await self._cards.show(ListSource(rows, lambda row: row.key))
-        await self._cards.select(0)
 
     def action_main_menu(self) -> None:
         """There is no main menu before the login."""

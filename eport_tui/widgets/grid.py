@@ -83,6 +83,18 @@ class Column(Generic[Row]):
     wide: bool = False
 
 
+@dataclass
+class OfGrid(Message):
+    """What a grid tells; handlers can be chosen by the grid's selector."""
+
+    grid: Grid[Any]
+
+    @property
+    def control(self) -> Grid[Any]:
+        """The grid."""
+        return self.grid
+
+
 class Grid(Widget, Generic[Row], can_focus=True):
     """A title, a heading and as many rows as there is room for.
 
@@ -111,53 +123,29 @@ class Grid(Widget, Generic[Row], can_focus=True):
     ]
 
     @dataclass
-    class Selected(Message):
+    class Selected(OfGrid):
         """Another row is selected, or none."""
 
-        grid: Grid[Any]
         row: Any
 
-        @property
-        def control(self) -> Grid[Any]:
-            """The grid."""
-            return self.grid
-
     @dataclass
-    class Opened(Message):
+    class Opened(OfGrid):
         """A row was double-clicked."""
 
-        grid: Grid[Any]
         row: Any
 
-        @property
-        def control(self) -> Grid[Any]:
-            """The grid."""
-            return self.grid
-
     @dataclass
-    class MenuWanted(Message):
+    class MenuWanted(OfGrid):
         """A row was clicked with the right button, at this place of the screen."""
 
-        grid: Grid[Any]
         x: int
         y: int
 
-        @property
-        def control(self) -> Grid[Any]:
-            """The grid."""
-            return self.grid
-
     @dataclass
-    class Failed(Message):
+    class Failed(OfGrid):
         """Rows that a key or the mouse called for cannot be read."""
 
-        grid: Grid[Any]
         error: EportError
-
-        @property
-        def control(self) -> Grid[Any]:
-            """The grid."""
-            return self.grid
 
     def __init__(
         self,
