@@ -29,7 +29,6 @@ from eport_tui.card.errors import (
 )
 from eport_tui.card.protocol import CardRef
 from eport_tui.card.software import wipe
-from eport_tui.card.trust import check_pair
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -591,7 +590,6 @@ class PivCard:
             CardGone: It was pulled.
             CardDamaged: It is no PIV card, is empty, or cannot be read.
             CardBusy: Another program has it.
-            CertificateRefused: Its two certificates name different holders.
         """
         client = PivClient(connect(), seconds)
         try:
@@ -602,8 +600,6 @@ class PivCard:
             client.close()
         if not is_inserted():
             raise CardGone
-        if signature_certificate:
-            check_pair(content.certificate, signature_certificate)
         return cls(ref, connect, is_inserted, content, signature_certificate, seconds)
 
     @property

@@ -74,6 +74,8 @@ _FROM_OTHERS = (
 )
 OTHER_PRINCIPALS = 14
 
+_Grant = tuple[str, str, str, str, int, int, tuple[int | str, ...]]
+
 
 def prepare(settings: Settings, *, reset: bool = False) -> None:
     """Make the demo if it is not there, or anew; otherwise keep what was entered.
@@ -155,9 +157,8 @@ class _Granting:
         self._sessions: dict[str, CardSession] = {}
 
     def grant(self) -> None:
-        """Make them all."""
-        for agent, subsystem, grant_type, ago, days, operators in _FROM_MANUFACTURER:
-            self._grant(MANUFACTURER, agent, subsystem, grant_type, ago, days, operators)
+        """Make them all, the oldest first, because the ledger knows no way back in time."""
+        grants: list[_Grant] = [(MANUFACTURER, *grant) for grant in _FROM_MANUFACTURER]
         principals = [
             row["海关编码"]
             for row in _sample_rows()
@@ -165,7 +166,9 @@ class _Granting:
         ][:OTHER_PRINCIPALS]
         for at, principal in enumerate(principals):
             subsystem, grant_type, ago, days, operators = _FROM_OTHERS[at % len(_FROM_OTHERS)]
-            self._grant(principal, BROKER, subsystem, grant_type, ago, days, operators)
+            grants.append((principal, BROKER, subsystem, grant_type, ago, days, operators))
+        for grant in sorted(grants, key=lambda grant: -grant[4]):
+            self._grant(*grant)
 
     def _grant(
         self,
@@ -210,6 +213,8 @@ class _Granting:
                 f"89000001{at:05d}",
             )
             holder = _holder(self._store, DemoCard(number, LEGAL, "样例", customs_code))
+            # The card of that time, whose certificate was renewed since.
+            holder = replace(holder, valid_from=holder.valid_from - timedelta(days=730))
             pin = bytearray(b"88888888")
             path = self._authority.issue(holder, self._folder, cost=_THROW_AWAY)
             reader = SoftwareReader(self._folder)

@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING
 from eport_tui.domain import dates
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.grants import (
-    CheckedDraft,
     EnterpriseGrant,
     GrantDraft,
+    GrantKey,
     GrantState,
+    OperatorGrant,
     check_draft,
     parse_agent,
 )
 from eport_tui.domain.holders import Enterprise, Holder
+from eport_tui.domain.operations import (
+    Change,
+    EnterpriseGrantRow,
+    Kind,
+    OperatorGrantRow,
+)
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import registry
-from eport_tui.services.guard import require_legal_person
+from eport_tui.services.operations import Planned, is_proven, perform
 from eport_tui.services.pages import Listing, PageSource
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import operator_grants as operator_grant_rows
@@ -157,6 +164,7 @@ def save(
     draft: GrantDraft,
     *,
     confirm_renewal: bool = False,
+    reason: str = "",
     today: date | None = None,
 ) -> SavedGrant:
     """Store a new grant, or the new last day of one that was opened.
@@ -171,28 +179,39 @@ def save(
         GrantStands: There is a grant with this key already, in force.
         RenewalNeedsConfirmation: It would revive operator grants.
         Conflict: The opened grant has been changed since.
+        EportError: What else `perform` raises.
     """
-    holder = require_legal_person(session)
     day = today or dates.today()
-    own = holder.enterprise.customs_code
-    checked, faults = check_draft(draft, principal=own, tables=tables, today=day)
-    if checked is None:
-        raise faults[0]
-    with store.transaction():
-        # Once more, because the card may have been pulled while we waited for the lock.
-        holder = require_legal_person(session)
+
+    def plan(holder: Holder) -> Planned | None:
+        own = holder.enterprise.customs_code
+        checked, faults = check_draft(draft, principal=own, tables=tables, today=day)
+        if checked is None:
+            raise faults[0]
         if draft.grant_id is not None:
             current = _opened(store, own, draft.grant_id)
             if current.revision != draft.revision:
                 raise Conflict("该授权已被他人修改，没有保存", current=current, yours=draft)
-            return _change(store, holder, current, checked.valid_until, day, confirm_renewal)
+            return _change(store, current, checked.valid_until, day, confirm_renewal)
         agent = registry.look_up(store, checked.key.agent)
         current = grants.find(store, checked.key)
         if current is None:
-            return _grant(store, holder, checked, day)
+            row = EnterpriseGrantRow(checked.key, day, checked.valid_until, 1)
+            return Planned(Kind.GRANT, (Change(None, row),))
         if current.state(day) is not GrantState.EXPIRED:
             raise GrantStands(current, agent, tables)
-        return _change(store, holder, current, checked.valid_until, day, confirm_renewal)
+        return _change(store, current, checked.valid_until, day, confirm_renewal)
+
+    done = perform(store, session, plan, reason=reason, today=today)
+    if done is None:
+        assert draft.grant_id is not None
+        return SavedGrant(_stored(store, draft.grant_id))
+    key = done.planned.changes[0].row.key
+    stored = grants.find(store, key)
+    if stored is None:
+        raise _gone()
+    kind = done.planned.kind
+    return SavedGrant(stored, created=kind is Kind.GRANT, renewed=kind is Kind.RENEW)
 
 
 def deletion_preview(
@@ -213,7 +232,14 @@ def deletion_preview(
 
 
 def delete(
-    store: Store, session: CardSession, grant_id: int, *, revision: int, operator_grants: int
+    store: Store,
+    session: CardSession,
+    grant_id: int,
+    *,
+    revision: int,
+    operator_grants: int,
+    reason: str = "",
+    today: date | None = None,
 ) -> int:
     """Remove a grant and the operator grants under it.
 
@@ -229,42 +255,38 @@ def delete(
         NotFound: It is gone already.
         Conflict: It, or what stands under it, is not as it was confirmed.
     """
-    require_legal_person(session)
-    with store.transaction():
-        own = require_legal_person(session).enterprise.customs_code
-        current = _opened(store, own, grant_id)
+
+    def plan(holder: Holder) -> Planned:
+        current = _opened(store, holder.enterprise.customs_code, grant_id)
         if current.revision != revision:
             raise Conflict("该授权已被他人修改，没有删除", current=current)
-        under = operator_grant_rows.count(store, grant_id)
-        if under != operator_grants:
+        under = operator_grant_rows.all_under(store, grant_id)
+        if len(under) != operator_grants:
             raise Conflict(
-                f"该授权下的企业内授权由 {operator_grants} 条变为 {under} 条，没有删除",
+                f"该授权下的企业内授权由 {operator_grants} 条变为 {len(under)} 条，没有删除",
                 current=current,
             )
-        grants.delete(store, grant_id)
-        return under
+        going = [Change(row_of_operator_grant(current.key, each), None) for each in under]
+        return Planned(Kind.DELETE, (*going, Change(row_of(current), None)))
+
+    done = perform(store, session, plan, reason=reason, today=today)
+    assert done is not None
+    return len(done.planned.changes) - 1
 
 
-def _grant(store: Store, holder: Holder, checked: CheckedDraft, day: date) -> SavedGrant:
-    grant_id = grants.insert(
-        store,
-        checked.key,
-        granted_on=day,
-        valid_until=checked.valid_until,
-        changed_at=dates.now(),
-        changed_by=holder.card_number,
-    )
-    return SavedGrant(_stored(store, grant_id), created=True)
+def row_of(grant: EnterpriseGrant) -> EnterpriseGrantRow:
+    """A grant as operations know it."""
+    return EnterpriseGrantRow(grant.key, grant.granted_on, grant.valid_until, grant.revision)
+
+
+def row_of_operator_grant(key: GrantKey, grant: OperatorGrant) -> OperatorGrantRow:
+    """A grant to an operator under the enterprise grant with `key`, as operations know it."""
+    return OperatorGrantRow(key, grant.card_number, grant.granted_on)
 
 
 def _change(
-    store: Store,
-    holder: Holder,
-    current: EnterpriseGrant,
-    valid_until: date,
-    day: date,
-    confirm_renewal: bool,
-) -> SavedGrant:
+    store: Store, current: EnterpriseGrant, valid_until: date, day: date, confirm_renewal: bool
+) -> Planned | None:
     renewed = current.state(day) is GrantState.EXPIRED
     if renewed and not confirm_renewal:
         under = operator_grant_rows.count(store, current.id)
@@ -278,17 +300,12 @@ def _change(
             field="valid_until",
             hint="请检查系统日期",
         )
-    if not renewed and valid_until == current.valid_until:
-        return SavedGrant(current)
-    grants.change(
-        store,
-        current.id,
-        granted_on=granted_on,
-        valid_until=valid_until,
-        changed_at=dates.now(),
-        changed_by=holder.card_number,
-    )
-    return SavedGrant(_stored(store, current.id), renewed=renewed)
+    before = row_of(current)
+    # A grant that another program put there is signed by saving it as it stands.
+    if not renewed and valid_until == current.valid_until and is_proven(store, before):
+        return None
+    after = EnterpriseGrantRow(current.key, granted_on, valid_until, current.revision + 1)
+    return Planned(Kind.RENEW if renewed else Kind.CHANGE, (Change(before, after),))
 
 
 def _opened(store: Store, own: str, grant_id: int) -> EnterpriseGrant:

@@ -16,10 +16,12 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
-from eport_tui.services.enterprise_grants import Conflict
+from eport_tui.services.enterprise_grants import Conflict, row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
+from eport_tui.services.operations import Planned, perform
 from eport_tui.services.pages import Listing, PageSource
 from eport_tui.store import enterprise_grants
 from eport_tui.store import operator_grants as grants
@@ -71,6 +73,11 @@ class NewOperatorGrant:
 
     to_all: bool
     card_number: str = ""
+
+    @property
+    def stored_card_number(self) -> str:
+        """The card number in the database."""
+        return ALL_OPERATORS if self.to_all else self.card_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +190,7 @@ def check_entry(
         InvalidInput: The enterprise grant has expired, the card number is malformed,
             the card is there already, or a grant to all operators is.
     """
-    holder = require_legal_person(session)
+    holder = require_legal_person(session).holder
     _require_in_force(_received(store, holder, enterprise_grant_id), today)
     return _check(store, holder, enterprise_grant_id, entry, list(pending))
 
@@ -195,6 +202,7 @@ def save(
     entries: Iterable[NewOperatorGrant],
     *,
     replacing: int = 0,
+    reason: str = "",
     today: date | None = None,
 ) -> list[OperatorGrant]:
     """Store the entries, all or none.
@@ -208,13 +216,13 @@ def save(
         NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry.
         Conflict: The number of stored single cards is not `replacing` any more.
     """
-    require_legal_person(session)
     entries = list(entries)
     if not entries:
+        require_legal_person(session)
         raise InvalidInput("没有需要保存的记录", hint="请先添加")
-    with store.transaction():
-        # Once more, because the card may have been pulled while we waited for the lock.
-        holder = require_legal_person(session)
+    day = today or dates.today()
+
+    def plan(holder: Holder) -> Planned:
         grant = _received(store, holder, enterprise_grant_id)
         _require_in_force(grant, today)
         checked: list[NewOperatorGrant] = []
@@ -228,26 +236,48 @@ def save(
                     current=grant,
                 )
             checked.append(found.entry)
-        if checked[0].to_all:
-            grants.delete_single_cards(store, enterprise_grant_id)
-        return [_store(store, holder, grant, entry, today or dates.today()) for entry in checked]
+        replaced = grants.all_under(store, grant.id) if checked[0].to_all else []
+        going = [Change(row_of_operator_grant(grant.key, each), None) for each in replaced]
+        coming = [
+            Change(None, OperatorGrantRow(grant.key, entry.stored_card_number, day))
+            for entry in checked
+        ]
+        return Planned(Kind.HAND_ON, (*going, *coming))
+
+    done = perform(store, session, plan, reason=reason, today=today)
+    assert done is not None
+    added = [change.row for change in done.planned.changes if change.after]
+    stored = (
+        grants.find(store, enterprise_grant_id, row.card_number)
+        for row in added
+        if isinstance(row, OperatorGrantRow)
+    )
+    return [grant for grant in stored if grant is not None]
 
 
-def delete(store: Store, session: CardSession, operator_grant_id: int) -> None:
+def delete(
+    store: Store,
+    session: CardSession,
+    operator_grant_id: int,
+    *,
+    reason: str = "",
+    today: date | None = None,
+) -> None:
     """Remove an operator grant.
 
     Raises:
         NotPermitted: The card may not grant, or its enterprise is not the agent.
         NotFound: It is gone already.
     """
-    require_legal_person(session)
-    with store.transaction():
-        holder = require_legal_person(session)
+
+    def plan(holder: Holder) -> Planned:
         grant = grants.get(store, operator_grant_id)
         if grant is None:
             raise NotFound("该操作员授权已不存在", hint="可能已被删除，请刷新列表")
-        _received(store, holder, grant.enterprise_grant_id)
-        grants.delete(store, operator_grant_id)
+        parent = _received(store, holder, grant.enterprise_grant_id)
+        return Planned(Kind.WITHDRAW, (Change(row_of_operator_grant(parent.key, grant), None),))
+
+    perform(store, session, plan, reason=reason, today=today)
 
 
 def _received(store: Store, holder: Holder, enterprise_grant_id: int) -> EnterpriseGrant:
@@ -302,18 +332,3 @@ def _check(
 
 def _stands(store: Store, enterprise_grant_id: int, card_number: str) -> bool:
     return grants.find(store, enterprise_grant_id, card_number) is not None
-
-
-def _store(
-    store: Store, holder: Holder, grant: EnterpriseGrant, entry: NewOperatorGrant, day: date
-) -> OperatorGrant:
-    card_number = ALL_OPERATORS if entry.to_all else entry.card_number
-    number = grants.insert(
-        store,
-        grant.id,
-        card_number,
-        granted_on=day,
-        changed_at=dates.now(),
-        changed_by=holder.card_number,
-    )
-    return OperatorGrant(number, grant.id, card_number, day, holder.card_number)

@@ -139,7 +139,7 @@ class Store:
         with self._told():
             return query.execute(self._database)
 
-    def write_many(self, sql: str, rows: Iterable[Sequence[str | int]]) -> int:
+    def write_many(self, sql: str, rows: Iterable[Sequence[str | int | bytes]]) -> int:
         """Run a fixed statement once for each row inside a transaction.
 
         Returns:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from eport_tui.domain.grants import EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Enterprise
 from eport_tui.store.database import Store
-from eport_tui.store.models import EnterpriseGrant as Grants
 
 COLUMNS: Final = """
     g.id, g.principal, g.agent, g.subsystem, g.grant_type,
@@ -75,56 +74,6 @@ def codes_used(store: Store) -> Iterator[tuple[str, str]]:
     ):
         subsystem, grant_type = found[0]
         yield subsystem, grant_type
-
-
-def insert(
-    store: Store,
-    key: GrantKey,
-    *,
-    granted_on: date,
-    valid_until: date,
-    changed_at: datetime,
-    changed_by: str,
-) -> int:
-    """Add a grant; returns its number."""
-    return store.write(
-        Grants.insert(
-            principal=key.principal,
-            agent=key.agent,
-            subsystem=key.subsystem,
-            grant_type=key.grant_type,
-            granted_on=granted_on,
-            valid_until=valid_until,
-            changed_at=changed_at,
-            changed_by=changed_by,
-        )
-    )
-
-
-def change(
-    store: Store,
-    grant_id: int,
-    *,
-    granted_on: date,
-    valid_until: date,
-    changed_at: datetime,
-    changed_by: str,
-) -> None:
-    """Give a grant other dates and the next revision."""
-    store.write(
-        Grants.update(
-            granted_on=granted_on,
-            valid_until=valid_until,
-            revision=Grants.revision + 1,
-            changed_at=changed_at,
-            changed_by=changed_by,
-        ).where(Grants.id == grant_id)
-    )
-
-
-def delete(store: Store, grant_id: int) -> None:
-    """Remove a grant and, by the foreign key, the operator grants under it."""
-    store.write(Grants.delete().where(Grants.id == grant_id))
 
 
 # -- lists ---------------------------------------------------------------------

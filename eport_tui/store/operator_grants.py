@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
+from eport_tui.domain.grants import OperatorGrant
 from eport_tui.store.database import Store
-from eport_tui.store.models import OperatorGrant as Grants
 
 _COLUMNS = "id, enterprise_grant_id, card_number, granted_on, changed_by"
 
@@ -54,6 +53,11 @@ def fetch(store: Store, enterprise_grant_id: int, offset: int, limit: int) -> li
     return [from_row(row) for row in rows]
 
 
+def all_under(store: Store, enterprise_grant_id: int) -> list[OperatorGrant]:
+    """All of those under an enterprise grant, by card number."""
+    return fetch(store, enterprise_grant_id, 0, -1)
+
+
 def position(store: Store, enterprise_grant_id: int, operator_grant_id: int) -> int | None:
     """The offset of a grant among those under an enterprise grant, or none."""
     rows = store.rows(
@@ -72,38 +76,3 @@ def position(store: Store, enterprise_grant_id: int, operator_grant_id: int) -> 
 def total(store: Store) -> int:
     """How many there are in all."""
     return store.rows("SELECT count(*) FROM operator_grant")[0][0]
-
-
-def insert(
-    store: Store,
-    enterprise_grant_id: int,
-    card_number: str,
-    *,
-    granted_on: date,
-    changed_at: datetime,
-    changed_by: str,
-) -> int:
-    """Add a grant; returns its number."""
-    return store.write(
-        Grants.insert(
-            enterprise_grant=enterprise_grant_id,
-            card_number=card_number,
-            granted_on=granted_on,
-            changed_at=changed_at,
-            changed_by=changed_by,
-        )
-    )
-
-
-def delete(store: Store, operator_grant_id: int) -> None:
-    """Remove a grant."""
-    store.write(Grants.delete().where(Grants.id == operator_grant_id))
-
-
-def delete_single_cards(store: Store, enterprise_grant_id: int) -> int:
-    """Remove the grants to single cards under an enterprise grant; returns how many."""
-    return store.write(
-        Grants.delete().where(
-            (Grants.enterprise_grant == enterprise_grant_id) & (Grants.card_number != ALL_OPERATORS)
-        )
-    )

@@ -169,6 +169,7 @@ class AnyStory(RuleBasedStateMachine):
                 standing.id,
                 revision=standing.revision,
                 operator_grants=said,
+                today=self.today,
             )
 
         if by != standing.principal:
@@ -227,9 +228,13 @@ class AnyStory(RuleBasedStateMachine):
         card = data.draw(st.sampled_from(sorted(standing.cards)))
         if by != standing.agent:
             with pytest.raises(NotPermitted):
-                operator_grants.delete(self.store, LEGAL_PERSONS[by], standing.cards[card])
+                operator_grants.delete(
+                    self.store, LEGAL_PERSONS[by], standing.cards[card], today=self.today
+                )
         else:
-            operator_grants.delete(self.store, LEGAL_PERSONS[by], standing.cards.pop(card))
+            operator_grants.delete(
+                self.store, LEGAL_PERSONS[by], standing.cards.pop(card), today=self.today
+            )
 
     @precondition(lambda self: self.all)
     @rule(data=st.data())
@@ -246,7 +251,9 @@ class AnyStory(RuleBasedStateMachine):
                 self.store, theirs, standing.id, [NewOperatorGrant(True)], today=self.today
             ),
             *(
-                lambda number=number: operator_grants.delete(self.store, theirs, number)
+                lambda number=number: operator_grants.delete(
+                    self.store, theirs, number, today=self.today
+                )
                 for number in standing.cards.values()
             ),
         ]

@@ -9,15 +9,16 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eport_tui.domain.dates import now
 from eport_tui.domain.decision import Request, decide
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.services import decisions
 from eport_tui.services.permissions import Direction, query
-from eport_tui.store import enterprise_grants, operator_grants
+from eport_tui.store import enterprise_grants
 from eport_tui.store.database import Store
-from tests.services.world import CARD, TABLES, TODAY, rows, session
+from tests.rows import CARD as INSERTED_BY
+from tests.rows import insert_grant, insert_operator_grant
+from tests.services.world import TABLES, TODAY, rows, session
 
 ENTERPRISES = ("3101940001", "3101980002", "3205460003")
 SUBSYSTEMS = ("95", "B1")
@@ -58,22 +59,13 @@ def build(store: Store, world: list[NewGrant]) -> tuple[list[EnterpriseGrant], l
     operators: list[OperatorGrant] = []
     with store.transaction():
         for new in world:
-            grant_id = enterprise_grants.insert(
-                store,
-                new.key,
-                granted_on=new.granted_on,
-                valid_until=new.valid_until,
-                changed_at=now(),
-                changed_by=CARD,
-            )
+            grant_id = insert_grant(store, new.key, new.granted_on, new.valid_until)
             stored = enterprise_grants.get(store, grant_id)
             assert stored is not None
             grants.append(stored)
             for card in new.cards:
-                number = operator_grants.insert(
-                    store, grant_id, card, granted_on=TODAY, changed_at=now(), changed_by=CARD
-                )
-                operators.append(OperatorGrant(number, grant_id, card, TODAY, CARD))
+                number = insert_operator_grant(store, grant_id, card, TODAY)
+                operators.append(OperatorGrant(number, grant_id, card, TODAY, INSERTED_BY))
     return grants, operators
 
 

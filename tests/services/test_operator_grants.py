@@ -316,7 +316,7 @@ def test_deleting_takes_one_card_and_leaves_the_others(store: Store) -> None:
 def test_after_all_operators_are_deleted_single_cards_can_be_granted(store: Store) -> None:
     received_grant = grant(store)
     (to_all,) = hand_on(store, received_grant)
-    delete(store, OURS, to_all.id)
+    delete(store, OURS, to_all.id, today=TODAY)
     hand_on(store, received_grant, CARD)
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache, cached_property
+from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eport_tui.card import signatures
+from eport_tui.card.authority import TestAuthority
 from eport_tui.domain.dates import now
 from eport_tui.domain.grants import EnterpriseGrant, GrantDraft, OperatorGrant
 from eport_tui.domain.holders import Enterprise, Holder, Role
@@ -27,11 +35,19 @@ REGISTERED = (MANUFACTURER, BROKER, TRADER, OTHER_BROKER)
 CARD, OTHER_CARD = "8900000000051", "8900000000062"
 
 
+@cache
+def authority() -> TestAuthority:
+    """The authority of all stand-ins; nothing of it is on the disk after this."""
+    with tempfile.TemporaryDirectory() as folder:
+        return TestAuthority.create(Path(folder) / "authority")
+
+
 @dataclass
 class StandIn:
-    """A card session that is unlocked and stays so; `require` is all that services use."""
+    """A card session that is unlocked and stays so; no more than what services use."""
 
     holder: Holder
+    generation: int = 0
 
     def require(self) -> Holder:
         return self.holder
@@ -39,20 +55,39 @@ class StandIn:
     def require_granting(self) -> Holder:
         return self.holder
 
+    def require_same(self, generation: int) -> Holder:
+        return self.holder
+
+    @cached_property
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        return ec.generate_private_key(ec.SECP256R1())
+
+    @cached_property
+    def certificate(self) -> bytes:
+        certificate = authority().certify(self.holder, self._key.public_key())
+        return certificate.public_bytes(serialization.Encoding.DER)
+
+    def sign(self, data: bytes) -> bytes:
+        return signatures.sign(self._key, data)
+
 
 def session(
     enterprise: Enterprise, role: Role = Role.LEGAL_PERSON, number: str | None = None
 ) -> StandIn:
     """A stand-in for an unlocked card of an enterprise; its number ends as the customs code."""
     moment = now()
+    if not enterprise.name:
+        # Named by its code alone, which no certificate could do.
+        enterprise = replace(enterprise, name="某企业", uscc="91310000PDY000060U")
     return StandIn(
         Holder(
             number or f"890000000{enterprise.customs_code[-4:]}",
             role,
             "张三",
             enterprise,
-            moment - timedelta(days=1),
-            moment + timedelta(days=700),
+            # The stories told here happen in other years, too.
+            moment - timedelta(days=3000),
+            moment + timedelta(days=3000),
         )
     )
 
@@ -112,5 +147,5 @@ def tables_of(store: Store) -> list[list[tuple[object, ...]]]:
     """All that the database holds, to see that a refusal changed nothing."""
     return [
         store.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
-        for table in ("enterprise", "enterprise_grant", "operator_grant", "draft")
+        for table in ("enterprise", "enterprise_grant", "operator_grant", "draft", "ledger_entry")
     ]

@@ -39,6 +39,12 @@ def statements(tree: ast.AST) -> Iterator[str]:
             yield from filter(STATEMENT.match, node.value.split(";"))
 
 
+def table_of(statement: str) -> str:
+    found = re.match(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", statement)
+    assert found, statement
+    return found[1]
+
+
 def used(names: set[str]) -> list[tuple[str, str]]:
     """Where the store calls a method of one of these names; nothing else knows Peewee."""
     return [
@@ -70,5 +76,21 @@ def test_sql_that_writes_is_in_the_store_alone(path: Path) -> None:
             ["INSERT", "INTO", "staged"],
             ["INSERT", "INTO", "staged_card"],
         ]
+    elif path == PACKAGE / "store" / "ledger.py":
+        # Entries, the rows that an entry changes, and the versions of them that it ends and begins.
+        assert {table_of(text) for text in written} == {
+            "enterprise_grant",
+            "enterprise_grant_version",
+            "lapse_mark",
+            "ledger_certificate",
+            "ledger_clock_reset",
+            "ledger_entry",
+            "ledger_subject",
+            "operator_grant",
+            "operator_grant_version",
+        }
+    elif path == PACKAGE / "store" / "migrations" / "m0003_ledger.py":
+        # The bodies of the triggers that refuse to change the ledger.
+        assert {text.split()[0] for text in written} == {"BEGIN"}
     else:
         assert written == []

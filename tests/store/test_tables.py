@@ -11,6 +11,7 @@ from eport_tui.domain.grants import ALL_OPERATORS, GrantKey
 from eport_tui.errors import StoreError
 from eport_tui.store import enterprise_grants, operator_grants
 from eport_tui.store.database import Store
+from tests.rows import insert_grant, insert_operator_grant
 
 KEY = GrantKey("3101940001", "3101980002", "95", "X1")
 CARD, OTHER_CARD = "8900000000011", "8900000000022"
@@ -24,26 +25,12 @@ def grant(
     valid_until: date = date(2026, 12, 31),
 ) -> int:
     with store.transaction():
-        return enterprise_grants.insert(
-            store,
-            key,
-            granted_on=granted_on,
-            valid_until=valid_until,
-            changed_at=now(),
-            changed_by=CARD,
-        )
+        return insert_grant(store, key, granted_on, valid_until)
 
 
 def grant_card(store: Store, grant_id: int, card_number: str) -> int:
     with store.transaction():
-        return operator_grants.insert(
-            store,
-            grant_id,
-            card_number,
-            granted_on=date(2026, 1, 1),
-            changed_at=now(),
-            changed_by=CARD,
-        )
+        return insert_operator_grant(store, grant_id, card_number, date(2026, 1, 1))
 
 
 def test_a_grant_comes_back_as_it_was_stored(store: Store) -> None:
@@ -85,7 +72,7 @@ def test_a_grant_that_ends_before_it_begins(store: Store) -> None:
 def test_the_number_of_a_deleted_grant_is_not_used_again(store: Store) -> None:
     number = grant(store)
     with store.transaction():
-        enterprise_grants.delete(store, number)
+        store.rows("DELETE FROM enterprise_grant WHERE id = ?", (number,))
     assert grant(store) > number
 
 
@@ -94,7 +81,7 @@ def test_operator_grants_go_with_their_enterprise_grant(store: Store) -> None:
     grant_card(store, number, CARD)
     kept = grant_card(store, other, CARD)
     with store.transaction():
-        enterprise_grants.delete(store, number)
+        store.rows("DELETE FROM enterprise_grant WHERE id = ?", (number,))
     assert store.rows("SELECT id FROM operator_grant") == [(kept,)]
 
 

@@ -9,7 +9,7 @@ from datetime import date
 
 from eport_tui.card.session import CardSession
 from eport_tui.card.trust import TrustStore
-from eport_tui.domain.dates import now, today
+from eport_tui.domain.dates import today
 from eport_tui.domain.grants import EnterpriseGrant, GrantDraft, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.reference import load_tables
@@ -18,10 +18,10 @@ from eport_tui.services.enterprise_grants import GrantRow
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
 from eport_tui.services.permissions import PermissionRow
 from eport_tui.settings import Settings
-from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import enterprises
 from eport_tui.store.database import Store
 from tests.card.making import software_session
+from tests.rows import insert_grant
 
 TABLES = load_tables()
 BROKER_CODE, OTHER_BROKER_CODE = "3101980001", "3205980002"
@@ -80,14 +80,8 @@ class Colleague:
         with self.store.transaction():
             enterprises.put_all(self.store, agents)
             for agent in agents:
-                grants.insert(
-                    self.store,
-                    GrantKey("3101440001", agent.customs_code, "95", "X1"),
-                    granted_on=today(),
-                    valid_until=date(2027, 12, 31),
-                    changed_at=now(),
-                    changed_by="8900000000011",
-                )
+                key = GrantKey("3101440001", agent.customs_code, "95", "X1")
+                insert_grant(self.store, key, today(), date(2027, 12, 31))
 
     def change(self, grant: EnterpriseGrant, until: date) -> None:
         """Give a grant another last day."""
