@@ -138,9 +138,9 @@ async def broker_hands_on(settings: Settings, album: Album) -> None:
         album.take(person, "all-operators")
         await person.press("f6", "f10")
         assert person.sees("暂存成功")
-        await person.press("enter", "tab", "f9")
+        await person.press("enter", "tab", "tab", "f9")
         album.take(person, "operator-menu")
-        await person.press("enter")
+        await person.press("f8")
         album.take(person, "operator-delete")
 
 
@@ -161,9 +161,9 @@ async def operator_looks(settings: Settings, album: Album) -> None:
 
 async def manufacturer_deletes(settings: Settings, album: Album) -> None:
     async with at_work(settings, MANUFACTURER, "11") as person:
-        await person.press("tab", "tab", "tab", "tab", "f9")
+        await person.press(*["tab"] * 5, "f9")
         album.take(person, "row-menu")
-        await person.press("down", "enter")
+        await person.press("f8")
         album.take(person, "delete")
         await person.type("y")
         assert person.sees("一并删除企业内授权1条")

@@ -20,13 +20,15 @@ EXAMPLES = """\
   eport-tui demo                        用演示数据和演示卡试用
   eport-tui registry import 企业.csv    导入企业（海关编码、社会信用代码、企业名称）
   eport-tui card list                   列出软件卡
+  eport-tui check --help                核查一张卡能否办理某项业务
+  eport-tui expiring --within 60        列出60天内到期的授权
   eport-tui info                        查看数据库和设置文件在哪里
   eport-tui                             登录并开始工作
 """
 
 
 def _parser() -> argparse.ArgumentParser:
-    from eport_tui.commands import card, demo, info, registry
+    from eport_tui.commands import card, check, demo, expiring, info, ledger, registry
     from eport_tui.commands.parsing import Parser
 
     parser = Parser(
@@ -40,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", type=Path, metavar="文件", help="数据库文件")
     parser.add_argument("--config", type=Path, metavar="文件", help="设置文件（TOML）")
     subparsers = parser.add_subparsers(dest="command", metavar="命令", title="命令")
-    for module in (demo, registry, card, info):
+    for module in (demo, registry, card, check, expiring, ledger, info):
         module.add_arguments(subparsers)
     return parser
 
@@ -90,6 +92,18 @@ def _run(args: argparse.Namespace) -> int:
             from eport_tui.commands import card
 
             return card.run(args, _settings(args))
+        case "check":
+            from eport_tui.commands import check
+
+            return check.run(args, lambda: _settings(args))
+        case "expiring":
+            from eport_tui.commands import expiring
+
+            return expiring.run(args, _settings(args))
+        case "ledger":
+            from eport_tui.commands import ledger
+
+            return ledger.run(args, _settings(args))
         case "info":
             from eport_tui.commands import info
 

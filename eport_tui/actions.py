@@ -66,6 +66,25 @@ _ALL = (
     Action("focus_previous", ("shift+tab",), "Shift+Tab", "上一栏", "转到上一栏或列表"),
     Action("confirm", ("enter",), "Enter", "确定", "确认"),
     Action("choose", ("enter",), "Enter", "选定", "选定光标所在的一项"),
+    # Ctrl+T for terminals that keep F11 to themselves.
+    Action(
+        "check",
+        ("f11", "ctrl+t"),
+        "F11",
+        "核查",
+        "核查选中记录：能否办理，缺少什么；也可按Ctrl+T",
+    ),
+    Action(
+        "mark", ("space",), "空格", "选择", "选择列表中的这一条，再按一次取消；可选多条一起办理"
+    ),
+    Action("mark_all", ("f6",), "F6", "全选", "选择列表中的全部记录，再按一次都取消"),
+    Action("renew", ("f10", "ctrl+s"), "F10", "续期", "把所选的授权续期至录入的日期；也可按Ctrl+S"),
+    Action("lapse", ("f8",), "F8", "不续", "所选的授权到期不续，不再提醒；再按一次恢复提醒"),
+    Action("show_lapsing", ("f2",), "F2", "含不续", "同时列出到期不续的授权，再按一次不列出"),
+    Action("replace", ("f10", "ctrl+s"), "F10", "换卡", "把列出的授权从原卡转到新卡；也可按Ctrl+S"),
+    Action("history", ("ctrl+r",), "^R", "历史", "查看选中授权的操作历史"),
+    Action("as_of", ("ctrl+y",), "^Y", "日期", "查看过去或将来某一天的授权，再按一次可返回今天"),
+    Action("reinstate", ("f6",), "F6", "恢复", "恢复选中的那笔操作所删除的授权"),
     Action("change_pin", ("f11",), "F11", "改密码", "修改当前卡的密码"),
 )
 

@@ -6,6 +6,7 @@ authority = "/srv/eport/authority"     # EPORT_TUI_AUTHORITY
 trust = "/srv/eport/trust"             # EPORT_TUI_TRUST
 idle_minutes = 10                      # EPORT_TUI_IDLE_MINUTES
 require_hardware = false               # EPORT_TUI_REQUIRE_HARDWARE
+strict = false                         # EPORT_TUI_STRICT
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Settings:
         trust_dir: Folder of the trusted authorities' certificates and revocation lists.
         idle_minutes: Minutes without a key after which the program locks.
         require_hardware: Whether software cards are refused.
+        strict: Whether a decision accepts only what the ledger proves.
         config_dir: Folder of the settings file; an organisation's own code tables are there too.
         log_file: Where defects are logged; nothing personal is.
         source: The settings file that was read, if there was one.
@@ -49,6 +51,7 @@ class Settings:
     trust_dir: Path
     idle_minutes: float
     require_hardware: bool
+    strict: bool
     config_dir: Path
     log_file: Path
     source: Path | None
@@ -94,6 +97,7 @@ def load_settings(
         trust_dir=path("trust", home / "trust"),
         idle_minutes=_minutes(environment, written, source),
         require_hardware=_switch("require_hardware", environment, written, source),
+        strict=_switch("strict", environment, written, source),
         config_dir=config_dir,
         log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
         source=source if written else None,
@@ -120,7 +124,10 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"
         raise SettingsError(f"设置文件 {source} 的格式不对", hint=f"请检查{where}") from error
-    known = {"database", "cards", "authority", "trust", "idle_minutes", "require_hardware"}
+    known = {
+        *("database", "cards", "authority", "trust"),
+        *("idle_minutes", "require_hardware", "strict"),
+    }
     for name in written:
         if name not in known:
             raise SettingsError(

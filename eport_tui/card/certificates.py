@@ -34,6 +34,17 @@ _UNDERSTOOD = {
 }
 
 
+def person_of(der: bytes) -> str:
+    """The person that a certificate names; empty where it names none that can be read."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        if is_eport_card(certificate):
+            return read_identity(certificate).person
+        return read_holder(certificate).person
+    except (CertificateRefused, *PARSER_FAULTS):
+        return ""
+
+
 def check_key(certificate: x509.Certificate) -> None:
     """See that the key is RSA of 2048 to 8192 bits, or on P-256, P-384 or SM2.
 
@@ -83,6 +94,12 @@ def find_issuer(certificate: x509.Certificate, folder: Path, now: datetime) -> x
             hint=f"请管理员把发证机构的证书放入 {folder}",
         )
     at = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
+    return _issuer(certificate, authorities, at)
+
+
+def _issuer(
+    certificate: x509.Certificate, authorities: list[x509.Certificate], at: datetime
+) -> x509.Certificate:
     try:
         if sm2.has_key(certificate) or sm2.is_signed(certificate):
             issuer = _issuer_where_sm2_is(certificate, authorities, at)
@@ -99,6 +116,31 @@ def find_issuer(certificate: x509.Certificate, folder: Path, now: datetime) -> x
             "untrusted", "卡的证书不是由可信的发证机构签发的", hint="请使用电子口岸的卡"
         ) from error
     return issuer
+
+
+def find_issuers(
+    certificate: x509.Certificate, folder: Path
+) -> list[tuple[x509.Certificate, datetime, datetime]]:
+    """All authorities in `folder` that issued `certificate`, each with the time when it held.
+
+    That is the time in which both certificates were valid.
+
+    Raises:
+        CertificateRefused: There is none (`untrusted`).
+    """
+    found: list[tuple[x509.Certificate, datetime, datetime]] = []
+    refusal: CertificateRefused | None = None
+    for authority in _load_authorities(folder):
+        start = max(certificate.not_valid_before_utc, authority.not_valid_before_utc)
+        end = min(certificate.not_valid_after_utc, authority.not_valid_after_utc)
+        try:
+            if start <= end:
+                found.append((_issuer(certificate, [authority], start), start, end))
+        except CertificateRefused as error:
+            refusal = error
+    if not found:
+        raise refusal or CertificateRefused("untrusted", "证书不是由可信的发证机构签发的")
+    return found
 
 
 def _issuer_by_verifier(
@@ -289,6 +331,34 @@ def check_revocation(
     if newest.next_update_utc is None or newest.next_update_utc < now:
         return "吊销列表已过期，无法确认卡是否已吊销"
     return ""
+
+
+def first_revocation(
+    certificate: x509.Certificate, issuers: list[x509.Certificate], source: Path
+) -> datetime | None:
+    """From when on `certificate` is revoked, as any list of its issuers says; none if never.
+
+    Older lists count, too, because authorities leave what has expired out of the newer
+    ones.  A hold counts only as long as the newest list has it.
+    """
+    moments: list[datetime] = []
+    found = _load_lists(source)
+    for issuer in issuers:
+        lists = [crl for crl in found if _is_list_of(issuer, crl)]
+        newest = max(lists, key=lambda crl: crl.last_update_utc, default=None)
+        for crl in lists:
+            entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            if entry is not None and (crl is newest or not _is_hold(entry)):
+                moments.append(entry.revocation_date_utc)
+    return min(moments, default=None)
+
+
+def _is_hold(entry: x509.RevokedCertificate) -> bool:
+    try:
+        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except PARSER_FAULTS:
+        return False
+    return reason is x509.ReasonFlags.certificate_hold
 
 
 def _is_list_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) -> bool:

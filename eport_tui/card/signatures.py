@@ -38,14 +38,39 @@ def sign(key: SigningKey, data: bytes) -> bytes:
     return key.sign(data, ec.ECDSA(_hash(key.curve)))
 
 
-def is_signed_by(certificate: bytes, signature: bytes, data: bytes) -> bool:
-    """Tell whether `signature` over `data` was made with the key of the DER `certificate`.
+class Verifier:
+    """Checks signatures of one certificate (DER), whose key is taken out once."""
 
-    SM2 signatures are DER with SM3 and the default identifier; the others as `Card.sign`
-    promises.  Back ends that can hand nothing but text to the card sign `as_text(data)`.
-    """
-    parsed = x509.load_der_x509_certificate(certificate)
-    return any(_fits(parsed, signature, form) for form in (data, as_text(data)))
+    def __init__(self, certificate: bytes) -> None:
+        parsed = x509.load_der_x509_certificate(certificate)
+        self._key = sm2.key_of(parsed) if sm2.has_key(parsed) else parsed.public_key()
+
+    def fits(self, signature: bytes, data: bytes) -> bool:
+        """Tell whether `signature` over `data` was made with the key of the certificate.
+
+        SM2 signatures are DER with SM3 and the default identifier; the others as
+        `Card.sign` promises.  Back ends that can hand nothing but text to the card sign
+        `as_text(data)`.
+        """
+        return self._fits(signature, data) or self._fits(signature, as_text(data))
+
+    def _fits(self, signature: bytes, data: bytes) -> bool:
+        try:
+            if isinstance(self._key, sm2.PublicKey):
+                return self._key.verify(signature, data)
+            if isinstance(self._key, rsa.RSAPublicKey):
+                self._key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+            else:
+                key = cast(ec.EllipticCurvePublicKey, self._key)
+                key.verify(signature, data, ec.ECDSA(_hash(key.curve)))
+        except InvalidSignature:
+            return False
+        return True
+
+
+def is_signed_by(certificate: bytes, signature: bytes, data: bytes) -> bool:
+    """Tell whether `signature` over `data` was made with the key of the DER `certificate`."""
+    return Verifier(certificate).fits(signature, data)
 
 
 def as_text(data: bytes) -> bytes:
@@ -62,21 +87,6 @@ def der_of_sm2(signature: bytes) -> bytes:
     if len(signature) != 64:
         raise ValueError("an SM2 signature has 64 bytes")
     return encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
-
-
-def _fits(parsed: x509.Certificate, signature: bytes, data: bytes) -> bool:
-    if sm2.has_key(parsed):
-        return sm2.key_of(parsed).verify(signature, data)
-    public = parsed.public_key()
-    try:
-        if isinstance(public, rsa.RSAPublicKey):
-            public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-        else:
-            key = cast(ec.EllipticCurvePublicKey, public)
-            key.verify(signature, data, ec.ECDSA(_hash(key.curve)))
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _hash(curve: ec.EllipticCurve) -> hashes.HashAlgorithm:

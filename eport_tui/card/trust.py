@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,29 @@ class Verdict:
     warnings: tuple[str, ...]
     may_grant: bool
     why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """When a certificate was accepted, as far as that can be told later.
+
+    Attributes:
+        holder: Whom it names.
+        times: When it and an authority of it were valid, first and last moment.
+        revoked: From when on it is revoked; none if it is not.
+    """
+
+    holder: Holder
+    times: tuple[tuple[datetime, datetime], ...]
+    revoked: datetime | None
+
+    def why_not(self, at: datetime) -> str:
+        """Why it was not accepted at a moment, in Chinese; empty where it was."""
+        if not any(start <= at <= end for start, end in self.times):
+            return "签名时证书不在有效期内"
+        if self.revoked is not None and self.revoked <= at:
+            return "签名时证书已吊销"
+        return ""
 
 
 class TrustStore:
@@ -123,6 +147,47 @@ class TrustStore:
         self.check_assurance(assurance)
         return Verdict(holder, assurance, (why_not,) if why_not else (), not why_not, why_not)
 
+    def record(self, certificate: bytes) -> Record:
+        """When one certificate of a card was accepted, and whose it is.
+
+        A revocation list that is out of date is no reason against the past.  What the
+        registry says of a card of China E-Port is what it says now.
+
+        Args:
+            certificate: DER.
+
+        Raises:
+            CertificateRefused: It never was.
+        """
+        from eport_tui.card import certificates
+        from eport_tui.card.profile import load_certificate, read_assurance
+
+        parsed = load_certificate(certificate)
+        certificates.check_key(parsed)
+        issuers = certificates.find_issuers(parsed, self.authorities)
+        holder = self._holder(parsed)
+        self.check_assurance(read_assurance(parsed))
+        revoked = certificates.first_revocation(
+            parsed, [issuer for issuer, _, _ in issuers], self.revocation
+        )
+        return Record(holder, tuple((start, end) for _, start, end in issuers), revoked)
+
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Changes when a file of authorities or revocation lists does."""
+        folders = [self.authorities]
+        files = [self.revocation]
+        if self.revocation.is_dir():
+            folders, files = [*folders, self.revocation], []
+        for folder in folders:
+            with suppress(OSError):
+                files += folder.iterdir()
+        found: list[tuple[str, int, int]] = []
+        for file in sorted(files):
+            with suppress(OSError):
+                status = file.stat()
+                found.append((str(file), status.st_mtime_ns, status.st_ino))
+        return tuple(found)
+
     def holder_of(self, certificate: bytes) -> Holder:
         """Whom a certificate (DER) names; nothing is proved by that.
 
@@ -163,9 +228,7 @@ def _of_both(first: Verdict, second: Verdict) -> Verdict:
     )
     why_not = first.why_not or second.why_not
     warnings = (why_not,) if why_not else ()
-    return replace(
-        first, holder=holder, warnings=warnings, may_grant=not why_not, why_not=why_not
-    )
+    return replace(first, holder=holder, warnings=warnings, may_grant=not why_not, why_not=why_not)
 
 
 def check_pair(authentication: bytes, signature: bytes) -> None:

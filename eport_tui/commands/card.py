@@ -260,8 +260,8 @@ def _state(card: SoftwareCard, trust: TrustStore) -> str:
 
 
 def _show(args: argparse.Namespace, settings: CardSettings) -> None:
-    if _is_in_reader(args.reader, args.card):
-        with _reader_card(args.reader) as card:
+    if is_in_reader(args.reader, args.card):
+        with reader_card(args.reader) as card:
             _print_table(
                 [
                     *_description(card, settings),
@@ -271,7 +271,7 @@ def _show(args: argparse.Namespace, settings: CardSettings) -> None:
                 ]
             )
         return
-    software = _open_card(args.card, settings)
+    software = open_card(args.card, settings)
     _print_table([*_description(software, settings), ("卡文件", software.ref.key)])
 
 
@@ -307,18 +307,18 @@ def _sentence(card: Card, trust: TrustStore) -> str:
 
 
 def _change_pin(args: argparse.Namespace, settings: CardSettings) -> None:
-    if _is_in_reader(args.reader, args.number):
-        with _reader_card(args.reader) as card:
+    if is_in_reader(args.reader, args.number):
+        with reader_card(args.reader) as card:
             _change_pin_of(card, _PIV_PIN)
     else:
-        _change_pin_of(_open_card(args.number, settings), _SOFTWARE_PIN)
+        _change_pin_of(open_card(args.number, settings), _SOFTWARE_PIN)
 
 
 def _change_pin_of(card: Card, form: str) -> None:
     left = card.tries_left()
     if not left:
         raise PinBlocked
-    with _typed(f"原密码（还可试{left}次）：") as old:
+    with typed_secret(f"原密码（还可试{left}次）：") as old:
         card.check_pin(old)
         with _new_pin(card.check_pin, form) as new:
             card.change_pin(old, new)
@@ -328,7 +328,7 @@ def _change_pin_of(card: Card, form: str) -> None:
 def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
     from eport_tui.card.piv import check_puk
 
-    with _reader_card(args.reader or "") as card, _typed("解锁码：") as puk:
+    with reader_card(args.reader or "") as card, typed_secret("解锁码：") as puk:
         check_puk(puk)
         with _new_pin(card.check_pin, _PIV_PIN) as new:
             card.unblock(puk, new)
@@ -391,7 +391,7 @@ def _open_authority(args: argparse.Namespace, settings: CardSettings) -> TestAut
     return TestAuthority.open(args.authority or settings.authority_dir)
 
 
-def _is_in_reader(reader: str | None, named: str | None) -> bool:
+def is_in_reader(reader: str | None, named: str | None) -> bool:
     """Whether the card in a reader is meant, and not the software card that is named."""
     if (reader is None) == (named is None):
         raise InvalidInput("请写出软件卡的卡号，或用 --reader 指明读卡器中的卡", field="card")
@@ -421,7 +421,8 @@ def _reader(name: str) -> Iterator[tuple[PcscReader, CardRef]]:
 
 
 @contextmanager
-def _reader_card(name: str) -> Iterator[PivCard]:
+def reader_card(name: str) -> Iterator[PivCard]:
+    """The one card in the readers whose name contains `name`, open."""
     with _reader(name) as (reader, ref):
         yield reader.open(ref)
 
@@ -434,7 +435,7 @@ def _management_key(way: str) -> Iterator[bytearray]:
     if way == "factory":
         yield bytearray(_FACTORY_KEY)
         return
-    with _typed("管理密钥（十六进制）：") as typed:
+    with typed_secret("管理密钥（十六进制）：") as typed:
         try:
             key = bytearray.fromhex(typed.decode("ascii"))
         except ValueError:
@@ -445,7 +446,12 @@ def _management_key(way: str) -> Iterator[bytearray]:
         wipe(key)
 
 
-def _open_card(what: str, settings: CardSettings) -> SoftwareCard:
+def open_card(what: str, settings: CardSettings) -> SoftwareCard:
+    """The software card with a number, or in a file.
+
+    Raises:
+        NotFound: There is none.
+    """
     path = Path(what)
     if path.suffix != SUFFIX and not path.is_file():
         path = settings.cards_dir / f"{path.name}{SUFFIX}"
@@ -461,16 +467,16 @@ def _trust(settings: CardSettings) -> TrustStore:
 
 @contextmanager
 def _new_pin(check: Callable[[bytearray], None], form: str) -> Iterator[bytearray]:
-    with _typed(f"新密码（{form}）：") as pin:
+    with typed_secret(f"新密码（{form}）：") as pin:
         check(pin)
-        with _typed("再输入一次新密码：") as again:
+        with typed_secret("再输入一次新密码：") as again:
             if pin != again:
                 raise CardError("两次输入的新密码不一致", hint="密码没有修改")
         yield pin
 
 
 @contextmanager
-def _typed(prompt: str) -> Iterator[bytearray]:
+def typed_secret(prompt: str) -> Iterator[bytearray]:
     """Ask for a PIN without showing it; it is wiped on leaving."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)

@@ -8,17 +8,22 @@ that its signer was not entitled to or that does not fit what was there before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.grants import ALL_OPERATORS, GrantKey
 from eport_tui.errors import EportError
 
 FORMAT = 1
 """Of the signed text; another number is another meaning."""
+
+# What RFC 8785 writes, for what is in an operation: names in ASCII, whole numbers, no fractions.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 GENESIS = "0" * 64
 """What stands in place of the hash before the first entry of a ledger."""
@@ -124,6 +129,7 @@ class OperatorGrantRow:
     @classmethod
     def of(cls, key: GrantKey, fields: dict[str, Any]) -> OperatorGrantRow:
         """From the signed text."""
+        _demand_texts(fields["card_number"])
         return cls(key, fields["card_number"], date.fromisoformat(fields["granted_on"]))
 
 
@@ -154,14 +160,20 @@ class LapseMark:
     @classmethod
     def of(cls, key: GrantKey, fields: dict[str, Any]) -> LapseMark:
         """From the signed text."""
+        _demand_texts(fields["owner"])
         return cls(key, fields["owner"], date.fromisoformat(fields["valid_until"]))
+
+
+def _demand_texts(*values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is no text")
 
 
 Row = EnterpriseGrantRow | OperatorGrantRow | LapseMark
 _TABLES: dict[str, type[Row]] = {
     each.table: each for each in (EnterpriseGrantRow, OperatorGrantRow, LapseMark)
 }
-_KEY = ("principal", "agent", "subsystem", "grant_type")
 
 
 def _values(key: GrantKey) -> tuple[str, str, str, str]:
@@ -190,9 +202,13 @@ class Change:
     def as_json(self) -> dict[str, Any]:
         """For the signed text."""
         row = self.row
+        key = row.key
         value: dict[str, Any] = {
             "table": row.table,
-            **dict(zip(_KEY, _values(row.key), strict=True)),
+            "principal": key.principal,
+            "agent": key.agent,
+            "subsystem": key.subsystem,
+            "grant_type": key.grant_type,
             "before": self.before.fields() if self.before else None,
             "after": self.after.fields() if self.after else None,
         }
@@ -202,12 +218,16 @@ class Change:
     def from_json(cls, value: dict[str, Any]) -> Change:
         """From the signed text."""
         row = _TABLES[value["table"]]
-        key = GrantKey(*(value[name] for name in _KEY))
-        before, after = (
-            row.of(key, value[name]) if value[name] is not None else None
-            for name in ("before", "after")
+        key = GrantKey(value["principal"], value["agent"], value["subsystem"], value["grant_type"])
+        _demand_texts(key.principal, key.agent, key.subsystem, key.grant_type)
+        before, after = value["before"], value["after"]
+        if before is None and after is None:
+            raise ValueError("a change without a row")
+        return cls(
+            None if before is None else row.of(key, before),
+            None if after is None else row.of(key, after),
+            value.get("found", False),
         )
-        return cls(before, after, value.get("found", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +273,28 @@ class Operation:
         }
         return value if self.reinstates is None else {**value, "reinstates": self.reinstates}
 
+    def canonical(self) -> str:
+        """The text that is signed: canonical JSON (RFC 8785)."""
+        return _CANONICAL.encode(self.as_json())
+
+    @classmethod
+    def read(cls, text: str) -> Operation:
+        """From the text that was signed.
+
+        Raises:
+            ValueError: It is not the text of an operation, to the letter.
+        """
+        try:
+            operation = cls.from_json(json.loads(text))
+        except RecursionError as error:
+            raise ValueError("not an operation: nested too deeply") from error
+        if operation.canonical() != text:
+            raise ValueError("not in canonical form")
+        return operation
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Operation:
-        """From the signed text.
+        """From what the signed text holds.
 
         Raises:
             ValueError: It is not the text of an operation.
@@ -263,17 +302,27 @@ class Operation:
         try:
             if value["format"] != FORMAT:
                 raise ValueError(f"format {value['format']} is unknown")
+            seen, reinstates = value["seen"], value.get("reinstates")
+            _demand_texts(
+                *(value["card"], value["enterprise"], value["nonce"], value["reason"]),
+                seen["hash"],
+            )
+            if not isinstance(reinstates, int | None):
+                raise ValueError("what it reinstates is no number")
+            at = datetime.fromisoformat(value["at"])
+            if at.utcoffset() != SHANGHAI.utcoffset(None):
+                raise ValueError("not a moment in Asia/Shanghai")
             return cls(
                 Kind(value["kind"]),
-                datetime.fromisoformat(value["at"]),
+                at,
                 value["card"],
                 value["enterprise"],
                 tuple(Change.from_json(each) for each in value["changes"]),
-                int(value["seen"]["number"]),
-                value["seen"]["hash"],
+                int(seen["number"]),
+                seen["hash"],
                 value["nonce"],
                 value["reason"],
-                value.get("reinstates"),
+                reinstates,
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not an operation: {error!r}") from error
@@ -284,86 +333,159 @@ class NotEntitled(EportError):
 
 
 class State:
-    """All rows as the operations make them, known by their identity."""
+    """All rows as the operations make them, known by their identity.
+
+    Attributes:
+        rows: What stands.
+        deletions: For each enterprise grant that does not stand any more, the number
+            of the entry that took it away.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, ...], Row] = {}
+        self.deletions: dict[GrantKey, int] = {}
         self._under: dict[GrantKey, set[str]] = {}
 
     def cards_under(self, key: GrantKey) -> frozenset[str]:
         """The card numbers of the operator grants under an enterprise grant."""
         return frozenset(self._under.get(key, ()))
 
-    def put(self, change: Change) -> None:
-        """Take a change over."""
+    def put(self, change: Change, number: int) -> None:
+        """Take a change of the entry with a number over."""
         row = change.row
         if change.after is None:
             self.rows.pop(row.identity, None)
         else:
             self.rows[row.identity] = change.after
-        if isinstance(row, OperatorGrantRow):
-            under = self._under.setdefault(row.key, set())
-            (under.discard if change.after is None else under.add)(row.card_number)
-            if not under:
-                del self._under[row.key]
+        match row:
+            case EnterpriseGrantRow():
+                if change.after is None:
+                    self.deletions[row.key] = number
+                else:
+                    self.deletions.pop(row.key, None)
+            case OperatorGrantRow():
+                under = self._under.setdefault(row.key, set())
+                (under.discard if change.after is None else under.add)(row.card_number)
+                if not under:
+                    del self._under[row.key]
+            case LapseMark():
+                pass
+
+    def take_back(
+        self, changes: Sequence[Change], deletions: Mapping[GrantKey, int | None]
+    ) -> None:
+        """Make it as it was before changes, with the deletions of that time."""
+        for change in reversed(changes):
+            self.put(Change(change.after, change.before), 0)
+        for key, number in deletions.items():
+            if number is None:
+                self.deletions.pop(key, None)
+            else:
+                self.deletions[key] = number
 
 
-def replay(state: State, operation: Operation, deleted: Iterable[Change] = ()) -> None:
+def replay(
+    state: State, number: int, operation: Operation, reinstated: Operation | None = None
+) -> None:
     """Work one operation into the state.
 
     Args:
-        deleted: The changes of the entry that `operation.reinstates` names.
+        number: Of the entry.
+        reinstated: The operation of the entry that `operation.reinstates` names.
 
     Raises:
         NotEntitled: The signer's enterprise may not make one of its changes, or the
-            change does not fit; the state is then half changed and of no further use.
+            change does not fit; the state is as it was.
     """
     if not operation.changes:
         raise NotEntitled("该操作没有改变任何授权")
-    gone = {change.before for change in deleted if change.before and change.after is None}
-    for change in operation.changes:
-        _check_fit(state, change)
-        _check_right(state, operation, change, gone)
-        state.put(change)
-    _check_whole(state, operation)
+    back = _reinstatable(state, number, operation, reinstated)
+    keys = {change.row.key for change in operation.changes}
+    deletions = {key: state.deletions.get(key) for key in keys}
+    done: list[Change] = []
+    try:
+        for change in operation.changes:
+            _check_fit(state, change)
+            _check_right(operation, change, back)
+            state.put(change, number)
+            done.append(change)
+        _check_whole(state, operation, keys)
+    except NotEntitled:
+        state.take_back(done, deletions)
+        raise
+
+
+def _reinstatable(
+    state: State, number: int, operation: Operation, reinstated: Operation | None
+) -> set[Row]:
+    """The operator grants that a principal may put back together with its enterprise grant.
+
+    They are the agent's.  So they come back only as the principal's own deletion took
+    them, and only as long as nothing has happened to the enterprise grant since.
+    """
+    takes_back = operation.kind in (Kind.REINSTATE, Kind.REINSTATE_OPERATOR)
+    if takes_back != (operation.reinstates is not None):
+        raise NotEntitled("恢复的操作与所恢复的那一笔不相称")
+    if operation.reinstates is None:
+        return set()
+    if reinstated is None or not 0 < operation.reinstates < number:
+        raise NotEntitled(f"所恢复的第{operation.reinstates}笔不在此前")
+    if reinstated.kind is not Kind.DELETE or reinstated.enterprise != operation.enterprise:
+        return set()
+    # What the principal only found there, no agent had signed.
+    found = {change.row.identity for change in reinstated.changes if change.found}
+    return {
+        change.before
+        for change in reinstated.changes
+        if isinstance(change.before, OperatorGrantRow)
+        and change.after is None
+        and change.row.identity not in found
+        and state.deletions.get(change.row.key) == operation.reinstates
+    }
 
 
 def _check_fit(state: State, change: Change) -> None:
     before, after = change.before, change.after
-    if before is None and after is None:
-        raise NotEntitled("没有内容的改动")
     if before and after and before.identity != after.identity:
         raise NotEntitled("改动前后不是同一条授权")
     if state.rows.get(change.row.identity) != before:
         raise NotEntitled("改动前的内容与台账不符")
-    if change.found or not isinstance(after, EnterpriseGrantRow):
-        return
+    if isinstance(after, LapseMark) and after.owner not in (after.key.principal, after.key.agent):
+        raise NotEntitled("与该授权无关的企业不能作标记")
+    if isinstance(after, EnterpriseGrantRow):
+        _check_grant(after, None if change.found else before)
+    elif before and after and not change.found:
+        raise NotEntitled("这种记录只能增加或删除，不能修改")
+
+
+def _check_grant(after: EnterpriseGrantRow, before: Row | None) -> None:
     if after.key.principal == after.key.agent or after.valid_until < after.granted_on:
         raise NotEntitled("授权的内容不成立")
-    if before and after.revision != before.revision + 1:  # type: ignore[union-attr]
+    if isinstance(before, EnterpriseGrantRow) and after.revision != before.revision + 1:
         raise NotEntitled("授权的修订号不连续")
 
 
-def _check_right(state: State, operation: Operation, change: Change, gone: set[Row]) -> None:
+def _check_right(operation: Operation, change: Change, back: set[Row]) -> None:
     row = change.row
     if row.keeper == operation.enterprise:
         return
-    by_principal = isinstance(row, OperatorGrantRow) and row.key.principal == operation.enterprise
-    if by_principal and operation.kind is Kind.DELETE:
-        # They go with the enterprise grant; `_check_whole` sees that it goes, too.
-        return
-    if by_principal and operation.kind is Kind.REINSTATE and row in gone and not change.found:
-        return
+    if isinstance(row, OperatorGrantRow) and row.key.principal == operation.enterprise:
+        if operation.kind is Kind.DELETE:
+            # They go with the enterprise grant; `_check_whole` sees that it goes, too.
+            return
+        if operation.kind is Kind.REINSTATE and row in back and not change.found:
+            return
     raise NotEntitled("签名的企业无权做这项改动")
 
 
-def _check_whole(state: State, operation: Operation) -> None:
+def _check_whole(state: State, operation: Operation, keys: set[GrantKey]) -> None:
     """What must hold when all changes are done."""
-    for key in {change.row.key for change in operation.changes}:
+    for key in keys:
         cards = state.cards_under(key)
-        if cards and ("enterprise_grant", *_values(key)) not in state.rows:
+        stands = ("enterprise_grant", *_values(key)) in state.rows
+        if operation.kind is Kind.DELETE and (stands or cards):
+            raise NotEntitled("删除授权的操作没有删除整个授权")
+        if cards and not stands:
             raise NotEntitled("企业内授权没有所属的企业间授权")
         if ALL_OPERATORS in cards and len(cards) > 1:
             raise NotEntitled("全部操作员与单个操作员不能同时授权")
-        if operation.kind is Kind.DELETE and cards:
-            raise NotEntitled("签名的企业无权做这项改动")

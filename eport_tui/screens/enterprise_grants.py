@@ -16,9 +16,10 @@ from eport_tui.domain.grants import EnterpriseGrant, GrantDraft
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.day import DayScreen
+from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
-from eport_tui.services.enterprise_grants import GrantRow
+from eport_tui.services.enterprise_grants import GrantRow, LossPreview
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
@@ -31,7 +32,7 @@ LONG_YEARS = 10
 KEY_FIELDS = ("agent", "subsystem", "grant_type")
 
 
-class EnterpriseGrantsScreen(FormScreen):
+class EnterpriseGrantsScreen(DayScreen):
     """The form above, the grants that were made below."""
 
     PLACE = "委托授权系统 / 企业间授权录入"
@@ -40,8 +41,9 @@ class EnterpriseGrantsScreen(FormScreen):
         "录入代理企业编号后按Enter，系统填写其社会信用代码和名称；授权子系统和授权类型按空格键选择；"
         "权限有效期可写20271231、2027-12-31、+90（天）、+6m（月）或+1y（年）。按F10保存。"
         "在列表中按Enter打开一条授权，可修改其有效期；F8删除，代理企业据此授予操作员的权限一并删除。"
+        "事由可不填，与操作一起记录。Ctrl+R查看选中授权的操作历史，Ctrl+Y查看其他日期的授权。"
     )
-    BINDINGS = [*bindings("new", "reload", "save", "delete", "menu")]
+    BINDINGS = [*bindings("new", "reload", "save", "delete", "menu", "check", "history")]
 
     def __init__(self) -> None:
         super().__init__(name="enterprise_grants")
@@ -97,6 +99,7 @@ class EnterpriseGrantsScreen(FormScreen):
                     ),
                     Field("granted_on", "授权日期", width=18),
                 ],
+                [REASON],
             ]
         )
         self._grid: Grid[GrantRow] = Grid(
@@ -135,11 +138,14 @@ class EnterpriseGrantsScreen(FormScreen):
     @flow
     async def _start(self) -> None:
         self._clear()
-        await self._grid.show(
-            self.desk.rows(service.made(self.desk.store, self.desk.active_session))
-        )
+        await self.show_day()
         if self._restored is not None:
             await self._put_back(self._restored)
+
+    async def show_day(self) -> None:
+        """Show the grants that were made, of today or another day."""
+        made = service.made(self.store, self.desk.active_session, today=self.day)
+        await self._grid.show(self.desk.rows(made))
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""
@@ -173,7 +179,7 @@ class EnterpriseGrantsScreen(FormScreen):
         self._opened, self._looked_up = None, ""
         form.set_locked()
         form.mark_error(None)
-        for field in ("agent", "agent_uscc", "agent_name", "subsystem", "valid_until"):
+        for field in ("agent", "agent_uscc", "agent_name", "subsystem", "valid_until", "reason"):
             form.set_value(field, "")
         form.set_value("grant_type", self.desk.tables.default_grant_type)
         form.set_value("granted_on", today().isoformat())
@@ -191,6 +197,7 @@ class EnterpriseGrantsScreen(FormScreen):
         form.set_value("grant_type", grant.key.grant_type)
         form.set_value("valid_until", grant.valid_until.isoformat())
         form.set_value("granted_on", grant.granted_on.isoformat())
+        form.set_value("reason", "")
         form.mark_error(None)
         form.set_locked(*KEY_FIELDS)
         self._clean = form.values()
@@ -291,12 +298,14 @@ class EnterpriseGrantsScreen(FormScreen):
     @flow
     async def action_save(self) -> None:
         """Store what is in the form."""
+        if self.is_another_day():
+            return
         if self._opened is not None and not self.unsaved:
             self.say("没有改动，不需要保存")
             return
         draft = self._gathered()
         if await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft):
-            await self._save(draft, confirm_renewal=False)
+            await self._save(draft)
 
     async def _agent_was_shown(self, draft: GrantDraft) -> bool:
         """Nothing is granted to an agent whose name the operator has not seen."""
@@ -323,8 +332,14 @@ class EnterpriseGrantsScreen(FormScreen):
             no="返回修改",
         )
 
-    async def _save(self, draft: GrantDraft, *, confirm_renewal: bool) -> None:
+    async def _save(self, draft: GrantDraft, *, confirm_renewal: bool = False) -> None:
         desk = self.desk
+        agreed = await self._loss_of_shortening(draft)
+        if agreed is not None:
+            reason = await self._agree_to_the_loss(draft, agreed)
+            if reason is None:
+                return
+            self.form.set_value("reason", reason)
         try:
             saved = await desk.call(
                 service.save,
@@ -333,6 +348,8 @@ class EnterpriseGrantsScreen(FormScreen):
                 desk.active_session,
                 draft,
                 confirm_renewal=confirm_renewal,
+                agreed=agreed,
+                reason=self.form.value("reason"),
             )
         except service.RenewalNeedsConfirmation as error:
             if await self.confirm(
@@ -348,7 +365,49 @@ class EnterpriseGrantsScreen(FormScreen):
             return
         await desk.forget_draft(self)
         await self._show_saved(saved.grant.id)
-        await self.tell("保存成功")
+        if saved.changed:
+            await self.tell("保存成功")
+        else:
+            self.say("没有改动，不需要保存")
+
+    async def _loss_of_shortening(self, draft: GrantDraft) -> LossPreview | None:
+        """What stops working because the opened grant ends earlier; none where nothing does."""
+        desk, opened = self.desk, self._opened
+        if opened is None:
+            return None
+        until = parse_valid_until(draft.valid_until, today=today(), field="valid_until")
+        if until >= opened.valid_until:
+            return None
+        preview = await desk.call(
+            service.shortening_preview,
+            desk.store,
+            desk.tables,
+            desk.active_session,
+            opened.id,
+            until,
+        )
+        return preview if await desk.call(preview.losses.count) else None
+
+    async def _agree_to_the_loss(self, draft: GrantDraft, preview: LossPreview) -> str | None:
+        """Show what a shortening takes away; the answer is the reason, or none for a no."""
+        until = parse_valid_until(draft.valid_until, today=today())
+        return await ask_about_losses(
+            self,
+            "缩短有效期",
+            f"权限有效期由 {preview.row.grant.valid_until} 缩短为 {until}\n"
+            + self._described(preview.row),
+            preview.losses,
+            yes="保存",
+            reason=self.form.value("reason"),
+        )
+
+    def _described(self, row: GrantRow) -> str:
+        key, tables = row.grant.key, self.desk.tables
+        return (
+            f"代理企业：{key.agent} {printable(row.agent.name)}\n"
+            f"授权子系统：{tables.subsystems.name(key.subsystem)}  "
+            f"授权类型：{tables.grant_types.name(key.grant_type)}"
+        )
 
     async def _show_saved(self, grant_id: int) -> None:
         self.say("")
@@ -396,7 +455,7 @@ class EnterpriseGrantsScreen(FormScreen):
             await self._show_saved(theirs.id)
         elif answer == "mine":
             self._opened = theirs
-            await self._save(self._gathered(), confirm_renewal=False)
+            await self._save(self._gathered())
 
     @flow
     async def action_delete(self) -> None:
@@ -405,6 +464,8 @@ class EnterpriseGrantsScreen(FormScreen):
 
     async def _delete(self) -> None:
         row = self._grid.selected
+        if self.is_another_day():
+            return
         if row is None:
             await self.tell("请选择数据!")
             return
@@ -418,25 +479,22 @@ class EnterpriseGrantsScreen(FormScreen):
     async def _delete_row(self, row: GrantRow) -> None:
         desk = self.desk
         preview = await desk.call(
-            service.deletion_preview, desk.store, desk.active_session, row.grant.id
+            service.deletion_preview, desk.store, desk.tables, desk.active_session, row.grant.id
         )
         grant = preview.row.grant
-        tables = desk.tables
-        lost = (
-            f"该代理企业据此授予操作员的{preview.operator_grants}条企业内授权将一并删除，"
-            "其操作员不能再据此办理本企业的业务。"
+        going = (
+            f"代理企业据此授予操作员的{preview.operator_grants}条企业内授权将一并删除。"
             if preview.operator_grants
             else "该授权下没有企业内授权。"
         )
-        sure = await self.confirm(
+        reason = await ask_about_losses(
+            self,
             "删除确认",
-            f"确定删除这条企业间授权吗？\n"
-            f"代理企业：{grant.key.agent} {printable(preview.row.agent.name)}\n"
-            f"授权子系统：{tables.subsystems.name(grant.key.subsystem)}  "
-            f"授权类型：{tables.grant_types.name(grant.key.grant_type)}\n"
-            f"权限有效期：{grant.valid_until}\n{lost}",
+            f"确定删除这条企业间授权吗？\n{self._described(preview.row)}  "
+            f"权限有效期：{grant.valid_until}\n{going}",
+            preview.losses,
         )
-        if not sure:
+        if reason is None:
             return
         gone = await desk.call(
             service.delete,
@@ -445,17 +503,47 @@ class EnterpriseGrantsScreen(FormScreen):
             grant.id,
             revision=grant.revision,
             operator_grants=preview.operator_grants,
+            newest=preview.newest,
+            reason=reason,
         )
         if self._opened is not None and self._opened.id == grant.id:
             self._clear()
         await self._grid.reload()
         self.say(f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权", "done")
 
+    @flow
+    async def action_check(self) -> None:
+        """Ask whether a card of the agent may use the selected grant."""
+        await self._check()
+
+    async def _check(self) -> None:
+        from eport_tui.screens import check
+
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        await self.desk.push_screen(check.about(self.desk.tables, row.grant.key))
+
+    @flow
+    async def action_history(self) -> None:
+        """Show what was done to the selected grant."""
+        await self._history()
+
+    async def _history(self) -> None:
+        from eport_tui.screens.history import HistoryScreen
+
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        await self.desk.push_screen(HistoryScreen(row.grant.key))
+
     # The list
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a grant."""
-        return "按Enter打开所选授权，可修改其权限有效期；F8删除"
+        return "按Enter打开所选授权，可修改其权限有效期；F8删除；^R操作历史；^Y其他日期"
 
     async def open_row(self, grid: Grid) -> None:
         """Enter on a row opens it in the form."""
@@ -463,6 +551,8 @@ class EnterpriseGrantsScreen(FormScreen):
 
     async def _open_selected(self) -> None:
         row = self._grid.selected
+        if self.is_another_day():
+            return
         if row is None:
             await self.tell("请选择数据!")
         elif await self.may_leave("确定放弃，打开所选授权吗？", "放弃录入"):
@@ -474,23 +564,29 @@ class EnterpriseGrantsScreen(FormScreen):
         if self._grid.selected is None:
             await self.tell("请选择数据!")
             return
-        chosen = await self.desk.ask(
-            ContextMenu(
-                "企业间授权", [Item("open", "打开", "Enter"), Item("delete", "删除", "F8")], place
-            )
-        )
+        items = [
+            Item("open", "打开", "Enter"),
+            Item("check", "核查", "F11"),
+            Item("history", "操作历史", "^R"),
+            Item("delete", "删除", "F8"),
+        ]
+        chosen = await self.desk.ask(ContextMenu("企业间授权", items, place))
         if chosen == "open":
             await self._open_selected()
+        elif chosen == "check":
+            await self._check()
+        elif chosen == "history":
+            await self._history()
         elif chosen == "delete":
             await self._delete()
 
     def legend_ids(self) -> tuple[str, ...]:
-        """In the list Enter opens a row; in the form F4 opens a field's list."""
+        """In the list Enter opens a row and F11 asks about it; in the form F4 opens a list."""
         if isinstance(self.focused, Grid):
             return (
                 "help",
                 "open_row",
-                "new",
+                "check",
                 "reload",
                 "delete",
                 "menu",

@@ -87,6 +87,20 @@ class MainMenuScreen(MenuScreen):
             if answer == "forget":
                 await desk.call(drafts.forget, desk.store, desk.active_session, kept.screen)
 
+    @flow
+    async def on_screen_resume(self) -> None:
+        """Say how many grants run out soon, after the login and whenever one comes back."""
+        from eport_tui.services import expiry
+
+        desk = self.desk
+        if desk.session is None:
+            # Logging out passes by here.
+            return
+        due = await desk.call(expiry.due_soon, desk.store, desk.session)
+        counts = (("授出", due.made), ("受托", due.received))
+        told = "，".join(f"{label}{count}条" for label, count in counts if count)
+        self.remark(f"30天内到期的授权：{told}。可在到期提醒中办理" if told else "")
+
     async def chosen(self, id: str) -> None:
         """Enter the subsystem, or leave."""
         if id == "authorization":
@@ -122,31 +136,38 @@ class MainMenuScreen(MenuScreen):
 
 
 class AuthorizationMenuScreen(MenuScreen):
-    """委托授权系统: its three screens."""
+    """委托授权系统: its screens."""
 
     PLACE = "委托授权系统"
     LEGEND = ("choose", "back", "main_menu", "help", "quit")
     ABOUT = (
         "企业间授权录入：授权企业的法人卡把账册等子系统的操作权或报关权授予代理企业。"
         "企业内授权录入：代理企业的法人卡把得到的权限授予本企业的操作员。"
-        "查看操作员权限：任何卡都可以查看。"
+        "查看操作员权限、授权核查、到期提醒：任何卡都可以使用。"
+        "换卡：操作员换了新卡时，代理企业的法人卡把原卡的权限转到新卡。"
+        "操作历史：任何卡都可以查看与本企业有关的操作。"
     )
     ITEMS = (
         Item("enterprise_grants", "企业间授权录入", "本企业授权给代理企业（法人卡）"),
         Item("operator_grants", "企业内授权录入", "把得到的授权交给操作员（法人卡）"),
         Item("permissions", "查看操作员权限", "谁可以办理哪些企业的业务"),
+        Item("check", "授权核查", "一张卡能否办理一项业务，不能时怎么办"),
+        Item("expiry", "到期提醒", "已到期和将到期的授权，可一起续期"),
+        Item("replacement", "换卡", "把操作员原卡的权限转到新卡（法人卡）"),
+        Item("history", "操作历史", "谁在何时做了什么，可恢复所删除的授权"),
     )
 
     def __init__(self) -> None:
         super().__init__(name="authorization_menu")
 
     async def chosen(self, id: str) -> None:
-        """Open the screen; the two granting ones only for a legal-person card."""
+        """Open the screen; the granting ones only for a legal-person card."""
         from eport_tui.services import guard
 
         screen = screen_named(id)
         assert screen is not None
-        if id != "permissions" and not self.desk.active_session.holder.is_legal_person:
+        granting = id in ("enterprise_grants", "operator_grants", "replacement")
+        if granting and not self.desk.active_session.holder.is_legal_person:
             await self.tell(guard.NOT_LEGAL_PERSON, kind="warning")
             return
         await self.desk.push_screen(screen)
@@ -167,5 +188,21 @@ def screen_named(name: str) -> EportScreen | None:
             from eport_tui.screens.permissions import PermissionsScreen
 
             return PermissionsScreen()
+        case "check":
+            from eport_tui.screens.check import CheckScreen
+
+            return CheckScreen()
+        case "expiry":
+            from eport_tui.screens.expiry import ExpiryScreen
+
+            return ExpiryScreen()
+        case "replacement":
+            from eport_tui.screens.replacement import ReplacementScreen
+
+            return ReplacementScreen()
+        case "history":
+            from eport_tui.screens.history import HistoryScreen
+
+            return HistoryScreen()
         case _:
             return None

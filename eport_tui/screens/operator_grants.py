@@ -15,7 +15,8 @@ from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.day import DayScreen
+from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
@@ -68,7 +69,7 @@ class OperatorRows:
         return None if place is None else place + len(self._pending)
 
 
-class OperatorGrantsScreen(FormScreen):
+class OperatorGrantsScreen(DayScreen):
     """The grants that were received above, the operators of the selected one below."""
 
     PLACE = "委托授权系统 / 企业内授权录入"
@@ -77,8 +78,9 @@ class OperatorGrantsScreen(FormScreen):
         "上方是授予本企业的企业间授权：可输入授权企业编号或社会信用代码的开头部分，按F5定位，再按F5转到下一条。"
         "选中一条后，下方显示据此授予的操作员。选「是」授予全部操作员，选「否」则录入一张操作员卡的卡号；"
         "按F6添加到列表，按F10保存后才生效。在下方列表中按F8删除，该操作员下次办理时即没有权限。"
+        "事由可不填，与操作一起记录。Ctrl+R查看选中授权或操作员的操作历史，Ctrl+Y查看其他日期的授权。"
     )
-    BINDINGS = [*bindings("query", "add", "save", "delete", "menu")]
+    BINDINGS = [*bindings("query", "add", "save", "delete", "menu", "check", "history")]
     AUTO_FOCUS = "#received"
 
     def __init__(self) -> None:
@@ -151,6 +153,7 @@ class OperatorGrantsScreen(FormScreen):
                         hint="13位卡号，按Enter添加到列表",
                     ),
                 ],
+                [REASON],
             ],
             id="entry",
         )
@@ -200,12 +203,22 @@ class OperatorGrantsScreen(FormScreen):
 
     @flow
     async def _start(self) -> None:
-        desk = self.desk
         self._clear_entry()
-        await self._received.show(desk.rows(service.received(desk.store, desk.active_session)))
+        await self._show_received()
         if self._restored is not None:
             await self._put_back(self._restored)
         await self._received.select(0 if self._received.cursor is None else self._received.cursor)
+        await self._show_operators()
+
+    async def _show_received(self) -> None:
+        received = service.received(self.store, self.desk.active_session, today=self.day)
+        await self._received.show(self.desk.rows(received))
+
+    async def show_day(self) -> None:
+        """Show what was received and handed on, of today or another day."""
+        self._last_query = {}
+        await self._show_received()
+        await self._received.select(0)
         await self._show_operators()
 
     async def _put_back(self, content: dict[str, Any]) -> None:
@@ -216,6 +229,7 @@ class OperatorGrantsScreen(FormScreen):
             ]
         self._replacing = {int(id): count for id, count in content["replacing"].items()}
         self._entry.set_value("card_number", content["card_number"])
+        self._entry.set_value("reason", content.get("reason", ""))
         await self._received.reload(select=content["selected"])
         self.say("已恢复上次未保存的录入", "warning")
 
@@ -247,15 +261,15 @@ class OperatorGrantsScreen(FormScreen):
         if row is None:
             await self._operators.show(ListSource([], lambda row: row.key))
             return
-        stored = desk.rows(service.granted(desk.store, desk.active_session, row.grant.id))
+        stored = desk.rows(service.granted(self.store, desk.active_session, row.grant.id))
         pending = self._pending.get(row.grant.id, [])
         await self._operators.show(OperatorRows(pending, stored), select=select)
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""
         if grid is self._received:
-            return "按Enter为所选授权录入操作员；F5快速查询"
-        return "按F8删除所选操作员的权限"
+            return "按Enter为所选授权录入操作员；F5快速查询；^R操作历史；^Y其他日期"
+        return "按F8删除所选操作员的权限；^R操作历史"
 
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
@@ -284,7 +298,7 @@ class OperatorGrantsScreen(FormScreen):
         try:
             found = await desk.call(
                 service.find_next,
-                desk.store,
+                self.store,
                 desk.active_session,
                 customs_code=wanted["customs_code"],
                 uscc=wanted["uscc"],
@@ -333,8 +347,9 @@ class OperatorGrantsScreen(FormScreen):
 
     async def picked(self, field: str) -> None:
         """是 is complete as it is; 否 goes on to the card number."""
-        await super().picked(field)
-        if field == "to_all" and self._entry.value("to_all") == YES:
+        if field != "to_all" or self._entry.value("to_all") != YES:
+            await super().picked(field)
+        elif await self._take_current():
             self.say("按F6添加到列表，保存后授予全部操作员")
 
     @flow
@@ -356,6 +371,8 @@ class OperatorGrantsScreen(FormScreen):
 
     async def _add(self) -> None:
         desk, row = self.desk, self._received.selected
+        if self.is_another_day():
+            return
         if row is None:
             await self.tell("请选择数据!")
             return
@@ -371,7 +388,8 @@ class OperatorGrantsScreen(FormScreen):
         if checked.replaces:
             sure = await self.confirm(
                 "授予全部操作员",
-                f"全部操作员将取代已有的{checked.replaces}张操作员卡，保存后生效。是否继续？",
+                f"全部操作员将取代已有的{checked.replaces}张操作员卡，保存后生效。"
+                "没有操作员因此失去权限。是否继续？",
                 yes="继续",
             )
             if not sure:
@@ -395,12 +413,15 @@ class OperatorGrantsScreen(FormScreen):
             return f"列表中有{added}条尚未保存的企业内授权"
         if self._entry.value("card_number").strip():
             return "录入的操作员IC卡号尚未添加"
+        if self._entry.value("reason").strip():
+            return "录入的事由尚未保存"
         return ""
 
     def discard(self) -> None:
         """Give up the entries that were added."""
         self._pending.clear()
         self._replacing.clear()
+        self._entry.set_value("reason", "")
         self._clear_entry()
 
     def draft(self) -> dict[str, Any] | None:
@@ -414,6 +435,7 @@ class OperatorGrantsScreen(FormScreen):
             },
             "replacing": {str(id): count for id, count in self._replacing.items()},
             "card_number": self._entry.value("card_number"),
+            "reason": self._entry.value("reason"),
             "selected": self._grant_id,
         }
 
@@ -423,6 +445,8 @@ class OperatorGrantsScreen(FormScreen):
     async def action_save(self) -> None:
         """Store what was added, under each grant it was added to."""
         desk = self.desk
+        if self.is_another_day():
+            return
         if not any(self._pending.values()):
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
@@ -438,6 +462,7 @@ class OperatorGrantsScreen(FormScreen):
                     grant_id,
                     entries,
                     replacing=self._replacing.get(grant_id, 0),
+                    reason=self._entry.value("reason"),
                 )
                 saved += len(entries)
             except NotFound:
@@ -450,6 +475,7 @@ class OperatorGrantsScreen(FormScreen):
                 raise
             del self._pending[grant_id]
             self._replacing.pop(grant_id, None)
+        self._entry.set_value("reason", "")
         await desk.forget_draft(self)
         self.say("")
         await self._received.reload()
@@ -475,6 +501,8 @@ class OperatorGrantsScreen(FormScreen):
     async def _delete(self) -> None:
         desk, row, grant_id = self.desk, self._operators.selected, self._grant_id
         received = self._received.selected
+        if self.is_another_day():
+            return
         if row is None or grant_id is None or received is None:
             await self.tell("请选择数据!")
             return
@@ -485,17 +513,9 @@ class OperatorGrantsScreen(FormScreen):
             ]
             self._replacing.pop(grant_id, None)
         else:
-            subsystem = desk.tables.subsystems.name(received.grant.key.subsystem)
-            grant_type = desk.tables.grant_types.name(received.grant.key.grant_type)
-            sure = await self.confirm(
-                "删除确认",
-                f"确定删除{whom}的权限吗？\n授权企业：{printable(received.principal.name)}\n"
-                f"授权子系统：{subsystem}  授权类型：{grant_type}\n删除后下次办理时即没有该权限。",
-            )
-            if not sure:
-                return
             try:
-                await desk.call(service.delete, desk.store, desk.active_session, row.stored.id)
+                if not await self._delete_stored(row.stored, whom):
+                    return
             except NotFound:
                 await self._reload()
                 raise
@@ -506,18 +526,82 @@ class OperatorGrantsScreen(FormScreen):
         else:
             self.say(f"已删除{whom}的权限", "done")
 
+    async def _delete_stored(self, grant: OperatorGrant, whom: str) -> bool:
+        """Show what stops working, and delete the grant; false where the answer is no."""
+        desk = self.desk
+        preview = await desk.call(
+            service.deletion_preview, desk.store, desk.tables, desk.active_session, grant.id
+        )
+        key = preview.parent.key
+        reason = await ask_about_losses(
+            self,
+            "删除确认",
+            f"确定删除{whom}的权限吗？\n"
+            f"授权企业：{key.principal} {printable(preview.principal.name)}\n"
+            f"授权子系统：{desk.tables.subsystems.name(key.subsystem)}  "
+            f"授权类型：{desk.tables.grant_types.name(key.grant_type)}\n"
+            "删除后下次办理时即没有该权限。",
+            preview.losses,
+        )
+        if reason is None:
+            return False
+        await desk.call(service.delete, desk.store, desk.active_session, grant.id, reason=reason)
+        return True
+
+    @flow
+    async def action_history(self) -> None:
+        """Show what was done to the selected grant or, in the lower list, to the operator's."""
+        await self._history(of_operator=self.focused is self._operators)
+
+    async def _history(self, *, of_operator: bool) -> None:
+        from eport_tui.screens.history import HistoryScreen
+
+        row, operator = self._received.selected, self._operators.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        card = operator.card_number if of_operator and operator else None
+        await self.desk.push_screen(HistoryScreen(row.grant.key, card))
+
+    @flow
+    async def action_check(self) -> None:
+        """Ask whether a card, that of the selected operator if one is, may use the grant."""
+        await self._check()
+
+    async def _check(self) -> None:
+        from eport_tui.screens import check
+
+        row, operator = self._received.selected, self._operators.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        card = operator.card_number if operator else ""
+        await self.desk.push_screen(check.about(self.desk.tables, row.grant.key, card))
+
     def legend_ids(self) -> tuple[str, ...]:
-        """F4 opens a list in the one field that has one."""
+        """F4 opens a list in the one field that has one; in a list F11 asks about the row."""
         if getattr(self.focused, "opens_list", False):
             return ("help", "open_list", *self.LEGEND[1:])
+        if isinstance(self.focused, Grid):
+            return ("help", "check", *self.LEGEND[1:])
         return self.LEGEND
 
     async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:
-        """Delete the selected operator grant."""
+        """Ask about the selected operator grant, or delete it."""
         if grid is not self._operators:
             return
         if self._operators.selected is None:
             await self.tell("请选择数据!")
             return
-        if await self.desk.ask(ContextMenu("企业内授权", [Item("delete", "删除", "F8")], place)):
+        items = [
+            Item("check", "核查", "F11"),
+            Item("history", "操作历史", "^R"),
+            Item("delete", "删除", "F8"),
+        ]
+        chosen = await self.desk.ask(ContextMenu("企业内授权", items, place))
+        if chosen == "check":
+            await self._check()
+        elif chosen == "history":
+            await self._history(of_operator=True)
+        elif chosen == "delete":
             await self._delete()

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
+from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.holders import Enterprise
 from eport_tui.screens.base import flow
-from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.day import DayScreen
 from eport_tui.services import permissions as service
 from eport_tui.services.permissions import Direction, PermissionRow
 from eport_tui.widgets.field import CodeField
@@ -20,16 +21,17 @@ from eport_tui.widgets.picker import Picker
 ALL = "全部"
 
 
-class PermissionsScreen(FormScreen):
-    """A subsystem to choose, the permissions in force today, the selected one in full."""
+class PermissionsScreen(DayScreen):
+    """A subsystem to choose, the permissions in force on a day, the selected one in full."""
 
     PLACE = "委托授权系统 / 查看操作员权限"
-    LEGEND = ("help", "open_list", "query", "back", "main_menu", "quit")
+    LEGEND = ("help", "open_list", "query", "check", "history", "as_of", "back", "main_menu")
     ABOUT = (
         "选择授权子系统（不选为全部）后按F5，列出今天有效的操作员权限。「本企业代理」是本企业的操作员"
         "可以办理的企业，「代理本企业」是可以办理本企业业务的操作员。授予全部操作员时只有一条，IC卡号为空。"
+        "录入本企业一张操作员卡的卡号后按F5，列出这张卡可以办理的企业；按F11核查选中的一条，按Ctrl+R查看其操作历史，按Ctrl+Y查看其他日期有效的权限。"
     )
-    BINDINGS = [*bindings("query")]
+    BINDINGS = [*bindings("query", "check", "history")]
 
     def __init__(self) -> None:
         super().__init__(name="permissions")
@@ -49,7 +51,14 @@ class PermissionsScreen(FormScreen):
                         tables.subsystems,
                         empty=ALL,
                         hint="按空格键选择，不选为全部子系统；按F5查询",
-                    )
+                    ),
+                    Field(
+                        "card_number",
+                        "操作员IC卡号",
+                        Ground.OPTIONAL,
+                        15,
+                        hint="本企业操作员的13位卡号，按F5列出这张卡可以办理的企业；不写为所有操作员",
+                    ),
                 ]
             ],
             id="choice",
@@ -93,22 +102,74 @@ class PermissionsScreen(FormScreen):
 
     @flow
     async def action_query(self) -> None:
-        """Query the chosen subsystem."""
+        """Query the chosen subsystem and card."""
         await self._query()
+
+    @flow
+    async def action_next_field(self) -> None:
+        """Enter queries in either field."""
+        if isinstance(self.focused, Grid):
+            await self.enter()
+        else:
+            await self._query()
 
     @flow
     async def _show(self) -> None:
         await self._query()
 
+    async def show_day(self) -> None:
+        """Query the same for another day."""
+        await self._query()
+
     async def _query(self) -> None:
-        desk = self.desk
-        subsystem = self._choice.value("subsystem")
-        source = service.query(desk.store, desk.active_session, subsystem=subsystem or None)
+        desk, subsystem = self.desk, self._choice.value("subsystem")
+        card = self._choice.value("card_number").strip()
+        if card:
+            source = await desk.call(
+                service.what_can,
+                self.store,
+                desk.active_session,
+                card,
+                subsystem=subsystem or None,
+                today=self.day,
+            )
+        else:
+            source = service.query(
+                self.store, desk.active_session, subsystem=subsystem or None, today=self.day
+            )
+        self._choice.mark_error(None)
         await self._grid.show(desk.rows(source))
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
-        self._grid.title = f"操作员权限（{name}）"
+        whose = f"{card} 可以办理" if card else "操作员权限"
+        self._grid.title = f"{whose}（{name}）"
         await self._grid.select(0)
         self.say("" if self._grid.count else "暂无数据")
+
+    @flow
+    async def action_check(self) -> None:
+        """Ask about the selected permission, of the card that was asked for or the own one."""
+        from eport_tui.screens import check
+
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        holder = self.desk.active_session.holder
+        card = row.card_number or self._choice.value("card_number").strip()
+        if not card and row.direction is Direction.OURS and not holder.is_legal_person:
+            card = holder.card_number
+        await self.desk.push_screen(check.about(self.desk.tables, _key(row), card))
+
+    @flow
+    async def action_history(self) -> None:
+        """Show what was done to the grant that the selected permission rests on."""
+        from eport_tui.screens.history import HistoryScreen
+
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+        else:
+            await self.desk.push_screen(HistoryScreen(_key(row)))
 
     def picker(self, widget: CodeField, typed: str) -> Picker:
         """The subsystems, and all of them together."""
@@ -116,10 +177,6 @@ class PermissionsScreen(FormScreen):
 
     async def picked(self, field: str) -> None:
         """A subsystem was chosen: query it."""
-        await self._query()
-
-    async def last_field_entered(self) -> None:
-        """Enter queries."""
         await self._query()
 
     def on_grid_selected(self, message: Grid.Selected) -> None:
@@ -135,6 +192,13 @@ class PermissionsScreen(FormScreen):
             }
         for field, value in values.items():
             self._details.set_value(field, value)
+
+
+def _key(row: PermissionRow) -> GrantKey:
+    """The enterprise grant that a permission rests on."""
+    return GrantKey(
+        row.principal.customs_code, row.agent.customs_code, row.subsystem, row.grant_type
+    )
 
 
 def _other(row: PermissionRow) -> Enterprise:

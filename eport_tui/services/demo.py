@@ -58,7 +58,7 @@ CARDS = (
 
 # Agent, subsystem, grant type, granted this many days ago, valid for this many days from today,
 # and the operators: 1 is all of them, otherwise the card numbers.
-_FROM_MANUFACTURER = (
+_FROM_MANUFACTURER: tuple[tuple[str, str, str, int, int, tuple[int | str, ...]], ...] = (
     (BROKER, "B1", "X1", 200, 400, ("8900000000042",)),
     (BROKER, "B1", "X2", 200, 20, (1,)),
     (BROKER, "Z8", "X1", 300, -10, ("8900000000042", "8900000000059")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from eport_tui.domain.grants import (
     parse_agent,
 )
 from eport_tui.domain.holders import Enterprise, Holder
+from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import (
     Change,
     EnterpriseGrantRow,
@@ -89,6 +90,15 @@ class Conflict(EportError):
         self.yours = yours
 
 
+class LossChanged(EportError):
+    """Others stand under the grant than when the loss was agreed to; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "该授权下的企业内授权刚才有变化，没有保存", hint="请再保存一次，核对新的清单"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class GrantRow:
     """A grant that was made, as the list shows it.
@@ -112,24 +122,32 @@ class SavedGrant:
         grant: The grant as it is stored now.
         created: Whether it is a new one.
         renewed: Whether it had expired and was granted again.
+        changed: Whether anything was to be stored at all.
     """
 
     grant: EnterpriseGrant
     created: bool = False
     renewed: bool = False
+    changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionPreview:
-    """What a deletion would take away.
+class LossPreview:
+    """What deleting or shortening a grant would take away.
 
     Attributes:
         row: The grant.
-        operator_grants: How many of the agent's operator grants go with it.
+        operator_grants: How many operator grants stand under it.
+        newest: Number of the newest of them, or 0; as numbers are never used twice,
+            the two together tell whether they are still the same.
+        losses: What stops working, by card number; the key of a row is the number of
+            the operator grant.
     """
 
     row: GrantRow
     operator_grants: int
+    newest: int
+    losses: PageSource[Loss]
 
 
 def made(store: Store, session: CardSession, *, today: date | None = None) -> PageSource[GrantRow]:
@@ -164,6 +182,7 @@ def save(
     draft: GrantDraft,
     *,
     confirm_renewal: bool = False,
+    agreed: LossPreview | None = None,
     reason: str = "",
     today: date | None = None,
 ) -> SavedGrant:
@@ -172,6 +191,9 @@ def save(
     A grant that has expired is granted again on the same row, from today, whether
     it was opened or entered anew.
 
+    Args:
+        agreed: What was said to stop working by a shortening, and agreed to.
+
     Raises:
         NotPermitted: The card may not grant, or the opened grant is another's.
         InvalidInput: A field is at fault; the first one is told.
@@ -179,6 +201,7 @@ def save(
         GrantStands: There is a grant with this key already, in force.
         RenewalNeedsConfirmation: It would revive operator grants.
         Conflict: The opened grant has been changed since.
+        LossChanged: What stands under it is not what was agreed to.
         EportError: What else `perform` raises.
     """
     day = today or dates.today()
@@ -192,6 +215,9 @@ def save(
             current = _opened(store, own, draft.grant_id)
             if current.revision != draft.revision:
                 raise Conflict("该授权已被他人修改，没有保存", current=current, yours=draft)
+            under = operator_grant_rows.standing(store, current.id)
+            if agreed is not None and under != (agreed.operator_grants, agreed.newest):
+                raise LossChanged
             return _change(store, current, checked.valid_until, day, confirm_renewal)
         agent = registry.look_up(store, checked.key.agent)
         current = grants.find(store, checked.key)
@@ -205,7 +231,7 @@ def save(
     done = perform(store, session, plan, reason=reason, today=today)
     if done is None:
         assert draft.grant_id is not None
-        return SavedGrant(_stored(store, draft.grant_id))
+        return SavedGrant(_stored(store, draft.grant_id), changed=False)
     key = done.planned.changes[0].row.key
     stored = grants.find(store, key)
     if stored is None:
@@ -215,20 +241,72 @@ def save(
 
 
 def deletion_preview(
-    store: Store, session: CardSession, grant_id: int, *, today: date | None = None
-) -> DeletionPreview:
+    store: Store,
+    tables: CodeTables,
+    session: CardSession,
+    grant_id: int,
+    *,
+    today: date | None = None,
+) -> LossPreview:
     """What the deletion of a grant would take away.
 
     Raises:
         NotFound: It is gone.
         NotPermitted: It is another enterprise's.
     """
+    return _loss_preview(store, tables, session, grant_id, None, today or dates.today())
+
+
+def shortening_preview(
+    store: Store,
+    tables: CodeTables,
+    session: CardSession,
+    grant_id: int,
+    valid_until: date,
+    *,
+    today: date | None = None,
+) -> LossPreview:
+    """What another last day would take away from a grant; nothing where it is no earlier one.
+
+    Raises:
+        NotFound: It is gone.
+        NotPermitted: It is another enterprise's.
+    """
+    return _loss_preview(store, tables, session, grant_id, valid_until, today or dates.today())
+
+
+def _loss_preview(
+    store: Store,
+    tables: CodeTables,
+    session: CardSession,
+    grant_id: int,
+    valid_until: date | None,
+    day: date,
+) -> LossPreview:
     own = session.require().enterprise.customs_code
-    _opened(store, own, grant_id)
+    grant = _opened(store, own, grant_id)
     item = MADE.get(store, own, grant_id)
     if item is None:
         raise _gone()
-    return DeletionPreview(_row(item, today or dates.today()), item.operator_grants)
+    count, newest = operator_grant_rows.standing(store, grant_id)
+    kept = () if valid_until is None else (replace(grant, valid_until=valid_until),)
+
+    def losses(offset: int, limit: int) -> list[Loss]:
+        under = tuple(operator_grant_rows.fetch(store, grant_id, offset, limit))
+        return net_loss(Grants((grant,), under), Grants(kept, under), tables, since=day)
+
+    # They all rest on this grant, so either each of them loses something or none does.
+    lost = count if losses(0, 1) else 0
+    return LossPreview(
+        _row(item, day),
+        count,
+        newest,
+        Listing(
+            lambda: lost,
+            losses,
+            lambda key: operator_grant_rows.position(store, grant_id, key),
+        ),
+    )
 
 
 def delete(
@@ -238,6 +316,7 @@ def delete(
     *,
     revision: int,
     operator_grants: int,
+    newest: int | None = None,
     reason: str = "",
     today: date | None = None,
 ) -> int:
@@ -246,6 +325,8 @@ def delete(
     Args:
         revision: The revision that was shown when the deletion was confirmed.
         operator_grants: How many operator grants were said to go with it.
+        newest: Number of the newest of them; where it is not given, their number is all
+            that is compared.
 
     Returns:
         How many operator grants went with it.
@@ -266,6 +347,8 @@ def delete(
                 f"该授权下的企业内授权由 {operator_grants} 条变为 {len(under)} 条，没有删除",
                 current=current,
             )
+        if newest is not None and max((each.id for each in under), default=0) != newest:
+            raise Conflict("该授权下的企业内授权刚才有变化，没有删除", current=current)
         going = [Change(row_of_operator_grant(current.key, each), None) for each in under]
         return Planned(Kind.DELETE, (*going, Change(row_of(current), None)))
 

@@ -8,15 +8,14 @@ and it comes out otherwise, it is signed anew.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
-
-import rfc8785
 
 from eport_tui.domain import dates
 from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.grants import ALL_OPERATORS, GrantKey
 from eport_tui.domain.holders import Holder
 from eport_tui.domain.operations import (
     Change,
@@ -40,6 +39,9 @@ SIGNED_FOR = b"eport_tui/operation/v1\0"
 
 LONGEST_REASON = 100
 """Characters of a reason."""
+
+LONGEST_DELAY = timedelta(minutes=10)
+"""From the signing of an operation to its recording; the card and the queue take their time."""
 
 _ATTEMPTS = 5
 
@@ -102,18 +104,23 @@ def perform(
         moment = _moment(today)
         changes = _with_found(store, planned.changes)
         payload = _payload(store, permit.holder, planned, changes, reason, moment)
-        signature = session.sign(SIGNED_FOR + payload)
+        signature = session.sign(SIGNED_FOR + payload.encode())
         with store.transaction():
             # The card may have been pulled while we waited for the lock.
             permit.require()
-            if plan(permit.holder) == planned and _with_found(store, planned.changes) == changes:
+            recorded_at = _moment(today)
+            if (
+                moment <= recorded_at <= moment + LONGEST_DELAY
+                and plan(permit.holder) == planned
+                and _with_found(store, planned.changes) == changes
+            ):
                 number = ledger.append(
                     store,
-                    payload.decode(),
+                    payload,
                     signature,
                     session.certificate,
                     changes,
-                    recorded_at=_moment(today),
+                    recorded_at=recorded_at,
                     changed_by=permit.holder.card_number,
                 )
                 return Done(number, planned)
@@ -149,7 +156,7 @@ def _payload(
     changes: Sequence[Change],
     reason: str,
     moment: datetime,
-) -> bytes:
+) -> str:
     seen = ledger.head(store)
     operation = Operation(
         kind=planned.kind,
@@ -163,7 +170,7 @@ def _payload(
         reason=reason,
         reinstates=planned.reinstates,
     )
-    return rfc8785.dumps(operation.as_json())
+    return operation.canonical()
 
 
 def is_proven(store: Store, row: Row) -> bool:
@@ -178,19 +185,21 @@ def _with_found(store: Store, changes: Sequence[Change]) -> list[Change]:
         NotPermitted: An operator grant would stand under an enterprise grant that its
             principal has never signed.
     """
-    found: list[Change] = []
+    first: dict[tuple[str, ...], Change] = {}
     for change in changes:
+        first.setdefault(change.row.identity, change)
+    found: list[Change] = []
+    for change in first.values():
         recorded = ledger.proven(store, change.row)
         if recorded != change.before:
             found.append(Change(recorded, change.before, found=True))
-    known = {change.row.identity for change in changes}
-    for key in {change.row.key: None for change in changes if _touches_operators(change)}:
-        vanished = ledger.vanished_operator_grants(store, key)
-        found += [Change(row, None, found=True) for row in vanished if row.identity not in known]
+    for key, card in dict.fromkeys(_excluded(changes)):
+        vanished = ledger.vanished_operator_grants(store, key, card)
+        found += [Change(row, None, found=True) for row in vanished if row.identity not in first]
     for change in changes:
         if isinstance(change.after, OperatorGrantRow):
             parent = ("enterprise_grant", *change.row.identity[1:5])
-            if parent not in known and not ledger.has_enterprise_grant(store, change.row.key):
+            if parent not in first and not ledger.has_enterprise_grant(store, change.row.key):
                 raise NotPermitted(
                     "该企业间授权没有授权企业的签名，不能在其下授权",
                     hint="请授权企业的法人卡打开该授权并重新保存",
@@ -198,7 +207,13 @@ def _with_found(store: Store, changes: Sequence[Change]) -> list[Change]:
     return [*found, *changes]
 
 
-def _touches_operators(change: Change) -> bool:
-    return isinstance(change.row, OperatorGrantRow) or (
-        isinstance(change.row, EnterpriseGrantRow) and change.after is None
-    )
+def _excluded(changes: Sequence[Change]) -> Iterator[tuple[GrantKey, str | None]]:
+    """Beside which operator grants a change cannot stand: those to a card, or all of a key."""
+    for change in changes:
+        match change.row:
+            case EnterpriseGrantRow() if change.after is None:
+                yield change.row.key, None
+            case OperatorGrantRow(card_number=card) if change.after is not None:
+                yield change.row.key, None if card == ALL_OPERATORS else ALL_OPERATORS
+            case _:
+                pass

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
+from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.grants import (
     ALL_OPERATORS,
     EnterpriseGrant,
@@ -16,6 +17,7 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
@@ -92,6 +94,23 @@ class CheckedEntry:
 
     entry: NewOperatorGrant
     replaces: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorLossPreview:
+    """What deleting an operator grant would take away.
+
+    Attributes:
+        grant: The operator grant.
+        parent: The enterprise grant it stands under.
+        principal: Who made that one.
+        losses: What stops working; at most one, as a card has one grant under another.
+    """
+
+    grant: OperatorGrant
+    parent: EnterpriseGrant
+    principal: Enterprise
+    losses: PageSource[Loss]
 
 
 def received(
@@ -255,6 +274,38 @@ def save(
     return [grant for grant in stored if grant is not None]
 
 
+def deletion_preview(
+    store: Store,
+    tables: CodeTables,
+    session: CardSession,
+    operator_grant_id: int,
+    *,
+    today: date | None = None,
+) -> OperatorLossPreview:
+    """What the deletion of an operator grant would take away.
+
+    Raises:
+        NotFound: It is gone.
+        NotPermitted: The card's enterprise is not the agent.
+    """
+    holder = session.require()
+    grant, parent = _standing(store, holder, operator_grant_id)
+    item = RECEIVED.get(store, holder.enterprise.customs_code, parent.id)
+    if item is None:
+        raise _gone()
+    # Of the others only a grant to all operators could keep what this one gives.
+    to_all = grants.find(store, parent.id, ALL_OPERATORS)
+    kept = (to_all,) if to_all is not None and to_all != grant else ()
+    losses = net_loss(
+        Grants((parent,), (grant,)),
+        Grants((parent,), kept),
+        tables,
+        since=today or dates.today(),
+    )
+    page = Listing(lambda: len(losses), lambda at, limit: losses[at : at + limit], lambda _: None)
+    return OperatorLossPreview(grant, parent, item.other, page)
+
+
 def delete(
     store: Store,
     session: CardSession,
@@ -271,13 +322,23 @@ def delete(
     """
 
     def plan(holder: Holder) -> Planned:
-        grant = grants.get(store, operator_grant_id)
-        if grant is None:
-            raise NotFound("该操作员授权已不存在", hint="可能已被删除，请刷新列表")
-        parent = _received(store, holder, grant.enterprise_grant_id)
+        grant, parent = _standing(store, holder, operator_grant_id)
         return Planned(Kind.WITHDRAW, (Change(row_of_operator_grant(parent.key, grant), None),))
 
     perform(store, session, plan, reason=reason, today=today)
+
+
+def _standing(
+    store: Store, holder: Holder, operator_grant_id: int
+) -> tuple[OperatorGrant, EnterpriseGrant]:
+    grant = grants.get(store, operator_grant_id)
+    if grant is None:
+        raise _gone()
+    return grant, _received(store, holder, grant.enterprise_grant_id)
+
+
+def _gone() -> NotFound:
+    return NotFound("该操作员授权已不存在", hint="可能已被删除，请刷新列表")
 
 
 def _received(store: Store, holder: Holder, enterprise_grant_id: int) -> EnterpriseGrant:

@@ -1,4 +1,4 @@
-"""查看操作员权限: who may work on whose data today (spec §2.3)."""
+"""查看操作员权限: who may work on whose data today (spec §2.3), asked both ways."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
+from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.errors import NotPermitted
 from eport_tui.services.pages import Listing, PageSource
 from eport_tui.store import permissions
 from eport_tui.store.database import Store
@@ -14,7 +16,7 @@ from eport_tui.store.permissions import Direction, PermissionRow, Question
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
 
-__all__ = ["Direction", "PermissionRow", "query"]
+__all__ = ["Direction", "PermissionRow", "query", "what_can", "who_can"]
 
 
 def query(
@@ -29,10 +31,74 @@ def query(
     Args:
         subsystem: Code of the 授权子系统; none for all.
     """
+    own, day = session.require().enterprise.customs_code, today or dates.today()
+    return _one_after_the_other(
+        _listing(store, permissions.of_operators(own, subsystem, day)),
+        _listing(store, permissions.who_can(own, subsystem, day)),
+    )
+
+
+def who_can(
+    store: Store, session: CardSession, *, subsystem: str | None, today: date | None = None
+) -> PageSource[PermissionRow]:
+    """The operators who may act on the data of the card's enterprise on a day; see `query`."""
     own = session.require().enterprise.customs_code
-    question = Question(own, subsystem, today or dates.today())
+    return _listing(store, permissions.who_can(own, subsystem, today or dates.today()))
+
+
+def what_can(
+    store: Store,
+    session: CardSession,
+    card_number: str,
+    *,
+    subsystem: str | None,
+    today: date | None = None,
+) -> PageSource[PermissionRow]:
+    """The enterprises and subsystems that one of the enterprise's own operators may act for.
+
+    A grant to all operators counts, and is a row with an empty card number.  Its own
+    enterprise, for which a card needs no grant, is not among the rows.
+
+    Raises:
+        InvalidInput: The card number is malformed; `field` is `card_number`.
+        NotPermitted: It is a legal person's, who is no operator.
+    """
+    holder = session.require()
+    number = parse_card_number(card_number, field="card_number", label="操作员IC卡号")
+    own_legal_person = number == holder.card_number and holder.is_legal_person
+    if own_legal_person or permissions.legal_person_of(store, number) is not None:
+        raise NotPermitted(
+            "法人卡不是操作员卡，只能办理本企业的业务",
+            field="card_number",
+            hint="请输入本企业操作员的IC卡号",
+        )
+    own = holder.enterprise.customs_code
+    return _listing(store, permissions.what_can(number, own, subsystem, today or dates.today()))
+
+
+def _listing(store: Store, question: Question) -> PageSource[PermissionRow]:
     return Listing(
         lambda: permissions.count(store, question),
         lambda offset, limit: permissions.fetch(store, question, offset, limit),
         lambda key: permissions.position(store, question, key),
     )
+
+
+def _one_after_the_other(
+    first: PageSource[PermissionRow], second: PageSource[PermissionRow]
+) -> PageSource[PermissionRow]:
+    """Two lists as one; each is read along its own index."""
+
+    def fetch(offset: int, limit: int) -> list[PermissionRow]:
+        rows = first.fetch(offset, limit)
+        if len(rows) < limit:
+            rows += second.fetch(max(0, offset - first.count()), limit - len(rows))
+        return rows
+
+    def position(key: int) -> int | None:
+        if (place := first.position(key)) is not None:
+            return place
+        place = second.position(key)
+        return None if place is None else first.count() + place
+
+    return Listing(lambda: first.count() + second.count(), fetch, position)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -105,6 +105,23 @@ class Store:
         """All rows of a fixed SELECT."""
         with self._told():
             return self._database.execute_sql(sql, parameters).fetchall()
+
+    def iterate(
+        self, sql: str, parameters: Sequence[str | int | None] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows of a fixed SELECT, read as they are asked for; inside a snapshot."""
+        with self._told():
+            yield from self._database.execute_sql(sql, parameters)
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """See the database as it is at the beginning, whatever others write meanwhile."""
+        if self._database.in_transaction():
+            raise RuntimeError("a snapshot in a transaction would see what is not stored yet")
+        with self._told(), self._database.connection():
+            # The first one that reads fixes what is seen.
+            self.rows("SELECT 1 FROM sqlite_schema")
+            yield
 
     def select(self, query: Any) -> list[tuple[Any, ...]]:
         """All rows of a query made by Peewee's builder, as tuples."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
+from typing import Any
 
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
@@ -24,7 +25,6 @@ from eport_tui.domain.operations import (
 from eport_tui.errors import StoreError
 from eport_tui.store.database import Store
 
-_PAGE = 500
 _KEY = "principal = ? AND agent = ? AND subsystem = ? AND grant_type = ?"
 _KEY_NAMES = "principal, agent, subsystem, grant_type"
 
@@ -73,6 +73,17 @@ class Entry:
 _ENTRY = "number, previous_hash, hash, recorded_at, clock_reset, payload, signature, certificate"
 
 
+def _as_stored(names: str) -> str:
+    """Columns of text as bytes, because another program may have put there what is no text."""
+    return ", ".join(f"CAST({name} AS BLOB)" for name in names.split(", "))
+
+
+_AS_STORED = (
+    "number, clock_reset, CAST(signature AS BLOB),"
+    f" {_as_stored('previous_hash, hash, recorded_at, payload, certificate')}"
+)
+
+
 class ClockSetBack(StoreError):
     """The present moment is earlier than the last entry of the ledger."""
 
@@ -101,50 +112,78 @@ def entry_hash(
 
 
 def head(store: Store) -> Head:
-    """The end of the chain; read it inside the transaction that appends."""
-    rows = store.rows(
-        "SELECT number, hash, recorded_at FROM ledger_entry ORDER BY number DESC LIMIT 1"
-    )
-    if not rows:
+    """The end of the chain; read it inside the transaction that appends.
+
+    Raises:
+        StoreError: Another program has spoilt the last entry.
+    """
+    number = last_number(store)
+    entry = get(store, number)
+    if entry is None:
         return Head(0, GENESIS, None)
-    number, hash_, recorded_at = rows[0]
-    return Head(number, hash_, datetime.fromisoformat(recorded_at))
+    try:
+        return Head(number, entry.hash, datetime.fromisoformat(entry.recorded_at))
+    except ValueError as error:
+        raise StoreError(
+            f"台账第{number}笔的记录时间无法识别", hint="请管理员运行 eport-tui ledger verify"
+        ) from error
+
+
+def last_number(store: Store) -> int:
+    """The number of the last entry; 0 before the first."""
+    return store.rows("SELECT coalesce(max(number), 0) FROM ledger_entry")[0][0]
 
 
 def get(store: Store, number: int) -> Entry | None:
     """The entry with a number."""
-    rows = store.rows(f"SELECT {_ENTRY} FROM ledger_entry WHERE number = ?", (number,))
+    rows = store.rows(f"SELECT {_AS_STORED} FROM ledger_entry WHERE number = ?", (number,))
     return _entry(rows[0]) if rows else None
 
 
 def entries(store: Store, after: int = 0) -> Iterator[Entry]:
-    """All entries in their order, from the one after a number on; read page by page."""
-    while rows := store.rows(
-        f"SELECT {_ENTRY} FROM ledger_entry WHERE number > ? ORDER BY number LIMIT ?",
-        (after, _PAGE),
-    ):
-        yield from map(_entry, rows)
-        after = rows[-1][0]
+    """All entries in their order, from the one after a number on; inside a snapshot."""
+    sql = f"SELECT {_AS_STORED} FROM ledger_entry WHERE number > ? ORDER BY number"
+    return map(_entry, store.iterate(sql, (after,)))
 
 
-def _entry(row: Sequence[object]) -> Entry:
-    number, previous, hash_, recorded_at, clock_reset, payload, signature, certificate = row
+def hash_of(store: Store, number: int) -> str:
+    """The hash of an entry as it is stored, or `GENESIS` for 0; empty where there is none."""
+    if number == 0:
+        return GENESIS
+    rows = store.rows("SELECT CAST(hash AS BLOB) FROM ledger_entry WHERE number = ?", (number,))
+    return _text(rows[0][0]) if rows else ""
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    number, clock_reset, signature, *texts = row
+    previous, hash_, recorded_at, payload, certificate = _texts(texts)
     return Entry(
-        number,  # type: ignore[arg-type]
-        previous,  # type: ignore[arg-type]
-        hash_,  # type: ignore[arg-type]
-        recorded_at,  # type: ignore[arg-type]
-        bool(clock_reset),
-        payload,  # type: ignore[arg-type]
-        bytes(signature),  # type: ignore[arg-type]
-        certificate,  # type: ignore[arg-type]
+        number, previous, hash_, recorded_at, bool(clock_reset), payload, signature, certificate
     )
+
+
+def _texts(columns: Sequence[bytes | None]) -> tuple[str, ...]:
+    try:
+        return tuple(map(bytes.decode, columns))  # type: ignore[arg-type]
+    except (UnicodeDecodeError, TypeError):
+        return tuple(map(_text, columns))
+
+
+def _text(value: bytes | None) -> str:
+    # Another program may have put anything there; then it does not fit what was signed.
+    return value.decode(errors="replace") if value is not None else ""
+
+
+def certificate(store: Store, fingerprint: str) -> bytes | None:
+    """One certificate that signed, DER."""
+    rows = store.rows("SELECT der FROM ledger_certificate WHERE fingerprint = ?", (fingerprint,))
+    return bytes(rows[0][0]) if rows else None
 
 
 def certificates(store: Store) -> dict[str, bytes]:
     """Every certificate that signed, DER, by its fingerprint."""
-    rows = store.rows("SELECT fingerprint, der FROM ledger_certificate")
-    return {fingerprint: bytes(der) for fingerprint, der in rows}
+    rows = store.rows("SELECT CAST(fingerprint AS BLOB), CAST(der AS BLOB) FROM ledger_certificate")
+    return {_text(fingerprint): der for fingerprint, der in rows}
 
 
 def append(
@@ -204,6 +243,22 @@ def _key(key: GrantKey) -> tuple[str, str, str, str]:
 
 
 # -- the clock -----------------------------------------------------------------
+
+
+def clock_resets(store: Store) -> dict[int, str]:
+    """After which entries the clock was noted to be set back, and when that was noted."""
+    return {
+        number: _text(noted_at)
+        for number, noted_at in store.rows(
+            "SELECT after_entry, CAST(noted_at AS BLOB) FROM ledger_clock_reset"
+        )
+    }
+
+
+def times_set_back(store: Store) -> list[str]:
+    """When the entries were recorded before which the clock was set back."""
+    rows = store.rows("SELECT CAST(recorded_at AS BLOB) FROM ledger_entry WHERE clock_reset = 1")
+    return [_text(recorded_at) for (recorded_at,) in rows]
 
 
 def note_clock_reset(store: Store, at: datetime) -> Head:
@@ -385,16 +440,98 @@ def has_enterprise_grant(store: Store, key: GrantKey) -> bool:
     )
 
 
-def vanished_operator_grants(store: Store, key: GrantKey) -> list[OperatorGrantRow]:
-    """Those under an enterprise grant that the ledger has and the table has not."""
+def vanished_operator_grants(
+    store: Store, key: GrantKey, card_number: str | None = None
+) -> list[OperatorGrantRow]:
+    """Those under an enterprise grant that the ledger has and the table has not.
+
+    Args:
+        card_number: For the one to this card, or to `ALL_OPERATORS`, alone.
+    """
+    cards = () if card_number is None else (card_number,)
+    narrowed = "AND v.card_number = ?" if cards else ""
     rows = store.rows(
         f"""
         SELECT v.card_number, v.granted_on FROM operator_grant_version v
-        WHERE {_KEY} AND v.until_entry IS NULL AND NOT EXISTS (
+        WHERE {_KEY} AND v.until_entry IS NULL {narrowed} AND NOT EXISTS (
             SELECT 1 FROM operator_grant o
             WHERE o.enterprise_grant_id = {_PARENT} AND o.card_number = v.card_number
         )
         """,
-        _key(key) * 2,
+        (*_key(key), *cards, *_key(key)),
     )
     return [OperatorGrantRow(key, card, date.fromisoformat(day)) for card, day in rows]
+
+
+# -- all that is derived, for the verification -----------------------------------
+
+Stored = tuple[str, ...]
+"""The columns of a row as text."""
+
+_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "enterprise_grant": ("enterprise_grant", _KEY_NAMES, "granted_on, valid_until, revision"),
+    "operator_grant": (
+        # An orphan, which only another program can leave behind, has an empty key.
+        "operator_grant o LEFT JOIN enterprise_grant g ON g.id = o.enterprise_grant_id",
+        f"{_KEY_NAMES}, card_number",
+        "o.granted_on",
+    ),
+    "lapse_mark": ("lapse_mark", f"{_KEY_NAMES}, owner", "valid_until"),
+}
+"""For each table where it is read from, what makes a row the same one, and what else is signed."""
+
+TABLES = tuple(_COLUMNS)
+VERSIONED = ("enterprise_grant", "operator_grant")
+
+
+def stored_form(row: Row) -> Stored:
+    """What identifies a row and what else is signed of it, as the streams below have it."""
+    return (*_key(row.key), *map(str, _rest(row)))
+
+
+def stored_rows(store: Store, table: str) -> Iterator[tuple[Stored, str, str]]:
+    """The rows of a table as `stored_form`, with `changed_at` and `changed_by`.
+
+    To be used inside a snapshot.
+    """
+    source, names, rest = _COLUMNS[table]
+    changed = "o.changed_at, o.changed_by" if table == "operator_grant" else _CHANGED
+    for row in store.iterate(f"SELECT {_as_stored(f'{names}, {rest}, {changed}')} FROM {source}"):
+        values = _texts(row)
+        yield values[:-2], values[-2], values[-1]
+
+
+def stored_versions(store: Store, table: str, *, closed: bool) -> Iterator[tuple[Stored, int, int]]:
+    """The versions of a table's rows as `stored_form`, with the two entries (0 for none).
+
+    Those that have ended come in the order of the entry that ended them.  To be used
+    inside a snapshot.
+    """
+    _, names, rest = _COLUMNS[table]
+    which = "IS NOT NULL ORDER BY until_entry" if closed else "IS NULL"
+    columns = _as_stored(f"{names}, {rest.removeprefix('o.')}")
+    sql = (
+        f"SELECT from_entry, until_entry, {columns} FROM {table}_version WHERE until_entry {which}"
+    )
+    for begun, ended, *row in store.iterate(sql):
+        yield _texts(row), begun, ended or 0
+
+
+def subjects(store: Store) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Which entries are said to be about which keys, in the order of the entries.
+
+    To be used inside a snapshot.
+    """
+    sql = f"SELECT entry, {_as_stored(_KEY_NAMES)} FROM ledger_subject ORDER BY entry"
+    for number, *key in store.iterate(sql):
+        yield number, _texts(key)
+
+
+def entries_about(store: Store, key: GrantKey, after: int, until: int | None = None) -> list[int]:
+    """The numbers of the entries about a key, from the one after `after` on, up to `until`."""
+    upper = "" if until is None else "AND entry <= ?"
+    rows = store.rows(
+        f"SELECT entry FROM ledger_subject WHERE {_KEY} AND entry > ? {upper} ORDER BY entry",
+        (*_key(key), after, *(() if until is None else (until,))),
+    )
+    return [number for (number,) in rows]

@@ -41,6 +41,17 @@ def count(store: Store, enterprise_grant_id: int) -> int:
     )[0][0]
 
 
+def standing(store: Store, enterprise_grant_id: int) -> tuple[int, int]:
+    """How many stand under an enterprise grant, and the number of the newest, or 0.
+
+    As numbers are never used twice, the two stay the same only while the grants do.
+    """
+    return store.rows(
+        "SELECT count(*), coalesce(max(id), 0) FROM operator_grant WHERE enterprise_grant_id = ?",
+        (enterprise_grant_id,),
+    )[0]  # type: ignore[return-value]
+
+
 def fetch(store: Store, enterprise_grant_id: int, offset: int, limit: int) -> list[OperatorGrant]:
     """`limit` of those under an enterprise grant, by card number, from `offset` on."""
     rows = store.rows(

@@ -1,4 +1,8 @@
-"""Who may work on whose data: the rule of the decision (spec §3) in SQL."""
+"""Who may work on whose data: the rule of the decision (spec §3) in SQL.
+
+A list is made of legs, each of which goes along one index: those of the grants that an
+enterprise has received or made, those of a card that is named, those to all operators.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,6 @@ from eport_tui.store.operator_grants import from_row as operator_grant_from_row
 class Direction(StrEnum):
     """Which end of the grant the asking enterprise is."""
 
-    # The lists have ours first, because the words sort so.
     OURS = "ours"
     THEIRS = "theirs"
 
@@ -56,46 +59,93 @@ class PermissionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked for: the rights at an enterprise, in a subsystem or all, on a day."""
+class Leg:
+    """One way to rights, along one index.
 
-    enterprise: str
-    subsystem: str | None
-    on: date
+    Attributes:
+        sql: A SELECT of the columns that the lists show.
+        parameters: Its values.
+    """
+
+    sql: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for: rights in force on a day, in one direction, by one leg or several."""
+
+    legs: tuple[Leg, ...]
+
+    @property
+    def sql(self) -> str:
+        """The rights as a table `permission`."""
+        return f"WITH permission AS ({' UNION ALL '.join(leg.sql for leg in self.legs)})"
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The values of `_IN_FORCE`, once for each direction."""
-        day = self.on.isoformat()
-        return (self.enterprise, day, day, self.subsystem or "") * 2
+        """The values of `sql`."""
+        return tuple(value for leg in self.legs for value in leg.parameters)
 
 
-def _in_force(direction: Direction, own: str) -> str:
-    return f"""
+def _leg(
+    direction: Direction, joined: str, ends: dict[str, str], subsystem: str | None, on: date
+) -> Leg:
+    wanted = {**ends, **({"g.subsystem": subsystem} if subsystem else {})}
+    sql = f"""
         SELECT '{direction}' AS direction, g.principal AS principal, g.agent AS agent,
                g.subsystem AS subsystem, g.grant_type AS grant_type,
-               o.card_number AS card_number, o.id AS id,
+               g.id AS grant_id, o.card_number AS card_number, o.id AS id,
                CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END
                    AS granted_on,
                g.valid_until AS valid_until
-        FROM enterprise_grant g
-        JOIN operator_grant o ON o.enterprise_grant_id = g.id
-        WHERE g.{own} = ? AND g.granted_on <= ? AND g.valid_until >= ?
-          AND ? IN ('', g.subsystem)
+        FROM {joined}
+        WHERE {" AND ".join(f"{column} = ?" for column in wanted)}
+          AND g.granted_on <= ? AND g.valid_until >= ?
     """
+    day = on.isoformat()
+    return Leg(sql, (*wanted.values(), day, day))
 
 
-_IN_FORCE = f"""
-    WITH permission AS (
-        {_in_force(Direction.OURS, "agent")} UNION ALL {_in_force(Direction.THEIRS, "principal")}
+# CROSS JOIN fixes the order: SQLite has no figures to choose a good one by.
+_FROM_MADE = "enterprise_grant g CROSS JOIN operator_grant o ON o.enterprise_grant_id = g.id"
+# An agent may have received thousands of grants: this index has them in the order of the list,
+# so that a page is read without sorting them all.
+_FROM_RECEIVED = _FROM_MADE.replace(" g ", " g INDEXED BY enterprise_grant_agent ", 1)
+_FROM_CARD = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
+
+
+def of_operators(agent: str, subsystem: str | None, on: date) -> Question:
+    """What an agent's operators may do at principals, in a subsystem or all."""
+    return Question((_leg(Direction.OURS, _FROM_RECEIVED, {"g.agent": agent}, subsystem, on),))
+
+
+def who_can(principal: str, subsystem: str | None, on: date) -> Question:
+    """The operators who may act on an enterprise's data, in a subsystem or all."""
+    return Question(
+        (_leg(Direction.THEIRS, _FROM_MADE, {"g.principal": principal}, subsystem, on),)
     )
-"""
-_ORDER = "direction, principal, agent, subsystem, grant_type, card_number"
 
-_COUNT = f"{_IN_FORCE} SELECT count(*) FROM permission"
 
-_FETCH = f"""
-    {_IN_FORCE}, page AS (SELECT * FROM permission ORDER BY {_ORDER} LIMIT ? OFFSET ?)
+def what_can(card_number: str, agent: str, subsystem: str | None, on: date) -> Question:
+    """The enterprises and subsystems that an operator's card of an agent may act for."""
+    named = {"o.card_number": card_number, "g.agent": agent}
+    to_all = {"g.agent": agent, "o.card_number": ALL_OPERATORS}
+    return Question(
+        (
+            _leg(Direction.OURS, _FROM_CARD, named, subsystem, on),
+            _leg(Direction.OURS, _FROM_RECEIVED, to_all, subsystem, on),
+        )
+    )
+
+
+# The number of the grant changes nothing, but lets SQLite see that the index has this order.
+_ORDER = "principal, agent, subsystem, grant_type, grant_id, card_number"
+
+COUNT = "SELECT count(*) FROM permission"
+
+FETCH = f"""
+    , page AS (SELECT * FROM permission ORDER BY {_ORDER} LIMIT ? OFFSET ?)
     SELECT q.id, q.direction,
            q.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
            q.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
@@ -106,10 +156,9 @@ _FETCH = f"""
     ORDER BY {_ORDER}
 """
 
-_POSITION = f"""
-    {_IN_FORCE}
+POSITION = f"""
     SELECT (SELECT count(*) FROM permission q WHERE ({_ORDER}) < (
-        k.direction, k.principal, k.agent, k.subsystem, k.grant_type, k.card_number
+        k.principal, k.agent, k.subsystem, k.grant_type, k.grant_id, k.card_number
     ))
     FROM permission k WHERE k.id = ?
 """
@@ -117,11 +166,12 @@ _POSITION = f"""
 
 def count(store: Store, question: Question) -> int:
     """How many rights there are."""
-    return store.rows(_COUNT, question.parameters)[0][0]
+    return store.rows(f"{question.sql} {COUNT}", question.parameters)[0][0]
 
 
 def fetch(store: Store, question: Question, offset: int, limit: int) -> list[PermissionRow]:
-    """`limit` rights from `offset` on: ours first, by the enterprise at the other end."""
+    """`limit` rights from `offset` on, by the enterprise at the other end."""
+    rows = store.rows(f"{question.sql} {FETCH}", (*question.parameters, limit, offset))
     return [
         PermissionRow(
             operator_grant_id=row[0],
@@ -134,14 +184,26 @@ def fetch(store: Store, question: Question, offset: int, limit: int) -> list[Per
             granted_on=date.fromisoformat(row[11]),
             valid_until=date.fromisoformat(row[12]),
         )
-        for row in store.rows(_FETCH, (*question.parameters, limit, offset))
+        for row in rows
     ]
 
 
 def position(store: Store, question: Question, operator_grant_id: int) -> int | None:
     """The offset of the right that an operator grant gives, or none."""
-    rows = store.rows(_POSITION, (*question.parameters, operator_grant_id))
+    rows = store.rows(f"{question.sql} {POSITION}", (*question.parameters, operator_grant_id))
     return rows[0][0] if rows else None
+
+
+# -- one decision ----------------------------------------------------------------------
+
+DECISION = f"""
+    SELECT {COLUMNS}, o.id, g.id, o.card_number, o.granted_on, o.changed_by
+    FROM enterprise_grant g
+    LEFT JOIN operator_grant o ON o.enterprise_grant_id = g.id AND o.card_number IN (
+        ?, ?, (SELECT max(f.card_number) FROM operator_grant f WHERE f.enterprise_grant_id = g.id)
+    )
+    WHERE g.principal = ? AND g.agent = ? AND g.subsystem = ?
+"""
 
 
 def decision_rows(
@@ -149,19 +211,19 @@ def decision_rows(
 ) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
     """The grants that can bear on one decision, all from the same moment.
 
-    Grants of either type and in every state are among them, so that a refusal
-    can be explained; of the operator grants those to the card and to all.
+    Grants of either type and in every state are among them, so that a refusal can be
+    explained.  Of the operator grants under each, those to the card and to all, and that
+    to one other card, which tells that there is an operator at all.
     """
-    rows = store.rows(
-        f"""
-        SELECT {COLUMNS}, o.id, g.id, o.card_number, o.granted_on, o.changed_by
-        FROM enterprise_grant g
-        LEFT JOIN operator_grant o
-            ON o.enterprise_grant_id = g.id AND o.card_number IN (?, ?)
-        WHERE g.principal = ? AND g.agent = ? AND g.subsystem = ?
-        """,
-        (ALL_OPERATORS, card_number, principal, agent, subsystem),
-    )
+    rows = store.rows(DECISION, (ALL_OPERATORS, card_number, principal, agent, subsystem))
     grants = {row[0]: enterprise_grant_from_row(row) for row in rows}
     operators = [operator_grant_from_row(row[10:]) for row in rows if row[10] is not None]
     return list(grants.values()), operators
+
+
+def legal_person_of(store: Store, card_number: str) -> str | None:
+    """The enterprise for which the registry lists a card as its legal person's, or none."""
+    rows = store.rows(
+        "SELECT customs_code FROM legal_person_card WHERE card_number = ?", (card_number,)
+    )
+    return rows[0][0] if rows else None

@@ -31,6 +31,21 @@ class TitleBar(Widget):
         return Strip([Segment(fit(left + gap + right, width), self.rich_style)], width)
 
 
+class Banner(Widget):
+    """A line below the title that says what is unusual about the screen; none when empty."""
+
+    text: reactive[str] = reactive("", layout=True)
+
+    def watch_text(self) -> None:
+        """Take room only where there is something to say."""
+        self.display = bool(self.text)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the text."""
+        width = self.size.width
+        return Strip([Segment(fit(f" ! {self.text}", width), self.rich_style)], width)
+
+
 class MessageLine(Widget):
     """Last but one line: what just happened, or what is wrong and what to do.
 

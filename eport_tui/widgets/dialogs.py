@@ -6,7 +6,7 @@ typed ahead reach it as soon as it exists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -15,13 +15,17 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Offset
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
+from eport_tui.domain.text import printable
+from eport_tui.errors import EportError
 from eport_tui.widgets.bars import Legend
 from eport_tui.widgets.cells import fit, wrap
+from eport_tui.widgets.field import first_line
 
 Result = TypeVar("Result")
 
@@ -232,3 +236,111 @@ class Prompt(Dialog[events.Key]):
     def action_confirm(self) -> None:
         """Close."""
         self.dismiss(None)
+
+
+class Typed:
+    """A line of text that is typed in a dialog; the cursor is always at its end.
+
+    Attributes:
+        text: What was typed so far.
+    """
+
+    def __init__(self, longest: int, *, text: str = "") -> None:
+        self._longest = longest
+        self.text = text
+
+    def take(self, event: events.Key) -> None:
+        """Take a character, take one back, or empty the line."""
+        if event.key == "backspace":
+            self.text = self.text[:-1]
+        elif event.key == "ctrl+u":
+            self.text = ""
+        elif event.is_printable and event.character:
+            self.put(event.character)
+
+    def put(self, text: str) -> None:
+        """Add a text, as far as there is room."""
+        self.text = (self.text + printable(text))[: self._longest]
+
+    def shown(self, width: int, *, active: bool) -> str:
+        """The end of the text, with the cursor while it is typed in."""
+        shown = self.text + ("_" if active else "")
+        while cell_len(shown) > width:
+            shown = shown[1:]
+        return fit(shown, width)
+
+
+class TextQuestion(Dialog[str]):
+    """Asks for a line of text; an answer that is not good is told, and can be corrected."""
+
+    BINDINGS = [*bindings("confirm")]
+    DIALOG_LEGEND = (("Enter", "确定"), ("Esc", "取消"))
+
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        label: str,
+        check: Callable[[str], object],
+        *,
+        value: str = "",
+        width: int = 60,
+    ) -> None:
+        """Args:
+        check: Raises an `EportError` where an answer is not good.
+        """
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._label = label
+        self._check = check
+        self._typed = Typed(40, text=value)
+        self._fault = ""
+        self._width = width
+
+    def make_panel(self) -> Panel:
+        """The text, wrapped, and the line below it."""
+        self._panel = Panel(self._title, width=self._width)
+        self._draw()
+        return self._panel
+
+    def _draw(self) -> None:
+        inner = self._width - 4
+        lines: list[Line] = [[]]
+        lines += [[(line, "text")] for line in wrap(self._text, inner)]
+        room = inner - cell_len(self._label) - 1
+        typed = self._typed.shown(room, active=True)
+        lines += [[], [(f"{self._label} ", "strong"), (typed, "choice")], []]
+        self._line = len(lines) - 1
+        lines += [[(line, "warning")] for line in wrap(self._fault, inner)]
+        self._panel.set_lines(lines)
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the next character appears; an input method puts its window there."""
+        x, y = self._panel.region.offset
+        cells = cell_len(self._label) + 1 + cell_len(self._typed.text)
+        return Offset(x + 2 + min(cells, self._width - 5), y + self._line)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Type."""
+        event.stop()
+        self._typed.take(event)
+        self._fault = ""
+        self._draw()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text is typed text."""
+        event.stop()
+        self._typed.put(first_line(event.text))
+        self._draw()
+
+    def action_confirm(self) -> None:
+        """Give the answer, if it is good."""
+        try:
+            self._check(self._typed.text)
+        except EportError as error:
+            self._fault = str(error)
+            self._draw()
+            return
+        self.dismiss(self._typed.text)

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from eport_tui.actions import bindings
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit
 
@@ -98,7 +99,8 @@ class OfGrid(Message):
 class Grid(Widget, Generic[Row], can_focus=True):
     """A title, a heading and as many rows as there is room for.
 
-    A row is selected when the cursor is on it; before that none is.
+    A row is selected when the cursor is on it; before that none is.  Where `marking` is
+    allowed, space marks rows for what is to be done with several at once.
     """
 
     COMPONENT_CLASSES = {
@@ -120,6 +122,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         Binding("home", "go(0)", show=False),
         Binding("end", "go(-1)", show=False),
         Binding("delete", "screen.delete", show=False),
+        *bindings("mark"),
     ]
 
     @dataclass
@@ -153,11 +156,14 @@ class Grid(Widget, Generic[Row], can_focus=True):
         columns: Sequence[Column[Row]],
         key: Callable[[Row], Hashable],
         *,
+        marking: bool = False,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.title = title
         self.note = ""
+        self._marking = marking
+        self._marks: dict[Hashable, Row] = {}
         self._columns = columns
         self._key = key
         self._source: RowSource[Row] | None = None
@@ -195,6 +201,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
     async def show(self, source: RowSource[Row], *, select: Hashable | None = None) -> None:
         """Show another list from its beginning, or around the row with the key `select`."""
         had_selected = self._cursor is not None
+        self._marks = {}
         self._source, self._top, self._cursor = source, 0, None
         self._pages, self._count = OrderedDict(), None
         await self._read(select)
@@ -282,6 +289,43 @@ class Grid(Widget, Generic[Row], can_focus=True):
     async def select_none(self) -> None:
         """Select no row."""
         await self._go(None)
+
+    # Marks
+
+    @property
+    def marked(self) -> list[Row]:
+        """The rows that are marked, as they were when they were."""
+        return list(self._marks.values())
+
+    def unmark(self) -> None:
+        """Mark no row."""
+        self._marks = {}
+        self.refresh()
+
+    async def mark_all(self) -> None:
+        """Mark every row of the list, or none where all of them are."""
+        source, marks = self._source, dict[Hashable, Row]()
+        while source is not None and len(self._marks) < self.count:
+            page = await source.fetch(len(marks), PAGE_ROWS)
+            marks |= {self._key(row): row for row in page}
+            if len(page) < PAGE_ROWS:
+                break
+        self._marks = marks
+        self.refresh()
+
+    async def action_mark(self) -> None:
+        """Mark the selected row, or take its mark away, and go on to the next."""
+        row = self.selected
+        if row is None:
+            return
+        if self._marks.pop(self._key(row), None) is None:
+            self._marks[self._key(row)] = row
+        self.refresh()
+        await self.action_move(1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Rows are marked only where that leads to something."""
+        return action != "mark" or self._marking
 
     # Keys and mouse
 
@@ -377,6 +421,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
             if self._cursor is not None
             else (f"共{self._count}条" if self._count is not None else "")
         )
+        if self._marks:
+            where += f" 已选{len(self._marks)}条"
         left = f" {self.title}  {where}"
         room = max(0, width - cell_len(left) - 1)
         right = fit(self.note, min(room, cell_len(self.note)))
@@ -389,7 +435,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
             base = self.get_component_rich_style(
                 "grid--cursor" if self.has_focus else "grid--cursor-blurred"
             )
-        segments = [Segment("> " if at_cursor else "  ", base)]
+        mark = "*" if self._key(row) in self._marks else " "
+        segments = [Segment(f"{'>' if at_cursor else ' '}{mark}", base)]
         for column, cells in self._layout(width):
             name = column.style(row) if column.style and not at_cursor else None
             style = self.get_component_rich_style(f"grid--{name}") if name else base

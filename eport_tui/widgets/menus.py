@@ -145,7 +145,7 @@ class ContextMenu(Dialog[str]):
             self._draw()
             return
         for item in self._items:
-            if item.note.lower() == event.key:
+            if item.note.lower().replace("^", "ctrl+") == event.key:
                 self.dismiss(item.id)
 
     def on_click(self, event: events.Click) -> None:

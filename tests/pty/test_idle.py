@@ -27,7 +27,7 @@ def test_nothing_is_written_while_nobody_types(launch: Launch) -> None:
     form.wait_value("权限有效期", "2031")
     lists.log_in(BROKER, f"{OPERATOR_GRANTS}{DOWN}")
     lists.wait_for("第2条 共17条")
-    question.log_in(BROKER, f"{OPERATOR_GRANTS}\r\t{F8}")
+    question.log_in(BROKER, f"{OPERATOR_GRANTS}\r\t\t{F8}")
     question.wait_for("删除确认")
     locked.log_in(MANUFACTURER, F7)
     locked.wait_for("请插入原来的卡")

@@ -34,7 +34,9 @@ from eport_tui.services.enterprise_grants import (
     RenewalNeedsConfirmation,
 )
 from eport_tui.services.operator_grants import NewOperatorGrant
+from eport_tui.services.verification import Verification
 from eport_tui.store.database import Store
+from tests.ledger.making import trust_in
 from tests.services.world import (
     BROKER,
     MANUFACTURER,
@@ -81,6 +83,7 @@ class AnyStory(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.store = Store.open(Path(self.folder.name) / "eport.db")
+        self.trust = trust_in(Path(self.folder.name) / "trust")
         self.today = TODAY
         self.all: list[Granted] = []
 
@@ -89,6 +92,8 @@ class AnyStory(RuleBasedStateMachine):
         register(self.store)
 
     def teardown(self) -> None:
+        # Whatever happened, the signed operations alone give what the tables hold.
+        assert list(Verification(self.store, self.trust).findings()) == []
         self.store.close()
         self.folder.cleanup()
 

@@ -214,7 +214,7 @@ def test_a_grant_that_someone_else_has_deleted(store: Store, path: Path) -> None
     with pytest.raises(NotFound, match="该授权已不存在"):
         save(store, TABLES, OURS, opened(standing, AFTER), today=TODAY)
     with pytest.raises(NotFound, match="该授权已不存在"):
-        deletion_preview(store, OURS, standing.id)
+        deletion_preview(store, TABLES, OURS, standing.id)
     with pytest.raises(NotFound, match="该授权已不存在"):
         delete(store, OURS, standing.id, revision=1, operator_grants=0)
     assert made(store, OURS).position(standing.id) is None
@@ -226,7 +226,7 @@ def test_the_grant_of_another_principal_can_be_neither_changed_nor_deleted(store
     with pytest.raises(NotPermitted, match="不是本企业所授"):
         save(store, TABLES, OURS, opened(theirs, AFTER), today=TODAY)
     with pytest.raises(NotPermitted, match="不是本企业所授"):
-        deletion_preview(store, OURS, theirs.id)
+        deletion_preview(store, TABLES, OURS, theirs.id)
     with pytest.raises(NotPermitted, match="不是本企业所授"):
         delete(store, OURS, theirs.id, revision=1, operator_grants=0)
     assert tables_of(store) == before
@@ -258,7 +258,7 @@ def test_a_deletion_says_what_goes_and_takes_it_in_one_step(store: Store) -> Non
     standing, other = grant(store), grant(store, subsystem="B1")
     hand_on(store, standing, CARD, OTHER_CARD)
     kept = hand_on(store, other)
-    preview = deletion_preview(store, OURS, standing.id, today=TODAY)
+    preview = deletion_preview(store, TABLES, OURS, standing.id, today=TODAY)
     assert (preview.row.grant, preview.row.agent) == (standing, BROKER)
     assert preview.operator_grants == 2
     assert delete(store, OURS, standing.id, revision=1, operator_grants=2) == 2

@@ -9,8 +9,10 @@ import pytest
 from eport_tui.domain.decision import Reason, Request
 from eport_tui.domain.grants import ALL_OPERATORS
 from eport_tui.domain.holders import Role
+from eport_tui.errors import InvalidInput, NotPermitted
 from eport_tui.services import decisions, enterprise_grants, operator_grants
-from eport_tui.services.permissions import Direction, query
+from eport_tui.services.permissions import Direction, query, what_can, who_can
+from eport_tui.store import enterprises
 from eport_tui.store.database import Store
 from tests.services.world import (
     BROKER,
@@ -122,3 +124,63 @@ def test_a_deleted_grant_ends_the_right_at_the_next_check(store: Store, by: str)
         operator_grants.delete(store, session(BROKER), handed_on.id)
         expected = Reason.NO_OPERATOR_GRANT
     assert decisions.check(store, TABLES, request).reason is expected
+
+
+# -- asked both ways ---------------------------------------------------------------------
+
+
+def test_who_can_act_on_ones_own_data(store: Store) -> None:
+    hand_on(store, grant(store, MANUFACTURER, BROKER), CARD)
+    hand_on(store, grant(store, BROKER, OTHER_BROKER), OTHER_CARD)
+    source = who_can(store, session(BROKER), subsystem=None, today=TODAY)
+    assert [(row.agent, row.card_number) for row in rows(source)] == [(OTHER_BROKER, OTHER_CARD)]
+
+
+def test_what_a_card_can_do_by_its_own_grants_and_by_those_to_all(store: Store) -> None:
+    hand_on(store, grant(store, MANUFACTURER, BROKER), CARD, OTHER_CARD)
+    hand_on(store, grant(store, TRADER, BROKER))
+    hand_on(store, grant(store, TRADER, BROKER, subsystem="B1"), OTHER_CARD)
+    hand_on(store, grant(store, MANUFACTURER, OTHER_BROKER, subsystem="B1"), CARD)
+    source = what_can(store, session(BROKER, Role.OPERATOR), CARD, subsystem=None, today=TODAY)
+    assert [(row.principal, row.subsystem, row.card_number) for row in rows(source)] == [
+        (MANUFACTURER, "95", CARD),
+        (TRADER, "95", ALL_OPERATORS),
+    ]
+    keys = [row.operator_grant_id for row in rows(source)]
+    assert [source.position(key) for key in keys] == [0, 1]
+    in_another = what_can(store, session(BROKER), CARD, subsystem="B1", today=TODAY)
+    assert in_another.count() == 0
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_legal_person_is_no_operator_of_whom_to_ask(store: Store, listed: bool) -> None:
+    number = session(BROKER).holder.card_number
+    if listed:
+        number = "8900000000999"
+        with store.transaction():
+            entry = enterprises.Entry(BROKER, (number,))
+            enterprises.put_legal_person_cards(store, [entry])
+    with pytest.raises(NotPermitted) as caught:
+        what_can(store, session(BROKER), number, subsystem=None, today=TODAY)
+    assert caught.value.field == "card_number"
+
+
+def test_a_malformed_card_number_is_told_at_its_field(store: Store) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        what_can(store, session(BROKER), "89", subsystem=None, today=TODAY)
+    assert caught.value.field == "card_number"
+
+
+def test_a_long_list_goes_from_ours_to_theirs_within_a_page(store: Store) -> None:
+    cards = [f"89000000001{number:02}" for number in range(7)]
+    hand_on(store, grant(store, MANUFACTURER, BROKER), *cards)
+    hand_on(store, grant(store, BROKER, OTHER_BROKER), *cards)
+    source = query(store, session(BROKER), subsystem=None, today=TODAY)
+    whole = [(OURS, card) for card in cards] + [(THEIRS, card) for card in cards]
+    for limit in (1, 3, 5, 100):
+        read = [
+            (row.direction, row.card_number)
+            for offset in range(0, 15, limit)
+            for row in source.fetch(offset, limit)
+        ]
+        assert read == whole

@@ -21,8 +21,10 @@ Taken = Callable[..., bool]
 Scene = Callable[[Operator], Awaitable[None]]
 
 GRANT = ("3101980001", "<tab>", "95", "<enter>", "<tab>", "20271231")
-TO_THE_LIST = ("<tab>", "<tab>", "<tab>", "<tab>")
+TO_THE_LIST = ("<tab>",) * 5
 NEW_CARD = "8900000000997"
+CARDS = (OPERATOR, "<enter>", "8900000000059", "<enter>")
+DECLARE = ("<space>", "申报", "<enter>")
 
 
 def take(
@@ -78,7 +80,7 @@ STATES: dict[str, Scene] = {
     "enterprise-grants-filled": at_work(MANUFACTURER, "11", *GRANT),
     "enterprise-grants-fault": at_work(MANUFACTURER, "11", "3101989999", "<enter>"),
     "enterprise-grants-codes": at_work(MANUFACTURER, "11", "<tab>", "<space>"),
-    "enterprise-grants-calendar": at_work(MANUFACTURER, "11", *TO_THE_LIST[1:], "<space>"),
+    "enterprise-grants-calendar": at_work(MANUFACTURER, "11", *TO_THE_LIST[2:], "<space>"),
     "enterprise-grants-saved": at_work(MANUFACTURER, "11", *GRANT, "<f10>"),
     "enterprise-grants-standing": at_work(MANUFACTURER, "11", "3205980002", *GRANT[1:], "<f10>"),
     "enterprise-grants-renewal": at_work(
@@ -100,9 +102,45 @@ STATES: dict[str, Scene] = {
     "operator-grants-replacing": at_work(
         BROKER, "12", "<enter>", "<shift+tab>", "<space>", "S", "<enter>", "<f6>"
     ),
-    "operator-grants-deletion": at_work(BROKER, "12", "<enter>", "<tab>", "<delete>"),
-    "permissions": at_work(BROKER, "13", "<tab>", "<down>"),
+    "operator-grants-deletion": at_work(BROKER, "12", "<enter>", "<tab>", "<tab>", "<delete>"),
+    "history": at_work(MANUFACTURER, "17", "<down>"),
+    "history-of-a-grant": at_work(MANUFACTURER, "11", *TO_THE_LIST, "<ctrl+r>"),
+    "history-of-an-operation": at_work(MANUFACTURER, "17", "<down>", "<enter>"),
+    "history-reinstating": at_work(
+        MANUFACTURER, "11", *TO_THE_LIST, "<delete>", "y", "<escape>", "7", "<f6>"
+    ),
+    "another-day": at_work(MANUFACTURER, "11", "<ctrl+y>", "20260630", "<enter>"),
+    "another-day-asked": at_work(MANUFACTURER, "11", "<ctrl+y>", "2026-13-01", "<enter>"),
+    "another-day-of-operators": at_work(BROKER, "12", "<ctrl+y>", "+40", "<enter>"),
+    "shortening": at_work(
+        *(MANUFACTURER, "11", *TO_THE_LIST, "<enter>", "<ctrl+u>", "+9", "<f10>", "<tab>"),
+        "代理合同变更",
+    ),
+    "permissions": at_work(BROKER, "13", "<tab>", "<tab>", "<down>"),
+    "permissions-of-a-card": at_work(BROKER, "13", "<tab>", "8900000000059", "<enter>"),
     "permissions-none": at_work(MANUFACTURER, "13", "<space>", "X2", "<enter>"),
+    "check": at_work(OPERATOR, "14"),
+    "check-allowed": at_work(OPERATOR, "13", "<f11>"),
+    "check-denied": at_work(
+        OPERATOR, "14", "3101440001", *["<enter>"] * 2, "<space>", "Z8", "<enter>", *DECLARE
+    ),
+    "check-a-long-way": at_work(
+        BROKER,
+        *("14", "3199940009", "<enter>", "20260101", "<enter>"),
+        *("<space>", "Z7", "<enter>", "<space>", "报关", "<enter>"),
+    ),
+    "check-fault": at_work(OPERATOR, "14", "310144", "<f5>"),
+    "expiry": at_work(MANUFACTURER, "15", "<down>"),
+    "expiry-renewal": at_work(MANUFACTURER, "15", "<f6>", "<enter>", "+1y", "<f10>"),
+    "expiry-renewed": at_work(MANUFACTURER, "15", "<space>", "<enter>", "+1y", "<f10>", "y"),
+    "expiry-lapsing": at_work(MANUFACTURER, "15", "<f8>", "<f2>"),
+    "expiry-received": at_work(BROKER, "15", "<f6>", "<f10>"),
+    "expiry-none": at_work(MANUFACTURER, "15", "<f6>", "<f8>", "<f5>"),
+    "replacement": at_work(BROKER, "16"),
+    "replacement-listed": at_work(BROKER, "16", *CARDS),
+    "replacement-question": at_work(BROKER, "16", *CARDS, "<f10>"),
+    "replacement-done": at_work(BROKER, "16", *CARDS, "<f10>", "y"),
+    "replacement-fault": at_work(BROKER, "16", OPERATOR, "<enter>", BROKER, "<enter>"),
 }
 
 LARGE = (
@@ -111,8 +149,14 @@ LARGE = (
     "enterprise-grants-opened",
     "operator-grants-added",
     "permissions",
+    "check-denied",
 )
-FEW_COLOURS = ("enterprise-grants-fault", "enterprise-grants-deletion", "operator-grants-added")
+FEW_COLOURS = (
+    "check-denied",
+    "enterprise-grants-fault",
+    "enterprise-grants-deletion",
+    "operator-grants-added",
+)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -175,6 +219,13 @@ def test_a_conflict(settings: Settings, snap_compare: Taken, colleague: Colleagu
         await operator.burst("20290101", "<f10>")
 
     assert take(snap_compare, settings, scene)
+
+
+def test_a_grant_that_was_interrupted(
+    settings: Settings, snap_compare: Taken, colleague: Colleague
+) -> None:
+    colleague.change(colleague.grant_to("3205980002", "95", "X2"), date(2026, 12, 1))
+    assert take(snap_compare, settings, at_work(MANUFACTURER, "15", "<space>"))
 
 
 def test_names_that_try_to_break_the_screen(

@@ -93,7 +93,7 @@ class Colleague:
 
     def delete(self, grant: EnterpriseGrant) -> None:
         """Delete a grant with all that stands under it."""
-        preview = enterprise_grants.deletion_preview(self.store, self.session, grant.id)
+        preview = enterprise_grants.deletion_preview(self.store, TABLES, self.session, grant.id)
         enterprise_grants.delete(
             self.store,
             self.session,

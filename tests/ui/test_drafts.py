@@ -161,7 +161,7 @@ async def test_a_dropped_line_with_nothing_typed_offers_nothing(settings: Settin
 async def change_half_done(settings: Settings) -> None:
     """Open the first grant and type another date; then the line drops."""
     async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.press("tab", "tab", "tab", "tab", "enter")
+        await operator.press(*["tab"] * 5, "enter")
         await operator.clear()
         await operator.type("20290101")
         drop_line(operator)

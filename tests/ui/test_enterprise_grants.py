@@ -74,7 +74,7 @@ async def test_grey_fields_are_never_entered(settings: Settings) -> None:
         while operator.at_field:
             visited.append(operator.at_field)
             await operator.press("tab")
-        assert visited == ["代理企业编号", "授权子系统", "授权类型", "权限有效期"]
+        assert visited == ["代理企业编号", "授权子系统", "授权类型", "权限有效期", "事由"]
 
 
 async def test_up_and_down_move_between_fields_and_take_what_was_typed(
@@ -541,7 +541,7 @@ async def by_delete(operator: Operator) -> None:
 
 
 async def by_menu(operator: Operator) -> None:
-    await operator.press("f9", "down", "enter")
+    await operator.press("f9", "down", "down", "down", "enter")
 
 
 async def by_menu_and_key(operator: Operator) -> None:
@@ -625,7 +625,7 @@ async def test_delete_in_an_empty_list(settings: Settings, colleague: Colleague)
 async def test_delete_while_typing_deletes_a_character_and_no_grant(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
         await into_the_list(operator)
-        await operator.press("shift+tab")
+        await operator.press("shift+tab", "shift+tab")
         await operator.type("+90")
         await operator.press("home", "delete")
         assert operator.value("权限有效期") == "90"

@@ -266,7 +266,7 @@ async def test_a_lock_that_lasts_too_long_is_told(
 
 async def test_deleting_waits_like_saving(settings: Settings, colleague: Colleague) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.press("tab", "tab", "tab", "tab", "delete")
+        await operator.press(*["tab"] * 5, "delete")
         with taken(settings.database):
             operator.send("y")
             await operator.wait_while_busy()
@@ -314,7 +314,7 @@ async def test_a_disk_that_fails_while_saving_is_told_and_loses_nothing(
         assert "（请" in operator.message
         assert operator.value("代理企业编号") == "3101980001"
         assert operator.value("权限有效期") in THE_DATE
-        await operator.press("tab", "tab")
+        await operator.press("tab", "tab", "tab")
         assert operator.at_field == "代理企业编号"
         disk.error = None
         await operator.press("f10")
@@ -325,7 +325,7 @@ async def test_a_disk_that_fails_while_deleting_deletes_nothing(
     settings: Settings, disk: type[FailingFile]
 ) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.press("tab", "tab", "tab", "tab", "delete")
+        await operator.press(*["tab"] * 5, "delete")
         disk.error = apsw.FullError
         await operator.type("y")
         assert "磁盘空间已满" in operator.message
@@ -387,7 +387,7 @@ async def test_scrolling_in_a_broken_database_does_not_end_the_program(
 ) -> None:
     colleague.grant_to_many(300)
     async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.press("tab", "tab", "tab", "tab")
+        await operator.press(*["tab"] * 5)
         colleague.change(colleague.grant_to(BROKER_CODE, "B1"), date(2028, 8, 8))
         overwritten(settings.database)
         await operator.press("end")

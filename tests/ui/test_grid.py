@@ -220,3 +220,47 @@ async def test_another_list_that_cannot_be_read_shows_nothing_of_the_former_one(
         await actor.settle()
         assert shown.selected is None
         assert not actor.sees("N0 ")
+
+
+# -- marks -----------------------------------------------------------------------------
+
+
+def markable() -> Grid[int]:
+    return Grid("数字", [Column("编号", 8, lambda row: f"N{row}")], lambda row: row, marking=True)
+
+
+async def test_space_marks_a_row_and_goes_on_to_the_next() -> None:
+    async with on_stage(markable()) as actor:
+        shown, _ = await filled(actor)
+        await actor.press("space", "space", "down", "space")
+        assert shown.marked == [0, 1, 3]
+        assert actor.sees("第5条 共100000条 已选3条")
+        assert [actor.row(f"N{row}")[:2] for row in range(5)] == [" *", " *", "  ", " *", "> "]
+        await actor.press("home", "space")
+        assert shown.marked == [1, 3]
+
+
+async def test_marking_all_reads_page_by_page_and_a_second_time_marks_none() -> None:
+    async with on_stage(markable()) as actor:
+        shown, numbers = await filled(actor, 2 * PAGE_ROWS + 1)
+        await shown.mark_all()
+        assert shown.marked == list(range(numbers.rows))
+        await shown.mark_all()
+        assert shown.marked == []
+
+
+async def test_marks_stay_with_their_rows_and_go_with_the_list() -> None:
+    async with on_stage(markable()) as actor:
+        shown, numbers = await filled(actor)
+        await actor.press("down", "space")
+        await shown.reload()
+        assert shown.marked == [1]
+        await shown.show(numbers)
+        assert shown.marked == []
+
+
+async def test_where_marks_lead_to_nothing_there_are_none() -> None:
+    async with on_stage(grid()) as actor:
+        shown, _ = await filled(actor)
+        await actor.press("space")
+        assert (shown.marked, shown.cursor) == ([], 0)

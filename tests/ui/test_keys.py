@@ -19,9 +19,9 @@ from eport_tui.actions import ACTIONS
 from eport_tui.settings import Settings
 from eport_tui.widgets.bars import Legend
 from tests.ui.colleague import BROKER_CODE, Colleague
-from tests.ui.operator import BROKER, MANUFACTURER, Operator, at_login, at_work
+from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, Operator, at_login, at_work
 
-TO_THE_LIST = ("<tab>", "<tab>", "<tab>", "<tab>")
+TO_THE_LIST = ("<tab>",) * 5
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,18 @@ STATES = {
     "their quick query": State("operator_grants", BROKER, ("12", "<shift+tab>")),
     "their entry": State("operator_grants", BROKER, ("12", "<enter>")),
     "their entry's code field": State("operator_grants", BROKER, ("12", "<enter>", "<shift+tab>")),
-    "their operators": State("operator_grants", BROKER, ("12", "<enter>", "<tab>")),
+    "their operators": State("operator_grants", BROKER, ("12", "<enter>", "<tab>", "<tab>")),
     "permissions": State("permissions", MANUFACTURER, ("13",)),
-    "their rows": State("permissions", MANUFACTURER, ("13", "<tab>")),
+    "their rows": State("permissions", MANUFACTURER, ("13", "<tab>", "<tab>")),
+    "check": State("check", MANUFACTURER, ("14",)),
+    "expiry": State("expiry", MANUFACTURER, ("15",)),
+    "its date": State("expiry", MANUFACTURER, ("15", "<enter>")),
+    "replacement": State("replacement", BROKER, ("16",)),
+    "what moves": State(
+        "replacement", BROKER, ("16", OPERATOR, "<enter>", "8900000000997", "<enter>")
+    ),
+    "history": State("history", MANUFACTURER, ("17",)),
+    "an operation": State("operation", MANUFACTURER, ("17", "<enter>")),
     "lock": State("lock", MANUFACTURER, ("<f7>", "<f7>")),
 }
 
@@ -158,10 +167,13 @@ async def test_the_help_lists_exactly_the_keys_of_the_last_line(
                 before = operator.text
                 on_last_line |= {caps for caps, _ in legend(operator)}
                 text = await help_text(operator)
-                in_help |= set(re.findall(r"^  (F\d+|Esc|Enter|\^[A-Z])  ", text, re.MULTILINE))
+                in_help |= set(
+                    re.findall(r"^  (F\d+|Esc|Enter|空格|\^[A-Z])  ", text, re.MULTILINE)
+                )
                 assert operator.text == before
     assert on_last_line - {"Tab"} <= in_help
-    assert in_help - on_last_line <= {"^Q", "^L", "Enter"}
+    # For ^R and ^Y there is no room; on a list the message line tells of them.
+    assert in_help - on_last_line <= {"^Q", "^L", "Enter", "空格", "^R", "^Y"}
 
 
 @pytest.mark.parametrize("key", ["escape", "f12", "f1"])
@@ -245,7 +257,7 @@ def test_the_keys_are_those_of_the_specification() -> None:
 
 DIALOGS = {
     "list": State("enterprise_grants", MANUFACTURER, ("11", "<tab>", "<space>")),
-    "calendar": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST[1:], "<f4>")),
+    "calendar": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST[2:], "<f4>")),
     "context menu": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST, "<f9>")),
     "question": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST, "<delete>")),
     "prompt": State("enterprise_grants", MANUFACTURER, ("11", "<f8>")),

@@ -168,7 +168,7 @@ async def test_the_same_card_and_its_pin_bring_the_same_screen_back(settings: Se
 
 async def test_a_question_that_was_open_is_open_again(settings: Settings) -> None:
     async with at_work(settings, typed="11") as operator:
-        await operator.press("tab", "tab", "tab", "tab", "delete")
+        await operator.press(*["tab"] * 5, "delete")
         question = operator.dialog
         assert "确定删除这条企业间授权吗？" in question
         file_gone(settings)
@@ -329,7 +329,7 @@ async def test_another_card_starts_afresh_and_the_first_finds_its_input_later(
 
 async def test_leaving_the_lock_while_a_question_is_open(settings: Settings) -> None:
     async with at_work(settings, typed="11") as operator:
-        await operator.press("tab", "tab", "tab", "tab", "delete")
+        await operator.press(*["tab"] * 5, "delete")
         assert operator.dialog
         await operator.press("f7", "escape")
         assert operator.sees("请插入IC卡或Ikey")

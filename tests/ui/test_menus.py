@@ -12,6 +12,7 @@ SCREENS = {
     "1": "委托授权系统 / 企业间授权录入",
     "2": "委托授权系统 / 企业内授权录入",
     "3": "委托授权系统 / 查看操作员权限",
+    "4": "委托授权系统 / 授权核查",
 }
 
 
@@ -52,7 +53,7 @@ async def test_one_level_back_at_a_time(settings: Settings, number: str, key: st
         assert operator.place == "主选单"
 
 
-@pytest.mark.parametrize("typed", ["1", "11", "12", "13"])
+@pytest.mark.parametrize("typed", ["1", "11", "12", "13", "14"])
 async def test_f3_returns_to_the_main_menu_from_anywhere(settings: Settings, typed: str) -> None:
     async with at_work(settings, MANUFACTURER, typed) as operator:
         await operator.press("f3")
@@ -118,7 +119,7 @@ async def test_the_pin_can_be_changed_from_the_main_menu(settings: Settings) -> 
         assert operator.place == "主选单 / 修改密码"
 
 
-@pytest.mark.parametrize("typed", ["", "1", "11", "12", "13"])
+@pytest.mark.parametrize("typed", ["", "1", "11", "12", "13", "14"])
 async def test_control_q_leaves_from_anywhere(settings: Settings, typed: str) -> None:
     async with at_work(settings, typed=typed) as operator:
         await operator.press("ctrl+q")
@@ -178,7 +179,7 @@ async def test_another_card_can_log_in(settings: Settings) -> None:
         assert NOT_LEGAL_PERSON in operator.dialog
 
 
-@pytest.mark.parametrize("typed", ["", "1", "11", "12", "13"])
+@pytest.mark.parametrize("typed", ["", "1", "11", "12", "13", "14"])
 async def test_control_l_paints_the_same_screen_again(settings: Settings, typed: str) -> None:
     async with at_work(settings, typed=typed) as operator:
         before = operator.text

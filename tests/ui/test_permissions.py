@@ -122,9 +122,67 @@ async def test_the_selected_permission_is_shown_in_full(settings: Settings) -> N
 
 async def test_moving_in_the_list_shows_another_one(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
-        await operator.press("tab", "down", "down")
+        await operator.press("tab", "tab", "down", "down")
         assert operator.value("代理企业") == "3205980002 苏州样例通达报关有限公司"
         assert operator.value("操作员") == "全部操作员"
+
+
+# -- what one card may do ----------------------------------------------------------------
+
+
+async def ask_about(operator: Operator, card: str, key: str = "f5") -> None:
+    await operator.press("tab")
+    await operator.clear()
+    await operator.type(card)
+    await operator.press(key)
+
+
+@pytest.mark.parametrize("key", ["f5", "enter"])
+async def test_what_a_card_may_do_is_listed_with_what_all_operators_may(
+    settings: Settings, key: str
+) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        await ask_about(operator, "8900000000059", key)
+        assert operator.sees("8900000000059 可以办理（全部）")
+        assert shown(operator)
+        assert "本企业代理 3101440001 加工贸易手册 报关权 2026-12-14" in shown(operator)
+        assert not any(OPERATOR in row for row in shown(operator))
+        whose = {row.split()[4] for row in shown(operator) if len(row.split()) == 6}
+        assert whose == {"8900000000059"}
+
+
+async def test_what_a_card_may_do_in_one_subsystem(settings: Settings) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        await ask_about(operator, OPERATOR)
+        await operator.press("shift+tab")
+        await query(operator, "X1")
+        assert operator.sees(f"{OPERATOR} 可以办理（核注清单）")
+        assert all("核注清单" in row for row in shown(operator))
+
+
+async def test_without_the_card_number_all_are_listed_again(settings: Settings) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        before = shown(operator)
+        await ask_about(operator, OPERATOR)
+        assert shown(operator) != before
+        await operator.clear()
+        await operator.press("f5")
+        assert shown(operator) == before
+
+
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [("89", "操作员IC卡号应为13位，现为2位"), (BROKER, "法人卡不是操作员卡")],
+)
+async def test_a_card_that_cannot_be_asked_about_is_told_at_its_field(
+    settings: Settings, card: str, sentence: str
+) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        before = shown(operator)
+        await ask_about(operator, card)
+        assert sentence in operator.message
+        assert operator.at_field == "操作员IC卡号"
+        assert shown(operator) == before
 
 
 async def test_nothing_is_unsaved_here(settings: Settings) -> None:
@@ -140,6 +198,6 @@ async def test_a_name_that_tries_to_break_the_screen(
     colleague.register("3205980002", "甲[bold]\x1b[31m乙\n公司" + "长" * 200)
     async with at_work(settings, MANUFACTURER, PERMISSIONS, size=(120, 24)) as operator:
         assert "甲[bold]␛[31m乙␊公司" in operator.row("代理本企业 3205980002")
-        await operator.press("tab", "end")
+        await operator.press("tab", "tab", "end")
         assert operator.value("代理企业").startswith("3205980002 甲[bold]␛[31m乙␊公司长")
         assert operator.value("代理企业").endswith("..")

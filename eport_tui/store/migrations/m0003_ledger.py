@@ -77,12 +77,15 @@ _STATEMENTS = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX ledger_subject_entry ON ledger_subject (entry)",
+    "CREATE INDEX ledger_subject_principal ON ledger_subject (principal, entry)",
+    "CREATE INDEX ledger_subject_agent ON ledger_subject (agent, entry)",
     """
     CREATE TABLE ledger_clock_reset (
         after_entry INTEGER PRIMARY KEY REFERENCES ledger_entry (number),
         noted_at TEXT NOT NULL
     ) STRICT
     """,
+    *_append_only("ledger_clock_reset"),
     f"""
     CREATE TABLE enterprise_grant_version (
         id INTEGER PRIMARY KEY,
@@ -123,8 +126,8 @@ _STATEMENTS = (
     ON operator_grant_version ({_KEY_NAMES}, card_number) WHERE until_entry IS NULL
     """,
     """
-    CREATE INDEX operator_grant_version_agent
-    ON operator_grant_version (agent, card_number)
+    CREATE INDEX operator_grant_version_card
+    ON operator_grant_version (card_number, agent)
     """,
     f"""
     CREATE TABLE lapse_mark (
@@ -136,6 +139,10 @@ _STATEMENTS = (
         PRIMARY KEY ({_KEY_NAMES}, owner)
     ) STRICT, WITHOUT ROWID
     """,
+    # What runs out is looked for by its last day: at one end of a grant, or everywhere.
+    "CREATE INDEX enterprise_grant_principal_due ON enterprise_grant (principal, valid_until)",
+    "CREATE INDEX enterprise_grant_agent_due ON enterprise_grant (agent, valid_until)",
+    "CREATE INDEX enterprise_grant_due ON enterprise_grant (valid_until)",
 )
 
 

@@ -1,0 +1,272 @@
+"""Databases of any size, made up: `python -m benchmarks.generator --grants 100000 FILE`.
+
+Enterprises are spread over the provinces; brokers have heavy-tailed numbers of
+principals, so that one of them holds several hundredths of all grants; grants stand in
+every state.  The same size and seed give the same grants.  With `--signed` every
+enterprise has a certificate of an authority in `FILE.trust` and each operation is
+signed, so that the ledger verifies; without it the entries are few and hold nothing,
+which is quicker and serves where only the tables matter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import accumulate, islice
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eport_tui.card import signatures
+from eport_tui.card.authority import TestAuthority
+from eport_tui.domain import dates
+from eport_tui.domain.grants import ALL_OPERATORS, GrantKey
+from eport_tui.domain.holders import Enterprise, Holder, Role
+from eport_tui.domain.operations import (
+    Change,
+    EnterpriseGrantRow,
+    Kind,
+    Operation,
+    OperatorGrantRow,
+)
+from eport_tui.reference import load_tables
+from eport_tui.services.operations import SIGNED_FOR
+from eport_tui.store import enterprises, ledger
+from eport_tui.store.database import Store
+
+PROVINCES = ("11", "12", "21", "22", "31", "32", "33", "35", "37", "41", "42", "44", "50", "51")
+SUBSYSTEMS = ("95", "B1", "Z8", "B3", "X1", "B2", "Z7", "X2")
+GRANTS_OF_A_PRINCIPAL = 8
+"""On average; spread over brokers, subsystems and grant types."""
+
+_BATCH = 20_000
+"""Changes in one transaction, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a made-up principal has granted: the row, and the cards it was handed on to."""
+
+    row: EnterpriseGrantRow
+    cards: tuple[str, ...]
+
+
+class Population:
+    """Enterprises and grants; nothing is stored here.
+
+    Args:
+        grants: How many enterprise grants; about as many operator grants come with them.
+        seed: Another one gives another population.
+        today: The day around which the grants begin and end.
+    """
+
+    def __init__(self, grants: int, *, seed: int = 1, today: date | None = None) -> None:
+        self.grants = grants
+        self.today = today or dates.today()
+        self._random = random.Random(seed)
+        principals = max(2, grants // GRANTS_OF_A_PRINCIPAL)
+        brokers = max(2, int(principals**0.6))
+        self.principals = [self._enterprise(number, "4") for number in range(principals)]
+        self.brokers = [self._enterprise(number, "8") for number in range(brokers)]
+        # The n-th broker has about 1/n^0.9 as many principals as the first.
+        self._weights = list(accumulate((number + 1) ** -0.9 for number in range(brokers)))
+
+    def _enterprise(self, number: int, kind: str) -> Enterprise:
+        province = PROVINCES[number % len(PROVINCES)]
+        digits = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+        place, serial = divmod(number // len(PROVINCES), len(digits) ** 4)
+        tail = ""
+        for _ in range(4):
+            serial, digit = divmod(serial, len(digits))
+            tail = digits[digit] + tail
+        code = f"{province}{place % 100:02d}9{kind}{tail}"
+        what = "报关有限公司" if kind == "8" else "制造有限公司"
+        return Enterprise(
+            code, f"91{province}0000PDY{number % 100_000:05d}0X", f"第{number}样例{what}"
+        )
+
+    def cards_of(self, broker: Enterprise) -> list[str]:
+        """The card numbers of a broker's operators, between 3 and 40."""
+        amount = 3 + int(hashlib.sha256(broker.customs_code.encode()).hexdigest()[:2], 16) % 38
+        return [
+            f"89{broker.customs_code[:2]}{broker.customs_code[5:]}{n:04d}"[:13]
+            for n in range(amount)
+        ]
+
+    def made(self) -> Iterator[list[Made]]:
+        """For each principal what it has granted, about `grants` in all."""
+        left = self.grants
+        for at, principal in enumerate(self.principals):
+            share = left // (len(self.principals) - at)
+            keys = self._keys(principal, share)
+            left -= len(keys)
+            yield [self._made(key) for key in keys]
+
+    def _keys(self, principal: Enterprise, amount: int) -> list[GrantKey]:
+        keys: dict[GrantKey, None] = {}
+        for _ in range(20 * amount):
+            if len(keys) == amount:
+                break
+            broker = self._random.choices(self.brokers, cum_weights=self._weights)[0]
+            subsystem = self._random.choice(SUBSYSTEMS)
+            grant_type = self._random.choice(("X1", "X1", "X2"))
+            keys[GrantKey(principal.customs_code, broker.customs_code, subsystem, grant_type)] = (
+                None
+            )
+        return list(keys)
+
+    def _made(self, key: GrantKey) -> Made:
+        begun = self.today - timedelta(days=self._random.randrange(1, 1000))
+        # A tenth have run out, a tenth run out within 30 days.
+        days = self._random.choices((-200, 30, 900), weights=(1, 1, 8))[0]
+        until = self.today + timedelta(days=self._random.randrange(min(days, 0), max(days, 1)))
+        row = EnterpriseGrantRow(key, begun, max(until, begun), 1)
+        cards = self.cards_of(Enterprise(key.agent, "", ""))
+        kind = self._random.random()
+        if kind < 0.3:
+            return Made(row, (ALL_OPERATORS,))
+        if kind < 0.5:
+            return Made(row, ())
+        return Made(
+            row, tuple(sorted(self._random.sample(cards, min(len(cards), 1 + int(kind * 3)))))
+        )
+
+
+class _Signer:
+    """Signs for every enterprise, with a key and a certificate of its own."""
+
+    def __init__(self, trust: Path) -> None:
+        self._authority = TestAuthority.create(trust / "authority")
+        self._authority.publish(trust)
+        self._cards: dict[str, tuple[ec.EllipticCurvePrivateKey, bytes]] = {}
+
+    def sign(self, enterprise: Enterprise, card: str, data: bytes) -> tuple[bytes, bytes]:
+        """A signature, and the certificate (DER)."""
+        if enterprise.customs_code not in self._cards:
+            key = ec.generate_private_key(ec.SECP256R1())
+            moment = dates.now().replace(microsecond=0)
+            holder = Holder(
+                card,
+                Role.LEGAL_PERSON,
+                "样例",
+                enterprise,
+                moment - timedelta(days=2000),
+                moment + timedelta(days=700),
+            )
+            certificate = self._authority.certify(holder, key.public_key())
+            self._cards[enterprise.customs_code] = (
+                key,
+                certificate.public_bytes(serialization.Encoding.DER),
+            )
+        key, der = self._cards[enterprise.customs_code]
+        return signatures.sign(key, SIGNED_FOR + data), der
+
+
+def generate(store: Store, population: Population, *, trust: Path | None = None) -> None:
+    """Store a population; signed where there is a folder for the authority.
+
+    Args:
+        trust: Where the authority and the trusted certificates are made.
+    """
+    tables = load_tables()
+    assert all(code in tables.subsystems for code in SUBSYSTEMS)
+    everybody = [*population.principals, *population.brokers]
+    with store.transaction():
+        enterprises.put_all(store, everybody)
+    known = {each.customs_code: each for each in everybody}
+    operations = _operations(population)
+    if trust is None:
+        changes = (change for _, _, changes in operations for change in changes)
+        while batch := list(islice(changes, _BATCH)):
+            with store.transaction():
+                _append(
+                    store, "{}", b"", b"none", batch, "890" + population.principals[0].customs_code
+                )
+        return
+    signer = _Signer(trust)
+    while chunk := list(islice(operations, _BATCH // 20)):
+        with store.transaction():
+            for by, kind, changes_ in chunk:
+                _record(store, signer, known[by], kind, changes_)
+
+
+def _operations(population: Population) -> Iterator[tuple[str, Kind, list[Change]]]:
+    """Who does what: a principal's grants in one operation, each agent's under them in another."""
+    for made in population.made():
+        if not made:
+            continue
+        yield made[0].row.key.principal, Kind.GRANT, [Change(None, each.row) for each in made]
+        by_agent: dict[str, list[Change]] = {}
+        for each in made:
+            changes = by_agent.setdefault(each.row.key.agent, [])
+            changes += [
+                Change(None, OperatorGrantRow(each.row.key, card, each.row.granted_on))
+                for card in each.cards
+            ]
+        for agent, changes in by_agent.items():
+            if changes:
+                yield agent, Kind.HAND_ON, changes
+
+
+def _record(
+    store: Store, signer: _Signer, by: Enterprise, kind: Kind, changes: list[Change]
+) -> None:
+    moment = dates.now().replace(microsecond=0)
+    card = f"890{by.customs_code}"
+    seen = ledger.head(store)
+    operation = Operation(
+        kind,
+        moment,
+        card,
+        by.customs_code,
+        tuple(changes),
+        seen.number,
+        seen.hash,
+        f"{seen.number:032x}",
+    )
+    payload = operation.canonical()
+    signature, certificate = signer.sign(by, card, payload.encode())
+    _append(store, payload, signature, certificate, changes, card)
+
+
+def _append(
+    store: Store,
+    payload: str,
+    signature: bytes,
+    certificate: bytes,
+    changes: list[Change],
+    card: str,
+) -> None:
+    ledger.append(
+        store,
+        payload,
+        signature,
+        certificate,
+        changes,
+        recorded_at=dates.now().replace(microsecond=0),
+        changed_by=card,
+    )
+
+
+def main() -> None:
+    """Make a database file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.generator", description=__doc__)
+    parser.add_argument("--grants", type=int, default=10_000, help="enterprise grants")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--signed", action="store_true", help="sign every operation")
+    parser.add_argument("file", type=Path)
+    args = parser.parse_args()
+    trust = args.file.with_name(args.file.name + ".trust") if args.signed else None
+    with Store.open(args.file) as store:
+        generate(store, Population(args.grants, seed=args.seed), trust=trust)
+        for table in ("enterprise", "enterprise_grant", "operator_grant", "ledger_entry"):
+            print(f"{table:18} {store.rows(f'SELECT count(*) FROM {table}')[0][0]:>10,}")
+
+
+if __name__ == "__main__":
+    main()

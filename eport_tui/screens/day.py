@@ -1,0 +1,105 @@
+"""Screens whose lists can be looked at as of another day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+
+from eport_tui.actions import bindings
+from eport_tui.domain.dates import parse_date, today
+from eport_tui.screens.base import flow
+from eport_tui.screens.form_screen import FormScreen
+from eport_tui.services import history
+from eport_tui.services.history import DayView
+from eport_tui.widgets.bars import Banner, Body
+from eport_tui.widgets.dialogs import TextQuestion
+
+if TYPE_CHECKING:
+    from eport_tui.store.database import Store
+
+
+class DayScreen(FormScreen):
+    """A form screen that shows the grants of today, or those of another day.
+
+    While it shows another day a banner says so, and nothing can be changed.
+    """
+
+    BINDINGS = [*bindings("as_of")]
+
+    _view: DayView | None = None
+
+    def compose(self) -> Iterator[Widget]:
+        """The banner stands above the body."""
+        for widget in super().compose():
+            if isinstance(widget, Body):
+                yield Banner()
+            yield widget
+
+    @property
+    def store(self) -> Store:
+        """What the services read the lists from."""
+        return self.desk.store if self._view is None else self._view.store
+
+    @property
+    def day(self) -> date:
+        """The day that the lists are about."""
+        return today() if self._view is None else self._view.on
+
+    async def show_day(self) -> None:
+        """Read the lists anew, from `store` and as of `day`."""
+        raise NotImplementedError
+
+    @flow
+    async def action_as_of(self) -> None:
+        """Ask for a day and show that one, or today again."""
+        if not await self.may_leave("确定放弃，查看其他日期吗？", "放弃录入"):
+            return
+        text = await self.desk.ask(
+            TextQuestion(
+                "查看其他日期",
+                "查看过去某天结束时的授权，或将来某天还有哪些授权有效。"
+                "例如 20260630、2026-06-30、+90（天），空着为今天。",
+                "查看日期",
+                _parsed,
+                value="" if self._view is None else self._view.on.isoformat(),
+            )
+        )
+        if text is None:
+            return
+        await self._look_at(_parsed(text))
+
+    async def _look_at(self, on: date) -> None:
+        desk = self.desk
+        view = None
+        if on != today():
+            view = await desk.call(history.on_day, desk.store, on)
+        self._view = view
+        self.query_one(Banner).text = "" if view is None else _banner(view)
+        await self.show_day()
+        if view is None:
+            self.say("已返回今天", "done")
+        elif view.begins is not None:
+            self.say(f"操作记录从 {view.begins} 开始，看不到 {on} 的授权", "warning")
+        else:
+            self.say("")
+
+    def is_another_day(self) -> bool:
+        """Whether nothing can be changed, because another day is shown; then that is said."""
+        if self._view is None:
+            return False
+        self.say(f"现在显示的是 {self._view.on} 的授权，不能改动；按Ctrl+Y返回今天", "warning")
+        return True
+
+
+def _parsed(text: str) -> date:
+    if not text.strip():
+        return today()
+    return parse_date(text, today=today(), label="查看日期")
+
+
+def _banner(view: DayView) -> str:
+    which = "当天结束时的授权" if view.past else "如无变动，到那天的授权"
+    return f"查看 {view.on}：{which}。只能查看，按Ctrl+Y返回今天"

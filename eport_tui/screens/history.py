@@ -1,0 +1,380 @@
+"""操作历史: what was done to the grants, by whom, and taking a deletion back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from textual.widget import Widget
+
+from eport_tui.actions import IN_LISTS, bindings
+from eport_tui.domain.codes import CodeTables
+from eport_tui.domain.grants import GrantKey
+from eport_tui.domain.operations import (
+    Change,
+    EnterpriseGrantRow,
+    LapseMark,
+    OperatorGrantRow,
+    Row,
+)
+from eport_tui.domain.text import printable
+from eport_tui.errors import EportError
+from eport_tui.screens.base import EportScreen, flow
+from eport_tui.services import history as service
+from eport_tui.services import registry, reinstatement
+from eport_tui.services.history import HistoryRow
+from eport_tui.services.operations import LONGEST_REASON
+from eport_tui.services.reinstatement import Deleted
+from eport_tui.widgets.form import Field, Form
+from eport_tui.widgets.grid import Column, Grid, ListSource
+from eport_tui.widgets.lines import Lines
+from eport_tui.widgets.preview import MOST_ROWS, Preview
+
+PLACE = "委托授权系统 / 操作历史"
+UNKNOWN = "内容无法识别"
+
+
+class HistoryScreen(EportScreen):
+    """The operations that concern the card's enterprise, or one grant, newest first."""
+
+    PLACE = PLACE
+    LEGEND = ("help", "open_row", "reload", "reinstate", "back", "main_menu", "quit")
+    MOVING = IN_LISTS
+    ABOUT = (
+        "列出与本企业有关的每一笔操作，最近的在前：时间、操作、用哪张卡、改动和事由。"
+        "在录入画面的列表中按Ctrl+R，只列出选中那条授权的操作。按Enter查看一笔操作的全部改动。"
+        "删除授权的企业可用法人卡按F6恢复所删除的授权，其下的操作员一并恢复；恢复也是一笔新的操作。"
+    )
+    BINDINGS = [*bindings("open_row", "reload", "reinstate")]
+
+    def __init__(self, key: GrantKey | None = None, card_number: str | None = None) -> None:
+        super().__init__(name="history")
+        self._key = key
+        self._card_number = card_number
+
+    def body(self) -> Iterable[Widget]:
+        """The list, and the selected operation below it."""
+        self._own = self.desk.active_session.holder.enterprise.customs_code
+        columns: list[Column[HistoryRow]] = [
+            Column("序号", 6, lambda row: str(row.number)),
+            Column("时间", 16, _time),
+            Column("操作", 12, _kind),
+        ]
+        if self._key is None:
+            columns += [
+                Column("对方企业", 10, self._other),
+                Column("授权子系统", 16, lambda row: _subsystem(row, self.desk.tables)),
+                Column("类型", 0, lambda row: _grant_type(row, self.desk.tables)),
+                Column("操作卡号", 13, lambda row: row.card_number, wide=True),
+            ]
+        else:
+            columns += [
+                Column("操作卡号", 13, lambda row: row.card_number),
+                Column("改动", 0, lambda row: summary(row.changes)),
+            ]
+        self._grid: Grid[HistoryRow] = Grid(
+            self._title(), columns, lambda row: row.number, id="operations"
+        )
+        self._details = Form(
+            [
+                [Field("principal", "授权企业")],
+                [Field("agent", "代理企业")],
+                [Field("grant", "授权"), Field("signer", "操作卡号")],
+                [Field("changes", "改动")],
+                [Field("reason", "事由")],
+            ],
+            id="operation",
+        )
+        yield self._grid
+        yield self._details
+
+    def _title(self) -> str:
+        if self._key is None:
+            return "本企业的操作历史"
+        if self._card_number is None:
+            return "该授权的操作历史"
+        return f"{_card(self._card_number)} 在该授权下的操作历史"
+
+    def _other(self, row: HistoryRow) -> str:
+        others = {end for key in row.keys for end in (key.principal, key.agent)} - {self._own}
+        return min(others, default="") if len(others) < 2 else f"{len(others)}家"
+
+    def on_mount(self) -> None:
+        """Show the newest."""
+        super().on_mount()
+        self._start()
+
+    @flow
+    async def _start(self) -> None:
+        desk = self.desk
+        if self._key is None:
+            source = await desk.call(service.of_enterprise, desk.store, desk.active_session)
+        else:
+            source = await desk.call(
+                service.of_grant, desk.store, desk.active_session, self._key, self._card_number
+            )
+        await self._grid.show(desk.rows(source))
+        await self._grid.select(0)
+        if not self._grid.count:
+            self.say("没有操作记录" if self._key is None else "该授权还没有操作记录")
+
+    @flow
+    async def on_grid_selected(self, message: Grid.Selected) -> None:
+        """Show the selected operation in full."""
+        row: HistoryRow | None = message.row
+        key = row.keys[0] if row is not None and row.keys else self._key
+        tables = self.desk.tables
+        values = {
+            "principal": await self._enterprise(key.principal) if key else "",
+            "agent": await self._enterprise(key.agent) if key else "",
+            "grant": _grant(key, tables) if key else "",
+            "signer": row.card_number if row else "",
+            "changes": summary(row.changes) if row else "",
+            "reason": row.reason if row else "",
+        }
+        if row is not None and len(row.keys) > 1:
+            values["grant"] = f"共{len(row.keys)}条授权"
+        for field, value in values.items():
+            self._details.set_value(field, value)
+        self.hint(self._hint(row))
+
+    async def _enterprise(self, code: str) -> str:
+        """An enterprise by its code, with its name where the registry has it."""
+        try:
+            found = await self.desk.call(registry.look_up, self.desk.store, code)
+        except EportError:
+            return code
+        return f"{code} {found.name}"
+
+    def _hint(self, row: HistoryRow | None) -> str:
+        if row is None:
+            return ""
+        hint = "按Enter查看全部改动"
+        if row.enterprise == self._own and deletes(row.changes):
+            hint += "；按F6恢复所删除的授权"
+        return hint
+
+    @flow
+    async def action_open_row(self) -> None:
+        """Show the selected operation with all of its changes."""
+        await self._open()
+
+    @flow
+    async def on_grid_opened(self, message: Grid.Opened) -> None:
+        """A double click does what Enter does."""
+        await self._open()
+
+    async def _open(self) -> None:
+        row, desk = self._grid.selected, self.desk
+        if row is None:
+            await self.tell("请选择数据!")
+            return
+        whole = await desk.call(service.entry, desk.store, desk.active_session, row.number)
+        person = await desk.call(service.signer, desk.store, whole)
+        enterprise = await self._enterprise(whole.enterprise) if whole.enterprise else ""
+        await desk.push_screen(OperationScreen(whole, person, enterprise))
+
+    @flow
+    async def action_reload(self) -> None:
+        """Read the list again."""
+        await self._grid.reload()
+        self.say("列表已刷新", "done")
+
+    @flow
+    async def action_reinstate(self) -> None:
+        """Take the deletion in the selected operation back."""
+        row = self._grid.selected
+        if row is None:
+            await self.tell("请选择数据!")
+        elif await self._reinstate(row.number):
+            await self._grid.reload()
+            await self._grid.select(0)
+            await self.tell("恢复成功")
+
+    async def _reinstate(self, number: int) -> bool:
+        """Show what would stand again, and do it; false where the answer is no."""
+        desk = self.desk
+        deleted = await desk.call(reinstatement.preview, desk.store, desk.active_session, number)
+        operators = deleted.operator_grants
+        reason = await desk.ask(
+            Preview(
+                "恢复确认",
+                _what_comes_back(deleted, desk.tables),
+                rows=ListSource(operators, lambda row: row.card_number),
+                first=operators[:MOST_ROWS],
+                count=len(operators),
+                heading="恢复的操作员IC卡号",
+                line=lambda row: f"{_card(row.card_number)}  授权日期 {row.granted_on}",
+                yes="恢复",
+                dangerous=False,
+                longest_reason=LONGEST_REASON,
+            )
+        )
+        if reason is None:
+            return False
+        await desk.call(
+            reinstatement.reinstate, desk.store, desk.active_session, number, reason=reason
+        )
+        return True
+
+
+class OperationScreen(EportScreen):
+    """One operation with all of its changes."""
+
+    PLACE = PLACE
+    LEGEND = ("help", "back", "main_menu", "quit")
+    MOVING = IN_LISTS
+    ABOUT = "一笔操作的全部内容：谁在何时做的，从什么改为什么。"
+
+    def __init__(self, row: HistoryRow, person: str, enterprise: str) -> None:
+        super().__init__(name="operation")
+        self._row = row
+        self._person = person
+        self._enterprise = enterprise
+
+    def body(self) -> Iterable[Widget]:
+        """The lines."""
+        row, tables = self._row, self.desk.tables
+        lines = [
+            ("序号", str(row.number)),
+            ("时间", f"{row.recorded_at:%Y-%m-%d %H:%M:%S}" if row.recorded_at else UNKNOWN),
+            ("操作", _kind(row)),
+            ("操作卡号", f"{row.card_number} {printable(self._person)}".rstrip()),
+            ("所属企业", self._enterprise),
+            ("事由", row.reason or "（没有填写）"),
+        ]
+        if row.reinstates is not None:
+            lines.append(("恢复", f"第{row.reinstates}笔操作所删除的授权"))
+        # A row that another program left is told right where its own grant is.
+        for key, changes in groupby(row.changes, key=lambda change: change.row.key):
+            lines += [
+                ("", ""),
+                ("授权", f"{key.principal} 授权 {key.agent}：{_grant(key, tables)}"),
+            ]
+            lines += [_described(change) for change in changes]
+        yield Lines(lines)
+
+    def on_mount(self) -> None:
+        """The lines take the keys."""
+        super().on_mount()
+        self.query_one(Lines).focus()
+
+
+# -- in words ------------------------------------------------------------------
+
+
+def deletes(changes: Iterable[Change]) -> bool:
+    """Whether an operation deleted a grant."""
+    return any(
+        change.after is None and not change.found and not isinstance(change.before, LapseMark)
+        for change in changes
+    )
+
+
+def summary(changes: Iterable[Change]) -> str:
+    """What an operation changed, in one line."""
+    parts: list[str] = []
+    added, removed = list[str](), list[str]()
+    for change in changes:
+        before, after = change.before, change.after
+        if change.found:
+            continue
+        match change.row:
+            case EnterpriseGrantRow():
+                parts.append(_change_of_grant(before, after))  # type: ignore[arg-type]
+            case OperatorGrantRow(card_number=card):
+                (removed if after is None else added).append(card)
+            case LapseMark():
+                parts.append("取消到期不续" if after is None else "到期不续")
+    for what, cards in (("删除", removed), ("添加", added)):
+        if cards:
+            parts.append(f"{what}{_cards(cards)}")
+    return "，".join(parts)
+
+
+def _change_of_grant(before: EnterpriseGrantRow | None, after: EnterpriseGrantRow | None) -> str:
+    if before is None:
+        return f"有效期至 {after.valid_until}" if after else ""
+    if after is None:
+        return f"删除，原有效期至 {before.valid_until}"
+    return f"{before.valid_until} 改为 {after.valid_until}"
+
+
+def _cards(cards: list[str]) -> str:
+    return _card(cards[0]) if len(cards) == 1 else f"{len(cards)}张操作员卡"
+
+
+def _card(card_number: str) -> str:
+    return card_number or "全部操作员"
+
+
+def _described(change: Change) -> tuple[str, str]:
+    """One change: which row, and from what to what."""
+    label = {
+        EnterpriseGrantRow: "企业间授权",
+        OperatorGrantRow: "企业内授权",
+        LapseMark: "到期不续",
+    }[type(change.row)]
+    was, now = _terms(change.before), _terms(change.after)
+    found = "（由其他程序）" if change.found else ""
+    if not was:
+        return label, f"增加{found} {now}"
+    if not now:
+        return label, f"删除{found} {was}"
+    return label, f"原为 {was}\n改为{found} {now}"
+
+
+def _terms(row: Row | None) -> str:
+    match row:
+        case EnterpriseGrantRow():
+            return f"授权日期 {row.granted_on}，有效期至 {row.valid_until}，第{row.revision}版"
+        case OperatorGrantRow():
+            return f"{_card(row.card_number)}，授权日期 {row.granted_on}"
+        case LapseMark():
+            return f"{row.owner}，有效期至 {row.valid_until}"
+        case None:
+            return ""
+
+
+def _what_comes_back(deleted: Deleted, tables: CodeTables) -> str:
+    key = deleted.key
+    text = f"{_between(key, tables)}\n"
+    count = len(deleted.operator_grants)
+    if deleted.grant is None:
+        text += "确定恢复其下的操作员吗？"
+    else:
+        text += f"确定恢复这条授权吗？有效期至 {deleted.grant.valid_until}。"
+        text += f"企业内授权{count}条一并恢复。" if count else "其下没有企业内授权。"
+    if deleted.unsigned:
+        text += f"另有{deleted.unsigned}条未经代理企业签名，不恢复。"
+    return text
+
+
+def _grant(key: GrantKey, tables: CodeTables) -> str:
+    return f"{tables.subsystems.name(key.subsystem)} {tables.grant_types.name(key.grant_type)}"
+
+
+def _between(key: GrantKey, tables: CodeTables) -> str:
+    return f"{key.principal} 授权 {key.agent}：{_grant(key, tables)}"
+
+
+def _time(row: HistoryRow) -> str:
+    return f"{row.recorded_at:%Y-%m-%d %H:%M}" if row.recorded_at else ""
+
+
+def _kind(row: HistoryRow) -> str:
+    return row.kind.label if row.kind else UNKNOWN
+
+
+def _subsystem(row: HistoryRow, tables: CodeTables) -> str:
+    return _common([tables.subsystems.name(key.subsystem) for key in row.keys])
+
+
+def _grant_type(row: HistoryRow, tables: CodeTables) -> str:
+    return _common([tables.grant_types.name(key.grant_type) for key in row.keys])
+
+
+def _common(names: list[str]) -> str:
+    """What all have in common; otherwise how many there are."""
+    different = list(dict.fromkeys(names))
+    return different[0] if len(different) == 1 else (f"{len(different)}种" if different else "")

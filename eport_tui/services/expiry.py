@@ -1,0 +1,306 @@
+"""到期提醒: grants that run out or have run out, renewed together or meant to lapse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from eport_tui.domain import dates
+from eport_tui.domain.grants import EXPIRING_WITHIN, EnterpriseGrant, GrantState
+from eport_tui.domain.holders import Holder
+from eport_tui.domain.operations import Change, EnterpriseGrantRow, Kind, LapseMark
+from eport_tui.domain.text import printable
+from eport_tui.errors import InvalidInput, NotFound, NotPermitted
+from eport_tui.services.enterprise_grants import Conflict, row_of
+from eport_tui.services.guard import require_legal_person
+from eport_tui.services.operations import Planned, perform
+from eport_tui.services.pages import Listing, PageSource
+from eport_tui.store import enterprise_grants as grants
+from eport_tui.store import enterprises, expiry, ledger, operator_grants
+from eport_tui.store.database import Store
+from eport_tui.store.expiry import DueRow, Question
+from eport_tui.store.permissions import Direction
+
+if TYPE_CHECKING:
+    from eport_tui.card.session import CardSession
+
+DATE_FIELD = "valid_until"
+
+
+@dataclass(frozen=True, slots=True)
+class DueCounts:
+    """How many grants of an enterprise run out soon: those it made and those it received."""
+
+    made: int
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalPreview:
+    """What a renewal would do.
+
+    Attributes:
+        valid_until: The new last day.
+        count: How many grants it is for.
+        expired: How many of them have run out and would be granted again, from today.
+        revived: How many operator grants would come to life again with those.
+    """
+
+    valid_until: date
+    count: int
+    expired: int
+    revived: int
+
+
+def due(
+    store: Store,
+    session: CardSession,
+    *,
+    within: int,
+    lapsing_too: bool = False,
+    today: date | None = None,
+) -> PageSource[DueRow]:
+    """What has run out, and what does within so many days, by last day; for any card.
+
+    Both the grants that the card's enterprise made and those it received; the key of
+    a row is the grant's number.
+
+    Args:
+        within: Days from today; 0 is today.
+        lapsing_too: Whether to list, too, what the enterprise lets lapse.
+    """
+    own = session.require().enterprise.customs_code
+    until = (today or dates.today()) + timedelta(days=within)
+    question = Question(own, until, lapsing_too=lapsing_too)
+    return _listing(store, question)
+
+
+def of_database(
+    store: Store, *, within: int, enterprise: str | None = None, today: date | None = None
+) -> PageSource[DueRow]:
+    """What runs out within so many days and has not yet; for the administrator.
+
+    Args:
+        enterprise: One end of the grants; none for all.  What it lets lapse is left
+            out, and with none what the principal lets lapse.
+    """
+    day = today or dates.today()
+    return _listing(store, Question(enterprise, day + timedelta(days=within), since=day))
+
+
+def _listing(store: Store, question: Question) -> PageSource[DueRow]:
+    return Listing(
+        lambda: expiry.count(store, question),
+        lambda offset, limit: expiry.fetch(store, question, offset, limit),
+        lambda key: expiry.position(store, question, key),
+    )
+
+
+def due_soon(store: Store, session: CardSession, *, today: date | None = None) -> DueCounts:
+    """How many grants are 即将到期 (spec §2.1) and not meant to lapse; for any card."""
+    own = session.require().enterprise.customs_code
+    day = today or dates.today()
+    counts = expiry.count_each(store, Question(own, day + EXPIRING_WITHIN, since=day))
+    return DueCounts(counts.get(Direction.THEIRS, 0), counts.get(Direction.OURS, 0))
+
+
+# -- renewing ------------------------------------------------------------------
+
+
+def renewal_preview(
+    store: Store,
+    session: CardSession,
+    chosen: Sequence[EnterpriseGrant],
+    valid_until: str,
+    *,
+    today: date | None = None,
+) -> RenewalPreview:
+    """What the renewal of some grants to one last day would do.
+
+    Args:
+        chosen: The grants as they were shown; at least one.
+        valid_until: The new last day, as it was typed.
+
+    Raises:
+        NotPermitted: The card may not grant, or one of the grants is another's.
+        InvalidInput: The date is not good, or one of the grants runs longer already.
+        NotFound: One of them is gone.
+        Conflict: One of them has been changed since it was shown.
+    """
+    day = today or dates.today()
+    until = dates.parse_valid_until(valid_until, today=day, field=DATE_FIELD)
+    return _renewal(store, require_legal_person(session).holder, chosen, until, day)[0]
+
+
+def renew(
+    store: Store,
+    session: CardSession,
+    chosen: Sequence[EnterpriseGrant],
+    confirmed: RenewalPreview,
+    *,
+    reason: str = "",
+    today: date | None = None,
+) -> None:
+    """Renew grants to one last day, all or none, as one operation.
+
+    One that has run out is granted again from today, and the operator grants under it
+    come to life again.
+
+    Args:
+        chosen: The grants as they were shown.
+        confirmed: What `renewal_preview` said, and the operator agreed to.
+
+    Raises:
+        As `renewal_preview`; also Conflict where the operator grants that would come
+        to life are not as many as was confirmed.
+        EportError: What else `perform` raises.
+    """
+    day = today or dates.today()
+
+    def plan(holder: Holder) -> Planned:
+        now, changes = _renewal(store, holder, chosen, confirmed.valid_until, day)
+        if (now.expired, now.revived) != (confirmed.expired, confirmed.revived):
+            raise Conflict(
+                f"将一并恢复的企业内授权由 {confirmed.revived} 条变为 {now.revived} 条，没有续期",
+                current=chosen[0],
+            )
+        return Planned(Kind.RENEW if now.expired else Kind.CHANGE, tuple(changes))
+
+    perform(store, session, plan, reason=reason, today=today)
+
+
+def _renewal(
+    store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant], until: date, day: date
+) -> tuple[RenewalPreview, list[Change]]:
+    expired = revived = 0
+    changes: list[Change] = []
+    for shown in chosen:
+        current = _as_shown(store, shown)
+        _require_made(store, holder, current)
+        if until <= current.valid_until:
+            raise InvalidInput(
+                f"授予 {current.key.agent} 的一条授权有效期已至 {current.valid_until}",
+                field=DATE_FIELD,
+                hint="续期的日期应晚于所选每条授权的有效期",
+            )
+        granted_on = current.granted_on
+        if current.state(day) is GrantState.EXPIRED:
+            granted_on = day
+            expired += 1
+            revived += operator_grants.count(store, current.id)
+        after = EnterpriseGrantRow(current.key, granted_on, until, current.revision + 1)
+        changes.append(Change(row_of(current), after))
+    return RenewalPreview(until, len(changes), expired, revived), changes
+
+
+def _require_made(store: Store, holder: Holder, grant: EnterpriseGrant) -> None:
+    principal = grant.key.principal
+    if principal != holder.enterprise.customs_code:
+        known = enterprises.get(store, principal)
+        name = f" {printable(known.name)}" if known else ""
+        raise NotPermitted(
+            "该授权是授予本企业的，本企业不能续期", hint=f"请联系授权企业 {principal}{name}"
+        )
+
+
+def _as_shown(store: Store, shown: EnterpriseGrant) -> EnterpriseGrant:
+    current = grants.get(store, shown.id)
+    if current is None:
+        raise NotFound("所选授权中有一条已不存在", hint="可能已被删除，请刷新列表")
+    if current.revision != shown.revision:
+        raise Conflict(
+            f"{current.key.principal} 授予 {current.key.agent} 的一条授权已被他人修改，没有保存",
+            current=current,
+        )
+    return current
+
+
+# -- meant to lapse ------------------------------------------------------------
+
+
+def let_lapse(
+    store: Store,
+    session: CardSession,
+    chosen: Sequence[EnterpriseGrant],
+    *,
+    reason: str = "",
+    today: date | None = None,
+) -> int:
+    """Mark grants as meant to lapse, so that they are not listed any more; all or none.
+
+    The mark is the enterprise's own and about the present last day: the other end
+    still has the grant in its list, and once it is renewed it is listed again.
+
+    Args:
+        chosen: The grants as they were shown.
+
+    Returns:
+        How many were not marked before.
+
+    Raises:
+        NotPermitted: The card may not grant, or the enterprise is no end of a grant.
+        NotFound, Conflict: As `renewal_preview`.
+    """
+
+    def outdated(holder: Holder) -> Planned | None:
+        return _unmarking(_marks(store, holder, chosen), current=False)
+
+    def plan(holder: Holder) -> Planned | None:
+        marks = _marks(store, holder, chosen)
+        changes = [Change(None, wanted) for wanted, stored in marks if stored is None]
+        return Planned(Kind.LAPSE, tuple(changes)) if changes else None
+
+    # The ledger knows marks as put and as taken away, so one about an earlier end goes first.
+    perform(store, session, outdated, today=today)
+    done = perform(store, session, plan, reason=reason, today=today)
+    return len(done.planned.changes) if done else 0
+
+
+def keep(
+    store: Store,
+    session: CardSession,
+    chosen: Sequence[EnterpriseGrant],
+    *,
+    reason: str = "",
+    today: date | None = None,
+) -> int:
+    """Take back what `let_lapse` did, all or none; returns how many were marked.
+
+    Raises:
+        As `let_lapse`.
+    """
+
+    def plan(holder: Holder) -> Planned | None:
+        return _unmarking(_marks(store, holder, chosen), current=True)
+
+    done = perform(store, session, plan, reason=reason, today=today)
+    return len(done.planned.changes) if done else 0
+
+
+_Marks = list[tuple[LapseMark, LapseMark | None]]
+"""For each grant the mark about its present end, and the mark that is stored."""
+
+
+def _unmarking(marks: _Marks, *, current: bool) -> Planned | None:
+    changes = [
+        Change(stored, None)
+        for wanted, stored in marks
+        if stored is not None and (stored == wanted) is current
+    ]
+    return Planned(Kind.KEEP, tuple(changes)) if changes else None
+
+
+def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> _Marks:
+    own = holder.enterprise.customs_code
+    marks: _Marks = []
+    for shown in chosen:
+        current = _as_shown(store, shown)
+        if own not in (current.key.principal, current.key.agent):
+            raise NotPermitted("该授权与本企业无关，不能标记")
+        wanted = LapseMark(current.key, own, current.valid_until)
+        stored = ledger.proven(store, wanted)
+        assert stored is None or isinstance(stored, LapseMark)
+        marks.append((wanted, stored))
+    return marks

@@ -1,0 +1,270 @@
+"""Whether an entry of the ledger holds by itself: hash, signature, text, signer, time.
+
+`services.verification` judges it in its place in the chain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from eport_tui.domain import dates
+from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.operations import Operation
+from eport_tui.errors import EportError, InvalidInput
+from eport_tui.services.operations import LONGEST_DELAY, SIGNED_FOR
+from eport_tui.store import ledger
+from eport_tui.store.database import Store
+from eport_tui.store.ledger import Entry
+
+if TYPE_CHECKING:
+    from eport_tui.card.signatures import Verifier
+    from eport_tui.card.trust import Record, TrustStore
+
+_BATCH = 500
+"""Entries that are handed to another process at once."""
+
+
+class Broken(EportError):
+    """An entry of the ledger does not hold."""
+
+
+def behind(store: Store, at: datetime | None = None) -> ledger.Head:
+    """The last entry, which is later than the present moment.
+
+    Raises:
+        InvalidInput: It is not, so there is nothing to be accepted.
+    """
+    last = ledger.head(store)
+    moment = (at or dates.now()).replace(microsecond=0)
+    if last.recorded_at is None or moment >= last.recorded_at:
+        raise InvalidInput("服务器时间不早于台账的末笔，不必处理")
+    return last
+
+
+def accept_clock(store: Store, at: datetime | None = None) -> None:
+    """Let the next operation be earlier than the last one.
+
+    Raises:
+        InvalidInput: As `behind`.
+    """
+    moment = at or dates.now()
+    with store.transaction():
+        behind(store, moment)
+        ledger.note_clock_reset(store, moment)
+
+
+# -- one entry by itself ---------------------------------------------------------
+
+
+class Judge:
+    """Judges entries by themselves: hash, text, signature, signer and time.
+
+    Args:
+        trust: Which cards are accepted.
+        certificates: Those that signed, DER, by their fingerprint.
+    """
+
+    def __init__(self, trust: TrustStore, certificates: Callable[[str], bytes | None]) -> None:
+        self._trust = trust
+        self._certificates = certificates
+        self._records: dict[str, Record | Broken] = {}
+
+    def judge(self, entry: Entry, seal: str) -> tuple[Operation, datetime]:
+        """The operation of an entry, and when it was recorded.
+
+        Args:
+            seal: What `Seals.fault` said.
+
+        Raises:
+            Broken: The entry does not hold; the message says why.
+        """
+        if seal:
+            raise Broken(seal)
+        recorded_at = moment_of(entry.recorded_at)
+        try:
+            operation = Operation.read(entry.payload)
+        except ValueError as error:
+            raise Broken("内容不是规定格式的操作") from error
+        if not operation.at <= recorded_at <= operation.at + LONGEST_DELAY:
+            raise Broken(f"签名时间 {operation.at:%Y-%m-%d %H:%M:%S} 与记录时间不符")
+        self._check_signer(entry.certificate, operation)
+        return operation, recorded_at
+
+    def _check_signer(self, fingerprint: str, operation: Operation) -> None:
+        if fingerprint not in self._records:
+            self._records[fingerprint] = self._record(fingerprint)
+        record = self._records[fingerprint]
+        if isinstance(record, Broken):
+            raise Broken(record.message)
+        holder = record.holder
+        if why_not := record.why_not(operation.at):
+            raise Broken(why_not)
+        if not holder.is_legal_person:
+            raise Broken("签名的不是法人卡")
+        if holder.card_number != operation.card_number:
+            raise Broken("签名的卡不是操作中所写的卡")
+        if holder.enterprise.customs_code != operation.enterprise:
+            raise Broken("签名的卡不属于操作中所写的企业")
+
+    def _record(self, fingerprint: str) -> Record | Broken:
+        from eport_tui.card.errors import CertificateRefused
+
+        der = self._certificates(fingerprint)
+        if der is None:
+            return Broken("没有签名者的证书")
+        try:
+            return self._trust.record(der)
+        except CertificateRefused as refusal:
+            return Broken(f"签名者的证书不可信：{refusal.message}")
+
+
+@lru_cache(8)
+def moment_of(text: str) -> datetime:
+    """The moment that an entry names, to the second.
+
+    Raises:
+        Broken: It has another form.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if (
+        moment is None
+        or moment.isoformat(timespec="seconds") != text
+        or moment.utcoffset() != SHANGHAI.utcoffset(None)
+    ):
+        raise Broken("记录时间的格式不对")
+    return moment
+
+
+class Seals:
+    """Checks hash and signature of entries, which needs nothing but the entry itself.
+
+    Args:
+        certificates: As for `Judge`.
+    """
+
+    def __init__(self, certificates: Callable[[str], bytes | None]) -> None:
+        self._certificates = certificates
+        self._verifiers: dict[str, Verifier | None] = {}
+
+    def fault(self, entry: Entry) -> str:
+        """What is wrong, in Chinese; empty where both fit."""
+        payload, fingerprint = entry.payload, entry.certificate
+        hash_ = ledger.entry_hash(
+            entry.number,
+            entry.previous_hash,
+            entry.recorded_at,
+            entry.clock_reset,
+            fingerprint,
+            payload,
+            entry.signature,
+        )
+        if hash_ != entry.hash:
+            return "哈希值不符，内容被改动过"
+        if fingerprint not in self._verifiers:
+            self._verifiers[fingerprint] = self._verifier(fingerprint)
+        verifier = self._verifiers[fingerprint]
+        if verifier is None:
+            return "签名者的证书缺失或被改动过"
+        if not verifier.fits(entry.signature, SIGNED_FOR + payload.encode()):
+            return "签名不符"
+        return ""
+
+    def _verifier(self, fingerprint: str) -> Verifier | None:
+        from eport_tui.card.signatures import Verifier
+
+        der = self._certificates(fingerprint)
+        if der is None or hashlib.sha256(der).hexdigest() != fingerprint:
+            return None
+        try:
+            return Verifier(der)
+        except ValueError:
+            return None
+
+
+def reinstated_by(store: Store, operation: Operation) -> Operation | None:
+    """The operation whose deletion another one takes back; none where there is none."""
+    if operation.reinstates is None:
+        return None
+    entry = ledger.get(store, operation.reinstates)
+    try:
+        return Operation.read(entry.payload) if entry else None
+    except ValueError:
+        return None
+
+
+# -- signatures, on all cores ------------------------------------------------------
+
+
+def sealed_here(
+    entries: Iterator[Entry], certificates: dict[str, bytes]
+) -> Generator[tuple[Entry, str]]:
+    seals = Seals(certificates.get)
+    for entry in entries:
+        yield entry, seals.fault(entry)
+
+
+def sealed_elsewhere(
+    entries: Iterator[Entry], certificates: dict[str, bytes], processes: int
+) -> Generator[tuple[Entry, str]]:
+    """The entries in their order, each with what another process said of its seal."""
+    # A fork would take the open database along.
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (certificates,))
+    waiting: deque[tuple[list[Entry], Future[list[str]]]] = deque()
+    try:
+        while batch := list(islice(entries, _BATCH)):
+            waiting.append((batch, pool.submit(_faults, list(map(_plain, batch)))))
+            if len(waiting) > 3 * processes:
+                yield from _answered(*waiting.popleft())
+        while waiting:
+            yield from _answered(*waiting.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _answered(batch: list[Entry], answer: Future[list[str]]) -> Iterator[tuple[Entry, str]]:
+    return zip(batch, answer.result(), strict=True)
+
+
+_Plain = tuple[int, str, str, str, bool, str, bytes, str]
+
+
+def _plain(entry: Entry) -> _Plain:
+    """An entry as what is handed over fastest."""
+    return (
+        entry.number,
+        entry.previous_hash,
+        entry.hash,
+        entry.recorded_at,
+        entry.clock_reset,
+        entry.payload,
+        entry.signature,
+        entry.certificate,
+    )
+
+
+_NONE: dict[str, bytes] = {}
+_seals = Seals(_NONE.get)
+
+
+def _begin(certificates: dict[str, bytes]) -> None:
+    """What a process that checks seals does first."""
+    global _seals
+    # An interrupt is for the one who asked.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _seals = Seals(certificates.get)
+
+
+def _faults(batch: list[_Plain]) -> list[str]:
+    return [_seals.fault(Entry(*plain)) for plain in batch]

@@ -1,0 +1,148 @@
+"""Strict decisions: only what the ledger proves counts.
+
+A row of the tables is proven when the signed operations about its grant, replayed, give
+it just so.  The operations of one grant are judged when the first of its rows is asked
+about, and those that came since at each further time; so an answer costs one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from eport_tui.domain.grants import EnterpriseGrant, GrantKey, OperatorGrant
+from eport_tui.domain.operations import (
+    EnterpriseGrantRow,
+    NotEntitled,
+    Operation,
+    OperatorGrantRow,
+    State,
+    replay,
+)
+from eport_tui.services.ledger import Broken, Judge, Seals, reinstated_by
+from eport_tui.store import ledger
+from eport_tui.store.database import Store
+
+if TYPE_CHECKING:
+    from eport_tui.card.trust import TrustStore
+
+_KEPT = 20_000
+"""Outcomes that are remembered."""
+
+
+@dataclass(slots=True)
+class _Story:
+    """The operations of one grant so far, and what they have made of it."""
+
+    last: int = 0
+    state: State = field(default_factory=State)
+    nonces: set[str] = field(default_factory=set[str])
+
+
+class Proof:
+    """Tells which rows the ledger proves; for one thread.
+
+    That nothing was cut off the end of the ledger, or taken out of the index of what its
+    entries are about, is for `Verification` to find.
+
+    Args:
+        trust: Which cards are accepted; a change of its files is noticed.
+    """
+
+    def __init__(self, store: Store, trust: TrustStore) -> None:
+        self._store = store
+        self._trust = trust
+        self._forget()
+
+    def _forget(self) -> None:
+        self._stamp = self._trust.stamp()
+        self._stories: dict[tuple[GrantKey, int | None], _Story] = {}
+        self._certificates: dict[str, bytes | None] = {}
+        self._judge = Judge(self._trust, self._certificate)
+        self._seals = Seals(self._certificate)
+
+    def holds(
+        self, row: EnterpriseGrantRow | OperatorGrantRow, *, until: int | None = None
+    ) -> bool:
+        """Whether the ledger proves a row, just as it is.
+
+        Args:
+            until: Number of the last entry that counts, for a day in the past.
+
+        Raises:
+            StoreError: The database cannot be read; that is never a yes.
+        """
+        if self._trust.stamp() != self._stamp:
+            self._forget()
+        return self._story(row.key, until).state.rows.get(row.identity) == row
+
+    def proven(
+        self,
+        enterprise_grants: Iterable[EnterpriseGrant],
+        operator_grants: Iterable[OperatorGrant],
+        *,
+        until: int | None = None,
+    ) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
+        """Of grants from the tables those that the ledger proves.
+
+        An operator grant is left out, too, where its enterprise grant is.
+
+        Args:
+            until: Number of the last entry that counts; all of them where None.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        grants = [
+            grant
+            for grant in enterprise_grants
+            if self.holds(
+                EnterpriseGrantRow(grant.key, grant.granted_on, grant.valid_until, grant.revision),
+                until=until,
+            )
+        ]
+        keys = {grant.id: grant.key for grant in grants}
+        return grants, [
+            each
+            for each in operator_grants
+            if (key := keys.get(each.enterprise_grant_id)) is not None
+            and self.holds(OperatorGrantRow(key, each.card_number, each.granted_on), until=until)
+        ]
+
+    def _story(self, key: GrantKey, until: int | None) -> _Story:
+        if len(self._stories) > _KEPT:
+            self._stories.clear()
+        story = self._stories.setdefault((key, until), _Story())
+        for number in ledger.entries_about(self._store, key, story.last, until):
+            # An entry that does not hold gives nothing; the verification names it.
+            with suppress(Broken, NotEntitled):
+                self._go_on(story, key, number)
+            story.last = number
+        return story
+
+    def _go_on(self, story: _Story, key: GrantKey, number: int) -> None:
+        entry = ledger.get(self._store, number)
+        if entry is None:
+            raise Broken("没有这一笔")
+        operation, _ = self._judge.judge(entry, self._seals.fault(entry))
+        seen = operation.seen_number
+        if not 0 <= seen < number or ledger.hash_of(self._store, seen) != operation.seen_hash:
+            raise Broken("签名时所见的台账不是这一本")
+        if operation.nonce in story.nonces:
+            raise Broken("同一个签名记录了两次")
+        story.nonces.add(operation.nonce)
+        reinstated = reinstated_by(self._store, operation)
+        replay(story.state, number, _about(operation, key), reinstated)
+
+    def _certificate(self, fingerprint: str) -> bytes | None:
+        if fingerprint not in self._certificates:
+            self._certificates[fingerprint] = ledger.certificate(self._store, fingerprint)
+        return self._certificates[fingerprint]
+
+
+def _about(operation: Operation, key: GrantKey) -> Operation:
+    return replace(
+        operation, changes=tuple(change for change in operation.changes if change.row.key == key)
+    )

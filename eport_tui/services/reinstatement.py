@@ -1,0 +1,177 @@
+"""Taking a deletion back: what an operation deleted stands again, as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from eport_tui.domain import dates
+from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey
+from eport_tui.domain.holders import Holder
+from eport_tui.domain.operations import (
+    Change,
+    EnterpriseGrantRow,
+    Kind,
+    Operation,
+    OperatorGrantRow,
+)
+from eport_tui.errors import InvalidInput, NotFound, NotPermitted
+from eport_tui.services.guard import require_legal_person
+from eport_tui.services.operations import Planned, perform
+from eport_tui.store import enterprise_grants, history, ledger, operator_grants
+from eport_tui.store.database import Store
+
+if TYPE_CHECKING:
+    from eport_tui.card.session import CardSession
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What an operation deleted.
+
+    Attributes:
+        grant: The enterprise grant, where it was deleted.
+        operator_grants: Those deleted with it, or by themselves.
+        unsigned: How many more went with it that their agent had never signed; they do
+            not come back.
+    """
+
+    grant: EnterpriseGrantRow | None
+    operator_grants: tuple[OperatorGrantRow, ...]
+    unsigned: int = 0
+
+    @property
+    def key(self) -> GrantKey:
+        """The grant that it is about."""
+        return self.grant.key if self.grant else self.operator_grants[0].key
+
+
+def preview(
+    store: Store, session: CardSession, number: int, *, today: date | None = None
+) -> Deleted:
+    """What would stand again, if the deletion in an entry is taken back.
+
+    Raises:
+        NotFound, NotPermitted, InvalidInput: As `reinstate`.
+    """
+    holder = require_legal_person(session).holder
+    return _reinstatable(store, holder, number, today or dates.today())
+
+
+def reinstate(
+    store: Store,
+    session: CardSession,
+    number: int,
+    *,
+    reason: str = "",
+    today: date | None = None,
+) -> Deleted:
+    """Have what an entry deleted stand again, each row exactly as it was.
+
+    The rows get new numbers, so that a form which was open on a deleted one cannot
+    overwrite it.
+
+    Raises:
+        NotPermitted: The card may not grant, or another enterprise deleted it.
+        NotFound: There is no such entry, or the enterprise grant above is gone.
+        InvalidInput: The entry deleted nothing, it was granted or changed again since,
+            its last day has passed, or single cards and all operators would mix.
+        EportError: What else `perform` raises.
+    """
+    day = today or dates.today()
+
+    def plan(holder: Holder) -> Planned:
+        deleted = _reinstatable(store, holder, number, day)
+        operators = tuple(Change(None, row) for row in deleted.operator_grants)
+        if deleted.grant is None:
+            return Planned(Kind.REINSTATE_OPERATOR, operators, number)
+        return Planned(Kind.REINSTATE, (Change(None, deleted.grant), *operators), number)
+
+    done = perform(store, session, plan, reason=reason, today=today)
+    assert done is not None
+    rows = [change.row for change in done.planned.changes]
+    return Deleted(
+        next((row for row in rows if isinstance(row, EnterpriseGrantRow)), None),
+        tuple(row for row in rows if isinstance(row, OperatorGrantRow)),
+    )
+
+
+def _reinstatable(store: Store, holder: Holder, number: int, day: date) -> Deleted:
+    operation = _operation(store, number)
+    gone = [change.before for change in operation.changes if change.after is None]
+    found = {change.row.identity for change in operation.changes if change.found}
+    grants = [row for row in gone if isinstance(row, EnterpriseGrantRow)]
+    operators = [row for row in gone if isinstance(row, OperatorGrantRow)]
+    signed = tuple(row for row in operators if row.identity not in found)
+    # A card that was replaced was not deleted: its operator grants went on to another.
+    if operation.kind is Kind.REPLACE_CARD or not (grants or signed):
+        raise InvalidInput("该操作没有删除授权，不能恢复")
+    if operation.enterprise != holder.enterprise.customs_code:
+        raise NotPermitted("只有删除该授权的企业才能恢复")
+    unsigned = len({row.identity for row in operators}) - len(signed)
+    deleted = Deleted(grants[0] if grants else None, signed, unsigned)
+    if deleted.grant is not None:
+        _check_grant(store, deleted.grant, number, day)
+    else:
+        _check_operators(store, deleted, number, day)
+    return deleted
+
+
+def _operation(store: Store, number: int) -> Operation:
+    stored = ledger.get(store, number)
+    if stored is None:
+        raise NotFound(f"没有第{number}笔操作")
+    try:
+        return Operation.read(stored.payload)
+    except ValueError as error:
+        raise InvalidInput(
+            f"第{number}笔操作的内容无法识别，不能恢复", hint="请管理员核对台账"
+        ) from error
+
+
+def _check_grant(store: Store, row: EnterpriseGrantRow, number: int, day: date) -> None:
+    if enterprise_grants.find(store, row.key) is not None:
+        raise InvalidInput("该授权已重新授予，不必恢复")
+    if history.last_of_grant(store, row.key) != number:
+        # What the agent took from its operators in between must not come back.
+        raise InvalidInput(
+            "该授权在这之后又授予过并再次删除", hint="请从最近一次删除恢复，或重新授权"
+        )
+    _check_in_force(row.valid_until, day)
+
+
+def _check_operators(store: Store, deleted: Deleted, number: int, day: date) -> None:
+    parent = enterprise_grants.find(store, deleted.key)
+    if parent is None:
+        raise NotFound("该企业间授权已不存在，不能恢复其下的操作员", hint="请联系授权企业")
+    _check_in_force(parent.valid_until, day)
+    for row in deleted.operator_grants:
+        _check_operator(store, parent, row, number)
+    comes_all = any(row.card_number == ALL_OPERATORS for row in deleted.operator_grants)
+    if comes_all and operator_grants.count(store, parent.id):
+        raise InvalidInput("现已授予单个操作员，不能再恢复全部操作员", hint="请先删除单个操作员")
+
+
+def _check_operator(
+    store: Store, parent: EnterpriseGrant, row: OperatorGrantRow, number: int
+) -> None:
+    card = row.card_number
+    whom = f"操作员 {card} " if card else "全部操作员"
+    if operator_grants.find(store, parent.id, card) is not None:
+        raise InvalidInput(f"{whom}已重新授予，不必恢复")
+    if card and operator_grants.find(store, parent.id, ALL_OPERATORS) is not None:
+        raise InvalidInput(
+            "现已授予全部操作员，不能再恢复单个操作员", hint="请先删除全部操作员的授权"
+        )
+    if history.last_of_card(store, row.key, card) != number:
+        raise InvalidInput(
+            f"{whom}在这之后又授予过并再次删除", hint="请从最近一次删除恢复，或重新添加"
+        )
+
+
+def _check_in_force(valid_until: date, day: date) -> None:
+    if valid_until < day:
+        raise InvalidInput(
+            f"该企业间授权已于 {valid_until} 到期，不能恢复", hint="请由授权企业重新授权"
+        )

@@ -1,0 +1,454 @@
+"""Whether the ledger holds as a whole, and whether the tables are what it says."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.operations import (
+    GENESIS,
+    Change,
+    NotEntitled,
+    Operation,
+    Row,
+    State,
+    replay,
+)
+from eport_tui.domain.text import printable
+from eport_tui.services.ledger import (
+    Broken,
+    Judge,
+    moment_of,
+    reinstated_by,
+    sealed_elsewhere,
+    sealed_here,
+)
+from eport_tui.services.operations import LONGEST_DELAY
+from eport_tui.store import ledger
+from eport_tui.store.database import Store
+from eport_tui.store.ledger import Entry, Stored
+
+if TYPE_CHECKING:
+    from eport_tui.card.trust import TrustStore
+    from eport_tui.services.checkpoints import Checkpoint
+
+_BATCH = 500
+"""Entries from one call of `progress` to the next."""
+
+_FEW = 2000
+"""With so many entries, other processes would take longer to start than to help."""
+
+_REMEMBERED = 5000
+"""Hashes at hand; of an entry further back the hash is looked up."""
+
+_FIRST = datetime(2000, 1, 1, tzinfo=SHANGHAI)
+_LAST = datetime(9999, 12, 31, tzinfo=SHANGHAI)
+
+_LABELS = {
+    "enterprise_grant": "企业间授权",
+    "operator_grant": "企业内授权",
+    "lapse_mark": "到期不续标记",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the verification has found.
+
+    Attributes:
+        message: What, in Chinese; holds no character that could trouble a terminal.
+        entry: The number of the entry that it is about, if it is about one.
+        row: The table and the columns of the row that it is about, if it is about one.
+        is_note: Whether it is worth knowing but no fault.
+    """
+
+    message: str
+    entry: int | None = None
+    row: tuple[str, ...] | None = None
+    is_note: bool = False
+
+
+_Before = dict[tuple[str, ...], Row | None]
+"""Rows as they were before an operation, by their identity."""
+
+
+class _Origin(NamedTuple):
+    """Which entry made a row as it is.
+
+    Attributes:
+        entry: Its number.
+        recorded_at: When it was recorded.
+        card_number: Whose card signed it; empty where the row was only found so, which
+            tells nothing about who put it there.
+    """
+
+    entry: int
+    recorded_at: str
+    card_number: str
+
+
+class Verification:
+    """Replays a ledger and holds the tables against it; `findings` does it, once.
+
+    Time grows with the entries, memory with the grants that stand.
+
+    Args:
+        trust: Which cards are accepted.
+        checkpoint: An earlier head to be found in the chain; it must have been checked.
+        progress: Is called with how many entries are done, and how many there are.
+        processes: How many check signatures; as many as there are cores where None.
+
+    Attributes:
+        last: The number of the last entry that was read; 0 before the first.
+        hash: Its hash, as it is stored.
+        first_broken: The number of the first entry that does not hold; none if all do.
+        faults: How many findings are no mere notes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        trust: TrustStore,
+        *,
+        checkpoint: Checkpoint | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        processes: int | None = None,
+    ) -> None:
+        self.last = 0
+        self.hash = GENESIS
+        self.first_broken: int | None = None
+        self.faults = 0
+        self._store = store
+        self._trust = trust
+        self._checkpoint = checkpoint
+        self._progress = progress
+        self._processes = processes or _cores()
+        self._state = State()
+        self._origins: dict[tuple[str, ...], _Origin] = {}
+        # What is derived from an entry that does not hold is not told once more.
+        self._broken: set[int] = set()
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is wrong, the entries in their order, then the rows.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        with self._store.snapshot(), _uncollected():
+            for finding in self._all():
+                self.faults += not finding.is_note
+                yield finding
+
+    def _all(self) -> Iterator[Finding]:
+        self.last = ledger.last_number(self._store)
+        self.hash = ledger.hash_of(self._store, self.last)
+        yield from self._entries()
+        yield from self._against_checkpoint()
+        for table in ledger.VERSIONED:
+            yield from self._open_versions(table)
+        for table in ledger.TABLES:
+            yield from self._rows(table)
+
+    # -- entries ---------------------------------------------------------------
+
+    def _entries(self) -> Iterator[Finding]:
+        certificates = ledger.certificates(self._store)
+        judge = Judge(self._trust, certificates.get)
+        chain = _Chain(self._store)
+        derived = _Derived(self._store, self._broken)
+        entries = ledger.entries(self._store)
+        many = self.last > _FEW and self._processes > 1
+        sealed = (
+            sealed_elsewhere(entries, certificates, self._processes)
+            if many
+            else sealed_here(entries, certificates)
+        )
+        with closing(sealed):
+            for entry, seal in sealed:
+                try:
+                    operation, before = self._take(entry, seal, judge, chain)
+                except (Broken, NotEntitled) as fault:
+                    yield Finding(fault.message, entry.number)
+                    self._broken.add(entry.number)
+                    self.first_broken = self.first_broken or entry.number
+                else:
+                    yield from chain.notes(entry)
+                    expected = self._account(entry, operation, before)
+                    yield from derived.compare(entry.number, expected)
+                chain.follow(entry)
+                if self._progress and entry.number % _BATCH == 0:
+                    self._progress(entry.number, self.last)
+        yield from derived.rest()
+
+    def _take(
+        self, entry: Entry, seal: str, judge: Judge, chain: _Chain
+    ) -> tuple[Operation, _Before]:
+        """Work an entry into the state; returns also the rows as they were before."""
+        chain.check_place(entry)
+        operation, recorded_at = judge.judge(entry, seal)
+        chain.check_time(entry, recorded_at)
+        chain.check_seen(entry, operation)
+        chain.check_fresh(operation, recorded_at)
+        rows = self._state.rows
+        before = {
+            change.row.identity: rows.get(change.row.identity) for change in operation.changes
+        }
+        replay(self._state, entry.number, operation, reinstated_by(self._store, operation))
+        return operation, before
+
+    def _account(self, entry: Entry, operation: Operation, before: _Before) -> _Expected:
+        """What the entry must have left in the tables beside its own; notes who made each row."""
+        expected = _Expected({_columns(change) for change in operation.changes}, {})
+        last = {change.row.identity: change for change in operation.changes}
+        for identity, change in last.items():
+            was = before[identity]
+            if was is not None and was.table in ledger.VERSIONED:
+                begun = self._origins[identity].entry
+                closed = expected.closed.setdefault(was.table, set())
+                closed.add((ledger.stored_form(was), begun))
+            if change.after is None:
+                self._origins.pop(identity, None)
+            else:
+                card = "" if change.found else operation.card_number
+                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card)
+        return expected
+
+    def _against_checkpoint(self) -> Iterator[Finding]:
+        checkpoint = self._checkpoint
+        if checkpoint is None:
+            return
+        number = checkpoint.number
+        if number > self.last:
+            self.first_broken = self.first_broken or self.last + 1
+            yield Finding(
+                f"签署检查点时已有{number}笔，而台账只有{self.last}笔，末尾被截去了",
+                self.last + 1,
+            )
+        elif ledger.hash_of(self._store, number) != checkpoint.hash:
+            self.first_broken = min(self.first_broken or number, number)
+            yield Finding("与检查点不符，台账被改写过", number)
+
+    # -- what is derived ---------------------------------------------------------
+
+    def _open_versions(self, table: str) -> Iterator[Finding]:
+        missing = {identity for identity, row in self._state.rows.items() if row.table == table}
+        for form, begun, _ in ledger.stored_versions(self._store, table, closed=False):
+            identity = _identity(table, form)
+            row = self._state.rows.get(identity)
+            if row is None or identity not in missing:
+                if begun not in self._broken:
+                    yield _of_row("台账没有记载的版本", table, form)
+            elif (form, begun) != (ledger.stored_form(row), self._origins[identity].entry):
+                yield _of_row("版本与台账不符", table, form, begun)
+            missing.discard(identity)
+        for identity in sorted(missing):
+            yield _of_row("缺少版本", table, ledger.stored_form(self._state.rows[identity]))
+
+    def _rows(self, table: str) -> Iterator[Finding]:
+        missing = {identity for identity, row in self._state.rows.items() if row.table == table}
+        for form, changed_at, changed_by in ledger.stored_rows(self._store, table):
+            identity = _identity(table, form)
+            row = self._state.rows.get(identity)
+            if row is None or identity not in missing:
+                yield _of_row("台账没有记载", table, form)
+                continue
+            missing.discard(identity)
+            origin = self._origins[identity]
+            if form != (signed := ledger.stored_form(row)):
+                wanted = _shown(signed[len(identity) - 1 :])
+                yield _of_row(f"与台账不符，应为 {wanted}", table, form, origin.entry)
+            elif origin.card_number and (changed_at, changed_by) != (
+                origin.recorded_at,
+                origin.card_number,
+            ):
+                yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry)
+        for identity in sorted(missing):
+            yield _of_row("库中缺少", table, ledger.stored_form(self._state.rows[identity]))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Without the collector, which finds nothing here and would walk all grants again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Chain:
+    """How an entry follows those before it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last = 0
+        self._hashes = {0: GENESIS}
+        self._moment: datetime | None = None
+        self._resets = ledger.clock_resets(store)
+        self._nonces: set[str] = set()
+        self._signed: deque[tuple[datetime, str]] = deque()
+        # Times go back to the earliest of these, but no further.
+        self._earliest = min(map(_moment_or_first, ledger.times_set_back(store)), default=_LAST)
+
+    def check_place(self, entry: Entry) -> None:
+        if entry.number != self._last + 1:
+            raise Broken(f"此前缺少第{self._last + 1}笔")
+        if entry.previous_hash != self._hashes[self._last]:
+            raise Broken("没有接在上一笔之后")
+
+    def check_time(self, entry: Entry, recorded_at: datetime) -> None:
+        is_earlier = self._moment is not None and recorded_at < self._moment
+        if is_earlier != entry.clock_reset:
+            raise Broken("记录时间早于上一笔" if is_earlier else "时间并未倒退，却记为倒退")
+        if entry.clock_reset and self._last not in self._resets:
+            raise Broken("时间倒退，而没有管理员的记录")
+
+    def check_seen(self, entry: Entry, operation: Operation) -> None:
+        number = operation.seen_number
+        known = self._hashes.get(number) or ledger.hash_of(self._store, number)
+        if not 0 <= number < entry.number or known != operation.seen_hash:
+            raise Broken("签名时所见的台账不是这一本")
+
+    def check_fresh(self, operation: Operation, recorded_at: datetime) -> None:
+        """Nobody may record once more what was signed once."""
+        if operation.nonce in self._nonces:
+            raise Broken("同一个签名记录了两次")
+        self._nonces.add(operation.nonce)
+        self._signed.append((operation.at, operation.nonce))
+        # What was signed before this could not be recorded any more.
+        floor = min(recorded_at, self._earliest) - LONGEST_DELAY
+        while self._signed[0][0] < floor:
+            self._nonces.discard(self._signed.popleft()[1])
+
+    def notes(self, entry: Entry) -> Iterator[Finding]:
+        if entry.clock_reset:
+            noted = printable(self._resets[entry.number - 1])
+            message = f"服务器时间倒退过，管理员于 {noted} 记录"
+            yield Finding(message, entry.number, is_note=True)
+
+    def follow(self, entry: Entry) -> None:
+        self._last = entry.number
+        self._hashes[entry.number] = entry.hash
+        self._hashes.pop(entry.number - _REMEMBERED, None)
+        # Where it cannot be read, the next entry is judged by the last one that could.
+        with suppress(Broken):
+            self._moment = moment_of(entry.recorded_at)
+
+
+class _Expected(NamedTuple):
+    """What an entry must have left: the keys that it is about, and the versions it has ended.
+
+    Attributes:
+        keys: As columns.
+        closed: By table, each with the entry that began it.
+    """
+
+    keys: set[tuple[str, ...]]
+    closed: dict[str, set[tuple[Stored, int]]]
+
+
+class _Derived:
+    """The subjects and the ended versions, read along with the entries."""
+
+    def __init__(self, store: Store, broken: set[int]) -> None:
+        self._broken = broken
+        self._subjects = _Ordered(ledger.subjects(store))
+        self._versions = {
+            table: _Ordered(
+                (ended, (form, begun))
+                for form, begun, ended in ledger.stored_versions(store, table, closed=True)
+            )
+            for table in ledger.VERSIONED
+        }
+
+    def compare(self, number: int, expected: _Expected) -> Iterator[Finding]:
+        yield from self._compare_subjects(number, expected.keys)
+        for table in ledger.VERSIONED:
+            yield from self._compare_versions(table, number, expected.closed.get(table, set()))
+
+    def rest(self) -> Iterator[Finding]:
+        """What is said to be of entries that are not there."""
+        yield from self._compare_subjects(None, set())
+        for table in ledger.VERSIONED:
+            yield from self._compare_versions(table, None, set())
+
+    def _compare_subjects(
+        self, number: int | None, expected: set[tuple[str, ...]]
+    ) -> Iterator[Finding]:
+        for entry, key in self._subjects.up_to(number):
+            if entry == number and key in expected:
+                expected.discard(key)
+            elif entry not in self._broken:
+                yield Finding(f"索引中多出 {_shown(key)}", entry)
+        for key in sorted(expected):
+            yield Finding(f"索引中缺少 {_shown(key)}", number)
+
+    def _compare_versions(
+        self, table: str, number: int | None, expected: set[tuple[Stored, int]]
+    ) -> Iterator[Finding]:
+        for ended, version in self._versions[table].up_to(number):
+            form, begun = version
+            if ended == number and version in expected:
+                expected.discard(version)
+            elif not {begun, ended} & self._broken:
+                yield _of_row("台账没有记载的版本", table, form, ended)
+        for form, _ in sorted(expected):
+            yield _of_row("缺少版本", table, form, number)
+
+
+_T = TypeVar("_T")
+
+
+class _Ordered(Generic[_T]):
+    """Things in the order of the entries that they belong to, taken entry by entry."""
+
+    def __init__(self, stream: Iterator[tuple[int, _T]]) -> None:
+        self._stream = stream
+        self._next = next(stream, None)
+
+    def up_to(self, number: int | None) -> Iterator[tuple[int, _T]]:
+        """Those of the entries up to a number that were not taken yet; all where None."""
+        while self._next is not None and (number is None or self._next[0] <= number):
+            yield self._next
+            self._next = next(self._stream, None)
+
+
+def _columns(change: Change) -> tuple[str, ...]:
+    key = change.row.key
+    return (key.principal, key.agent, key.subsystem, key.grant_type)
+
+
+def _identity(table: str, form: Stored) -> tuple[str, ...]:
+    return (table, *form[: 4 if table == "enterprise_grant" else 5])
+
+
+def _of_row(message: str, table: str, form: Stored, entry: int | None = None) -> Finding:
+    """A finding about a row; of its columns those that identify it are shown."""
+    identity = _identity(table, form)[1:]
+    return Finding(f"{_LABELS[table]} {_shown(identity)}：{message}", entry, (table, *form))
+
+
+def _shown(columns: tuple[str, ...]) -> str:
+    return " ".join(printable(column) or "''" for column in columns)
+
+
+def _moment_or_first(text: str) -> datetime:
+    try:
+        return moment_of(text)
+    except Broken:
+        return _FIRST

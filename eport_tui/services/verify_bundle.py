@@ -1,0 +1,602 @@
+#!/usr/bin/env python3
+"""Verify an exported ledger offline, with Python's standard library and `openssl` alone.
+
+It goes with every bundle as verify.py and shares no code with the program that wrote it.
+Exit code: 0 the ledger holds, 1 it does not, 2 that could not be found out.
+"""
+
+# What is read is JSON, whose types nobody knows beforehand.
+# pyright: basic, reportUnusedExpression=false
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+OPERATION, CHECKPOINT = b"eport_tui/operation/v1\0", b"eport_tui/checkpoint/v1\0"
+GENESIS = "0" * 64
+LONGEST_DELAY = timedelta(minutes=10)
+ZONE = timedelta(hours=8)
+ARC = "2.25.315765216613809374126643788551913823853"
+EPORT_CARD = "1.3.6.1.4.1.5315.100.5.9"
+SM2_ID = "distid:1234567812345678"
+SHOWN = 20
+
+FIELDS = {
+    "enterprise_grant": {"granted_on", "valid_until", "revision"},
+    "operator_grant": {"card_number", "granted_on"},
+    "lapse_mark": {"owner", "valid_until"},
+}
+OPERATION_FIELDS = {
+    *("format", "kind", "at", "card", "enterprise"),
+    *("changes", "seen", "nonce", "reason"),
+}
+KEY = ("principal", "agent", "subsystem", "grant_type")
+CHANGE_FIELDS = {"table", *KEY, "before", "after"}
+
+
+class Fault(Exception):
+    """Something does not hold."""
+
+
+class Unable(Exception):
+    """Something could not be found out."""
+
+
+# -- what is in a certificate ------------------------------------------------------
+
+
+def elements(der: bytes) -> list[tuple[int, bytes]]:
+    """The elements of DER, each with its tag."""
+    found, at = [], 0
+    while at < len(der):
+        tag, length, at = der[at], der[at + 1], at + 2
+        if length & 0x80:
+            count = length & 0x7F
+            length, at = int.from_bytes(der[at : at + count], "big"), at + count
+        found.append((tag, der[at : at + length]))
+        at += length
+    return found
+
+
+def oid(dotted: str) -> bytes:
+    """The contents of an object identifier in DER."""
+    first, second, *rest = map(int, dotted.split("."))
+    encoded = b""
+    for number in (first * 40 + second, *rest):
+        septets = [number & 0x7F]
+        while number := number >> 7:
+            septets.append(0x80 | number & 0x7F)
+        encoded += bytes(reversed(septets))
+    return encoded
+
+
+def extensions(der: bytes) -> dict[bytes, bytes]:
+    """The extensions of a certificate by their identifiers."""
+    tbs = elements(elements(elements(der)[0][1])[0][1])
+    found = {}
+    for tag, content in tbs:
+        if tag == 0xA3:
+            for _, extension in elements(elements(content)[0][1]):
+                parts = elements(extension)
+                found[parts[0][1]] = parts[-1][1]
+    return found
+
+
+def has_oid(der: bytes, dotted: str) -> bool:
+    encoded = oid(dotted)
+    return bytes((6, len(encoded))) + encoded in der
+
+
+def named(der: bytes, registered: dict) -> tuple[str, str, str]:
+    """Card number, enterprise and role that a certificate names."""
+    found = extensions(der)
+    identity = found.get(oid(ARC + ".2.1"))
+    if identity is not None:
+        values = [content.decode() for _, content in elements(elements(identity)[0][1])[1:]]
+        return values[1], values[0], values[3]
+    card = elements(found[oid(EPORT_CARD)])[0][1].decode()
+    return card[-13:], registered.get("enterprise", ""), registered.get("role", "")
+
+
+def moment(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    if value.utcoffset() != ZONE or value.isoformat(timespec="seconds") != text:
+        raise ValueError(text)
+    return value
+
+
+# -- openssl -----------------------------------------------------------------------
+
+
+class OpenSsl:
+    """The command `openssl`, and a folder for the files it needs."""
+
+    def __init__(self, program: str | None, folder: Path) -> None:
+        found = shutil.which(program or "openssl")
+        if not found:
+            raise Unable("找不到 openssl 命令")
+        self.program, self.folder = found, folder
+
+    def run(self, *arguments: str | Path, given: bytes = b"") -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [self.program, *map(str, arguments)], input=given, capture_output=True, check=False
+        )
+
+    def read(self, *arguments: str | Path) -> str:
+        done = self.run(*arguments)
+        if done.returncode:
+            raise Unable(f"openssl 失败：{done.stderr.decode(errors='replace').strip()[:200]}")
+        return done.stdout.decode(errors="replace")
+
+    def put(self, name: str, data: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+
+class Signer:
+    """A certificate, and what openssl says of it."""
+
+    def __init__(self, ssl: OpenSsl, pem: Path, registered: dict) -> None:
+        self.ssl, self.pem = ssl, pem
+        self.der = der_of(pem.read_text())
+        self.fingerprint = hashlib.sha256(self.der).hexdigest()
+        self.card, self.enterprise, self.role = named(self.der, registered)
+        self.is_sm2 = has_oid(self.der, "1.2.156.10197.1.301")
+        is_384 = has_oid(self.der, "1.3.132.0.34")
+        self.digest = "sm3" if self.is_sm2 else "sha384" if is_384 else "sha256"
+        public = ssl.read("x509", "-in", pem, "-noout", "-pubkey")
+        self.key = ssl.put(f"{self.fingerprint}.pub", public.encode())
+        self.serial = ssl.read("x509", "-in", pem, "-noout", "-serial").strip().partition("=")[2]
+
+    def issued_by(self, authority: Path, at: datetime) -> bool:
+        options = ["-vfyopt", SM2_ID] if self.is_sm2 else []
+        return not self.ssl.run(
+            *("verify", "-partial_chain", "-trusted", authority, *options),
+            *("-attime", str(int(at.timestamp())), self.pem),
+        ).returncode
+
+    def fits(self, name: str, signature: bytes, data: bytes) -> bool:
+        # Some cards can sign nothing but text: the hexadecimal of the data.
+        return any(self._fits(name, signature, form) for form in (data, data.hex().encode()))
+
+    def _fits(self, name: str, signature: bytes, data: bytes) -> bool:
+        file = self.ssl.put(f"{name}.sig", signature)
+        text = self.ssl.put(f"{name}.txt", data)
+        try:
+            if self.is_sm2:
+                done = self.ssl.run(
+                    *("pkeyutl", "-verify", "-pubin", "-inkey", self.key, "-rawin"),
+                    *("-digest", "sm3", "-pkeyopt", SM2_ID, "-sigfile", file, "-in", text),
+                )
+                if done.returncode and b"Verif" not in done.stdout:
+                    raise Unable("这个 openssl 不能核对SM2签名")
+            else:
+                done = self.ssl.run(
+                    *("dgst", "-" + self.digest, "-verify", self.key, "-signature", file, text)
+                )
+            return not done.returncode
+        finally:
+            file.unlink()
+            text.unlink()
+
+
+def der_of(pem: str) -> bytes:
+    body = re.search(r"-----BEGIN [^-]+-----(.+?)-----END", pem, re.DOTALL)
+    if not body:
+        raise Unable("证书文件不是PEM格式")
+    return base64.b64decode(body[1])
+
+
+def revocations(ssl: OpenSsl, folder: Path, authorities: list[Path]) -> dict[str, datetime]:
+    """By serial number from when on certificates are revoked."""
+    lists = []
+    for path in sorted(folder.glob("*.pem")):
+        if not any(b"verify OK" in checked(ssl, path, each) for each in authorities):
+            continue
+        text = ssl.read("crl", "-in", path, "-noout", "-text")
+        head, *entries = text.split("Serial Number: ")
+        # Delta and partial lists are marked by critical extensions; they prove nothing.
+        if "critical" not in head:
+            lists.append((openssl_time(head, "Last Update"), entries))
+    found: dict[str, datetime] = {}
+    newest = max((updated for updated, _ in lists), default=None)
+    for updated, entries in lists:
+        for entry in entries:
+            serial, since = entry.split()[0], openssl_time(entry, "Revocation Date")
+            if updated == newest or "Certificate Hold" not in entry:
+                found[serial] = min(since, found.get(serial, since))
+    return found
+
+
+def checked(ssl: OpenSsl, crl: Path, authority: Path) -> bytes:
+    done = ssl.run("crl", "-in", crl, "-noout", "-verify", "-CAfile", authority)
+    return done.stdout + done.stderr
+
+
+def openssl_time(text: str, label: str) -> datetime:
+    found = re.search(label + r": (.+?) GMT", text)
+    if not found:
+        raise Unable("吊销列表无法识别")
+    return datetime.strptime(found[1], "%b %d %H:%M:%S %Y").replace(tzinfo=timezone(timedelta()))
+
+
+# -- the rules of operations ---------------------------------------------------------
+
+
+class State:
+    """The grants as the operations make them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple, dict] = {}
+        self.under: dict[tuple, set[str]] = {}
+        self.deletions: dict[tuple, int] = {}
+
+    def put(self, row: tuple, after: dict | None, number: int) -> None:
+        if after is None:
+            self.rows.pop(row, None)
+        else:
+            self.rows[row] = after
+        table, key = row[0], row[1:5]
+        if table == "enterprise_grant" and after is None:
+            self.deletions[key] = number
+        elif table == "enterprise_grant":
+            self.deletions.pop(key, None)
+        elif table == "operator_grant":
+            cards = self.under.setdefault(key, set())
+            (cards.discard if after is None else cards.add)(row[5])
+
+    def replay(self, number: int, operation: dict, named_by: dict | None) -> None:
+        """Work an operation in; raises Fault and leaves all as it was."""
+        changes = operation["changes"]
+        demand(changes, "该操作没有改变任何授权")
+        back = self._back(number, operation, named_by)
+        keys = {row_of(change)[1:5] for change in changes}
+        deletions = {key: self.deletions.get(key) for key in keys}
+        done = []
+        try:
+            for change in changes:
+                row = row_of(change)
+                self._check(row, change, operation, back)
+                self.put(row, change["after"], number)
+                done.append((row, change["before"]))
+            for key in keys:
+                self._check_whole(key, operation)
+        except Fault:
+            for row, before in reversed(done):
+                self.put(row, before, 0)
+            for key, deletion in deletions.items():
+                self.deletions.pop(key, None)
+                if deletion is not None:
+                    self.deletions[key] = deletion
+            raise
+
+    def _back(self, number: int, operation: dict, named_by: dict | None) -> list:
+        takes_back = operation["kind"].endswith(".reinstate")
+        reinstates = operation.get("reinstates")
+        demand(takes_back == (reinstates is not None), "恢复的操作与所恢复的那一笔不相称")
+        if reinstates is None:
+            return []
+        demand(named_by and 0 < reinstates < number, "所恢复的那一笔不在此前")
+        assert named_by
+        if (
+            named_by["kind"] != "enterprise_grant.delete"
+            or named_by["enterprise"] != operation["enterprise"]
+        ):
+            return []
+        found = {row_of(change) for change in named_by["changes"] if "found" in change}
+        return [
+            (row_of(change), change["before"])
+            for change in named_by["changes"]
+            if change["after"] is None
+            and row_of(change) not in found
+            and self.deletions.get(row_of(change)[1:5]) == reinstates
+        ]
+
+    def _check(self, row: tuple, change: dict, operation: dict, back: list) -> None:
+        table, principal, agent = row[:3]
+        before, after, found = change["before"], change["after"], "found" in change
+        demand(before or after, "没有内容的改动")
+        demand(self.rows.get(row) == before, "改动前的内容与台账不符")
+        if table == "enterprise_grant" and after:
+            demand(
+                principal != agent and after["granted_on"] <= after["valid_until"],
+                "授权的内容不成立",
+            )
+            demand(
+                found or not before or after["revision"] == before["revision"] + 1,
+                "授权的修订号不连续",
+            )
+        elif before and after:
+            demand(found, "这种记录只能增加或删除，不能修改")
+        if table == "lapse_mark" and after:
+            demand(row[5] in (principal, agent), "与该授权无关的企业不能作标记")
+        keeper = {"enterprise_grant": principal, "operator_grant": agent}.get(table, row[-1])
+        goes_along = (
+            table == "operator_grant"
+            and principal == operation["enterprise"]
+            and (
+                operation["kind"] == "enterprise_grant.delete"
+                or (
+                    operation["kind"] == "enterprise_grant.reinstate"
+                    and not found
+                    and (row, after or before) in back
+                )
+            )
+        )
+        demand(keeper == operation["enterprise"] or goes_along, "签名的企业无权做这项改动")
+
+    def _check_whole(self, key: tuple, operation: dict) -> None:
+        cards = self.under.get(key, set())
+        stands = ("enterprise_grant", *key, "") in self.rows
+        if operation["kind"] == "enterprise_grant.delete":
+            demand(not stands and not cards, "删除授权的操作没有删除整个授权")
+        demand(stands or not cards, "企业内授权没有所属的企业间授权")
+        demand("" not in cards or len(cards) == 1, "全部操作员与单个操作员不能同时授权")
+
+
+def demand(holds: object, message: str) -> None:
+    if not holds:
+        raise Fault(message)
+
+
+def row_of(change: dict) -> tuple:
+    """What makes a row the same one."""
+    row = change["after"] or change["before"] or {}
+    which = row.get("card_number", row.get("owner", ""))
+    return (
+        *(change[name] for name in ("table", *KEY)),
+        which,
+    )
+
+
+def are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def read_operation(payload: str) -> dict:
+    """The operation that a payload is, to the letter."""
+    try:
+        value = json.loads(payload)
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        ok = text == payload and value["format"] == 1 and isinstance(value["seen"]["number"], int)
+        ok &= set(value) - {"reinstates"} == OPERATION_FIELDS
+        ok &= isinstance(value.get("reinstates", 0), int)
+        ok &= are_texts(*(value[name] for name in ("card", "enterprise", "nonce", "reason")))
+        for change in value["changes"]:
+            ok &= are_texts(*(change[name] for name in KEY))
+            ok &= set(change) - {"found"} == CHANGE_FIELDS
+            ok &= change.get("found", True) is True
+            for row in (change["before"], change["after"]):
+                ok &= row is None or set(row) == FIELDS[change["table"]]
+                ok &= are_texts(*(each for name, each in (row or {}).items() if name != "revision"))
+            if change["before"] and change["after"]:
+                ok &= row_of({**change, "after": None}) == row_of(change)
+        moment(value["at"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        ok = False
+    demand(ok, "内容不是规定格式的操作")
+    return value
+
+
+# -- the bundle --------------------------------------------------------------------
+
+
+class Bundle:
+    """The files of a bundle, and what was found about them."""
+
+    def __init__(self, folder: Path, authorities: Path, ssl: OpenSsl) -> None:
+        self.folder, self.ssl = folder, ssl
+        self.faults: list[tuple[int, str]] = []
+        self.notes: list[str] = []
+        registered = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
+        self.signers = {}
+        for pem in sorted((folder / "certificates").glob("*.pem")):
+            self.signers[pem.stem] = Signer(ssl, pem, registered.get(pem.stem, {}))
+        if registered:
+            self.notes.append(f"{len(registered)}张证书的企业和角色取自导出时的企业名录")
+        self.authorities = sorted(authorities.glob("*.pem"))
+        if not self.authorities:
+            raise Unable(f"{authorities} 中没有发证机构的证书")
+        self.revoked = revocations(ssl, folder / "crls", self.authorities)
+        self.state = State()
+        self.operations: dict[int, dict] = {}
+
+    def lines(self):
+        with (self.folder / "entries.jsonl").open(encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+
+    def accepted(self, signer: Signer, at: datetime) -> bool:
+        return any(signer.issued_by(each, at) for each in self.authorities)
+
+    def check_certificates(self) -> dict[str, str]:
+        """What is wrong with certificates at the first or the last time they signed."""
+        times: dict[str, list[datetime]] = {}
+        wanted = set()
+        for entry in self.lines():
+            try:
+                operation = read_operation(entry["payload"])
+            except Fault:
+                continue
+            times.setdefault(entry["certificate"], []).append(moment(operation["at"]))
+            span = times[entry["certificate"]]
+            times[entry["certificate"]] = [min(span), max(span)]
+            if operation.get("reinstates") is not None:
+                wanted.add(operation["reinstates"])
+        self.wanted = wanted
+        wrong = {}
+        for fingerprint, span in times.items():
+            signer = self.signers.get(fingerprint)
+            if signer is None or signer.fingerprint != fingerprint:
+                wrong[fingerprint] = "签名者的证书缺失或被改动过"
+            elif not all(self.accepted(signer, at) for at in set(span)):
+                wrong[fingerprint] = "签名时证书不可信或不在有效期内"
+            elif signer.role != "legal_person":
+                wrong[fingerprint] = "签名的不是法人卡"
+        return wrong
+
+    def verify(self) -> None:
+        wrong = self.check_certificates()
+        hashes = {0: GENESIS}
+        nonces = set()
+        last, before = 0, None
+        waiting: deque = deque()
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for entry in self.lines():
+                number = entry["number"]
+                try:
+                    demand(number == last + 1, f"此前缺少第{last + 1}笔")
+                    demand(entry["previous_hash"] == hashes[last], "没有接在上一笔之后")
+                    demand(entry_hash(entry) == entry["hash"], "哈希值不符，内容被改动过")
+                    operation = read_operation(entry["payload"])
+                    demand(entry["certificate"] not in wrong, wrong.get(entry["certificate"], ""))
+                    self.check_signer(entry, operation)
+                    before = self.check_times(entry, operation, before)
+                    seen = operation["seen"]
+                    demand(
+                        seen["number"] < number and hashes.get(seen["number"]) == seen["hash"],
+                        "签名时所见的台账不是这一本",
+                    )
+                    demand(operation["nonce"] not in nonces, "同一个签名记录了两次")
+                    nonces.add(operation["nonce"])
+                    named_by = self.operations.get(operation.get("reinstates", 0))
+                    self.state.replay(number, operation, named_by)
+                    if number in self.wanted:
+                        self.operations[number] = operation
+                    waiting.append((number, pool.submit(self.check_signature, entry)))
+                except Fault as fault:
+                    self.faults.append((number, str(fault)))
+                except (KeyError, TypeError, ValueError):
+                    self.faults.append((number, "内容不是规定格式的操作"))
+                last = number
+                hashes[number] = entry["hash"]
+                while len(waiting) > 64:
+                    self.take(*waiting.popleft())
+            while waiting:
+                self.take(*waiting.popleft())
+        self.hashes, self.last = hashes, last
+        self.check_checkpoint()
+
+    def take(self, number: int, answer) -> None:
+        if not answer.result():
+            self.faults.append((number, "签名不符"))
+
+    def check_signature(self, entry: dict) -> bool:
+        signer = self.signers[entry["certificate"]]
+        signature = base64.b64decode(entry["signature"])
+        return signer.fits(str(entry["number"]), signature, OPERATION + entry["payload"].encode())
+
+    def check_signer(self, entry: dict, operation: dict) -> None:
+        signer = self.signers[entry["certificate"]]
+        demand(signer.card == operation["card"], "签名的卡不是操作中所写的卡")
+        demand(signer.enterprise == operation["enterprise"], "签名的卡不属于操作中所写的企业")
+        self.check_revoked(signer, moment(operation["at"]))
+
+    def check_revoked(self, signer: Signer, at: datetime) -> None:
+        since = self.revoked.get(signer.serial)
+        demand(since is None or at < since, "签名时证书已吊销")
+
+    def check_times(self, entry: dict, operation: dict, before: datetime | None) -> datetime:
+        recorded, at = moment(entry["recorded_at"]), moment(operation["at"])
+        is_earlier = before is not None and recorded < before
+        demand(is_earlier == entry["clock_reset"], "记录时间早于上一笔，或不实地记为时钟回拨")
+        demand(at <= recorded <= at + LONGEST_DELAY, "签名时间与记录时间不符")
+        if is_earlier:
+            self.notes.append(f"第{entry['number']}笔之前服务器时间倒退过")
+        return recorded
+
+    def check_checkpoint(self) -> None:
+        path = self.folder / "checkpoint.json"
+        if not path.exists():
+            self.notes.append("没有检查点，末尾是否被截去无从得知")
+            return
+        value = json.loads(path.read_text(encoding="utf-8"))
+        signed = json.loads(value["checkpoint"])
+        body = value["certificate"]
+        pem = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+        signer = Signer(self.ssl, self.ssl.put("checkpoint.pem", pem.encode()), {})
+        at, number = moment(signed["at"]), signed["number"]
+        try:
+            demand(signer.card == signed["card"], "签署检查点的卡不是其中所写的卡")
+            demand(self.accepted(signer, at), "检查点的签名者不可信")
+            self.check_revoked(signer, at)
+            signature = base64.b64decode(value["signature"])
+            text = CHECKPOINT + value["checkpoint"].encode()
+            demand(signer.fits("checkpoint", signature, text), "检查点的签名不符")
+            demand(number <= self.last, f"签署检查点时已有{number}笔，末尾被截去了")
+            demand(self.hashes[number] == signed["hash"], "与检查点不符，台账被改写过")
+        except Fault as fault:
+            self.faults.append((number, str(fault)))
+
+
+def entry_hash(entry: dict) -> str:
+    lines = (
+        "eport_tui/ledger/v1",
+        str(entry["number"]),
+        entry["previous_hash"],
+        entry["recorded_at"],
+        "1" if entry["clock_reset"] else "0",
+        entry["certificate"],
+        hashlib.sha256(entry["payload"].encode()).hexdigest(),
+        hashlib.sha256(base64.b64decode(entry["signature"])).hexdigest(),
+    )
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def report(bundle: Bundle) -> int:
+    for authority in bundle.authorities:
+        digest = hashlib.sha256(der_of(authority.read_text())).hexdigest()
+        print(f"发证机构 {authority.name} 的SHA-256指纹：{digest}")
+    for note in bundle.notes:
+        print(f"说明：{note}")
+    for number, message in sorted(bundle.faults)[:SHOWN]:
+        print(f"第{number}笔：{message}")
+    if bundle.faults:
+        print(f"台账不可信，共{len(bundle.faults)}个问题，第一个在第{min(bundle.faults)[0]}笔")
+        return 1
+    tables = [row[0] for row in bundle.state.rows]
+    print(f"台账完好：{bundle.last}笔操作，末笔的哈希值为 {bundle.hashes[bundle.last]}")
+    print(
+        f"现有企业间授权{tables.count('enterprise_grant')}条，"
+        f"企业内授权{tables.count('operator_grant')}条"
+    )
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="离线核对导出的台账，只需要 Python 和 openssl")
+    here = Path(__file__).resolve().parent
+    parser.add_argument("folder", type=Path, nargs="?", default=here, help="解压后的文件夹")
+    parser.add_argument("--authorities", type=Path, help="自己信任的发证机构证书（*.pem）的文件夹")
+    parser.add_argument("--openssl", help="openssl 命令的路径")
+    args = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as made:
+            ssl = OpenSsl(args.openssl, Path(made))
+            authorities = args.authorities or args.folder / "authorities"
+            bundle = Bundle(args.folder, authorities, ssl)
+            bundle.verify()
+            return report(bundle)
+    except (Unable, OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        print(f"无法核对：{error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.exit(main())

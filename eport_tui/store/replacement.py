@@ -1,0 +1,58 @@
+"""What an agent handed on to one card, as it bears on putting another in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
+from eport_tui.domain.holders import Enterprise
+from eport_tui.store.database import Store
+from eport_tui.store.enterprise_grants import COLUMNS
+from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
+from eport_tui.store.operator_grants import from_row as operator_grant_from_row
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An operator grant of a card.
+
+    Attributes:
+        grant: The enterprise grant it stands under, in whatever state.
+        principal: Who granted that; USCC and name are empty when not in the registry.
+        operator_grant: The operator grant.
+        new_card_has_it: Whether the other card has one under the same enterprise grant.
+    """
+
+    grant: EnterpriseGrant
+    principal: Enterprise
+    operator_grant: OperatorGrant
+    new_card_has_it: bool
+
+
+def held(store: Store, agent: str, old_card: str, new_card: str) -> list[Held]:
+    """What an agent handed on to the old card, by principal, subsystem and type."""
+    rows = store.rows(
+        f"""
+        SELECT {COLUMNS}, o.id, g.id, o.card_number, o.granted_on, o.changed_by,
+               g.principal, coalesce(e.uscc, ''), coalesce(e.name, ''),
+               EXISTS (
+                   SELECT 1 FROM operator_grant n
+                   WHERE n.enterprise_grant_id = g.id AND n.card_number = ?
+               )
+        FROM operator_grant o
+        JOIN enterprise_grant g ON g.id = o.enterprise_grant_id
+        LEFT JOIN enterprise e ON e.customs_code = g.principal
+        WHERE o.card_number = ? AND g.agent = ?
+        ORDER BY g.principal, g.subsystem, g.grant_type
+        """,
+        (new_card, old_card, agent),
+    )
+    return [
+        Held(
+            enterprise_grant_from_row(row),
+            Enterprise(*row[15:18]),
+            operator_grant_from_row(row[10:15]),
+            bool(row[18]),
+        )
+        for row in rows
+    ]

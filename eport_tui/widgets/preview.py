@@ -1,0 +1,226 @@
+"""What an operation would take away or bring back, to be looked at before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from textual import events
+from textual.geometry import Offset
+
+from eport_tui.actions import bindings
+from eport_tui.errors import EportError
+from eport_tui.widgets.cells import fit, wrap
+from eport_tui.widgets.dialogs import Dialog, Line, Panel, Typed
+from eport_tui.widgets.field import first_line
+from eport_tui.widgets.grid import RowSource
+
+ASKED_ABOVE = 20
+"""With more rows than these, their number has to be typed."""
+
+WIDTH = 74
+MOST_ROWS, LEAST_ROWS = 8, 2
+_INNER = WIDTH - 4
+_ANSWERS, _REASON, _NUMBER = "answers", "reason", "number"
+_LABELS = {_REASON: "事由（选填）", _NUMBER: "条数"}
+_LABEL_CELLS = max(map(cell_len, _LABELS.values()))
+
+
+class Preview(Dialog[str]):
+    """A text, a list to scroll, a reason that may be typed, and a yes or no.
+
+    The result is the reason; Esc and no are none.  The answer begins on no, unless
+    nothing is lost by a yes.
+    """
+
+    BINDINGS = [*bindings("confirm")]
+
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        *,
+        rows: RowSource[Any] | None = None,
+        first: Sequence[Any] = (),
+        count: int = 0,
+        heading: str = "",
+        line: Callable[[Any], str] = str,
+        yes: str = "确定",
+        dangerous: bool = True,
+        longest_reason: int = 100,
+        reason: str = "",
+    ) -> None:
+        """Args:
+        rows: The list, and `count` how many rows it has.
+        first: Its first rows, as many as there are up to `MOST_ROWS`.
+        heading: What stands above it.
+        line: How a row is shown.
+        dangerous: Whether something is lost by a yes; then the number of many rows is asked.
+        reason: What was given as the reason already.
+        """
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._rows = rows
+        self._shown = list(first)
+        self._count = count
+        self._heading = heading
+        self._line = line
+        self._dangerous = dangerous
+        self._answers = ((f"{yes}(Y)", True), ("取消(N)", False))
+        self._at = 1 if dangerous else 0
+        self._top = 0
+        self._fault = ""
+        self._typed = {_REASON: Typed(longest_reason, text=reason)}
+        if dangerous and count > ASKED_ABOVE:
+            self._typed[_NUMBER] = Typed(len(str(count)) + 2)
+        self._stops = [*self._typed, _ANSWERS]
+        self._stop = _NUMBER if _NUMBER in self._typed else _ANSWERS
+        self._lines_of: dict[str, int] = {}
+        scroll = (("上下 PgUp PgDn", "翻看"),) if count > MOST_ROWS else ()
+        answer = (("Tab", "事由、答复"), ("Enter", "确定"), ("Esc", "取消"))
+        self.DIALOG_LEGEND = (*scroll, *answer)
+
+    def make_panel(self) -> Panel:
+        """The whole of it."""
+        self._panel = Panel(self._title, width=WIDTH)
+        self._draw()
+        return self._panel
+
+    @property
+    def _height(self) -> int:
+        """How many rows of the list are shown at a time."""
+        others = 11 + len(wrap(self._text, _INNER)) + len(self._typed)
+        room = self.app.size.height - others
+        return min(self._count, MOST_ROWS, max(LEAST_ROWS, room))
+
+    def _draw(self) -> None:
+        style = "warning" if self._dangerous else "text"
+        lines: list[Line] = [[]]
+        lines += [[(each, style)] for each in wrap(self._text, _INNER)]
+        if self._count:
+            lines += [[], [(fit(self._heading, _INNER), "dim")]]
+            lines += [
+                [(fit(self._line(row), _INNER), "strong")] for row in self._shown[: self._height]
+            ]
+            lines.append([(self._where(), "dim")])
+        lines.append([])
+        for stop, typed in self._typed.items():
+            active = stop == self._stop
+            room = _INNER - _LABEL_CELLS - 3
+            self._lines_of[stop] = len(lines) + 1
+            lines.append(
+                [
+                    (f"{'>' if active else ' '} {fit(_LABELS[stop], _LABEL_CELLS)} ", "text"),
+                    (typed.shown(room, active=active), "chosen" if active else "choice"),
+                ]
+            )
+        lines += [[(self._fault, "warning")] if self._fault else [], self._answer_line()]
+        self._panel.set_lines(lines)
+
+    def _where(self) -> str:
+        if self._count <= self._height:
+            return f"共{self._count}条"
+        where = f"第{self._top + 1}-{self._top + self._height}条 共{self._count}条"
+        if _NUMBER not in self._typed:
+            return where
+        return f"{where}，超过{ASKED_ABOVE}条，请输入条数 {self._count} 以确认"
+
+    def _answer_line(self) -> Line:
+        line: Line = []
+        for at, (label, _) in enumerate(self._answers):
+            chosen = at == self._at and self._stop == _ANSWERS
+            text = f"{'>' if at == self._at else ' '} {label} "
+            line += [(text, "chosen" if chosen else "choice"), ("  ", "text")]
+        return line
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the next character appears; an input method puts its window there."""
+        x, y = self._panel.region.offset
+        typed = self._typed.get(self._stop)
+        if typed is None:
+            return Offset(x + 2, y + self._panel.size.height - 2)
+        cells = _LABEL_CELLS + 3 + cell_len(typed.text)
+        return Offset(x + 2 + min(cells, _INNER - 1), y + self._lines_of[self._stop])
+
+    async def on_key(self, event: events.Key) -> None:
+        """Scroll the list, go from part to part, type, or answer."""
+        event.stop()
+        self._fault = ""
+        moves = {
+            "up": self._top - 1,
+            "down": self._top + 1,
+            "pageup": self._top - self._height,
+            "pagedown": self._top + self._height,
+            "home": 0,
+            "end": self._count,
+        }
+        if event.key in moves:
+            await self._scroll(moves[event.key])
+        elif event.key in ("tab", "shift+tab"):
+            step = 1 if event.key == "tab" else -1
+            at = (self._stops.index(self._stop) + step) % len(self._stops)
+            self._stop = self._stops[at]
+        elif self._stop in self._typed:
+            self._typed[self._stop].take(event)
+        elif event.key in ("left", "right"):
+            self._at = 1 - self._at
+        elif event.key.lower() in ("y", "n"):
+            self._answer(event.key.lower() == "y")
+            return
+        self._draw()
+
+    async def _scroll(self, top: int) -> None:
+        top = max(0, min(top, self._count - self._height))
+        if self._rows is None or top == self._top:
+            return
+        try:
+            self._shown = list(await self._rows.fetch(top, self._height))
+            self._top = top
+        except EportError as error:
+            self._fault = str(error)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text is typed text."""
+        event.stop()
+        if self._stop in self._typed:
+            self._typed[self._stop].put(first_line(event.text))
+            self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on an answer gives it; one on a line to type in goes there."""
+        if event.widget is not self._panel:
+            return
+        if event.y == self._panel.size.height - 2:
+            x = 2
+            for label, answer in self._answers:
+                cells = cell_len(label) + 3
+                if x <= event.x < x + cells:
+                    self._answer(answer)
+                    return
+                x += cells + 2
+        for stop, y in self._lines_of.items():
+            if event.y == y:
+                self._stop = stop
+        self._draw()
+
+    def action_confirm(self) -> None:
+        """Go on from the reason; elsewhere give the answer."""
+        if self._stop == _REASON:
+            self._stop = self._stops[self._stops.index(_REASON) + 1]
+            self._draw()
+        else:
+            self._answer(self._stop == _NUMBER or self._answers[self._at][1])
+
+    def _answer(self, yes: bool) -> None:
+        number = self._typed.get(_NUMBER)
+        if not yes:
+            self.dismiss(None)
+        elif number is not None and number.text.strip() != str(self._count):
+            self._stop = _NUMBER
+            self._fault = f"条数不符，请输入 {self._count}"
+            self._draw()
+        else:
+            self.dismiss(self._typed[_REASON].text)

@@ -1,0 +1,242 @@
+"""What is taken elsewhere can be verified there, with Python and `openssl` alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from eport_tui.card.trust import TrustStore
+from eport_tui.domain.operations import Change, Kind
+from eport_tui.errors import InvalidInput
+from eport_tui.services import bundle, checkpoints
+from eport_tui.store.database import Store
+from tests.ledger.attacker import Attacker
+from tests.ledger.making import (
+    ANOTHER,
+    GRANT,
+    NOON,
+    TO_CARD,
+    findings,
+    keyed,
+    ours,
+    revocation_list,
+    signed,
+    theirs,
+    trust_in,
+)
+from tests.ledger.test_signers import KEYS, SECOND, sm2_signer
+from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, session
+
+
+def unpacked(store: Store, trust: TrustStore, folder: Path, **options: object) -> Path:
+    """A bundle, exported and unpacked."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "bundle.zip"
+    bundle.export(store, trust, file, **options)  # type: ignore[arg-type]
+    with ZipFile(file) as opened:
+        opened.extractall(folder / "bundle")
+    return folder / "bundle"
+
+
+def verified(folder: Path, *arguments: str) -> tuple[int, str]:
+    """What the verifier of a bundle says, run alone."""
+    done = subprocess.run(
+        [sys.executable, "-I", folder / "verify.py", *arguments],
+        cwd="/",
+        env={},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+def test_a_bundle_holds(store: Store, trust: TrustStore, tmp_path: Path) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    code, said = verified(folder)
+    assert code == 0, said
+    assert "台账完好：5笔操作" in said
+    assert "现有企业间授权1条，企业内授权1条" in said
+    assert "没有检查点" in said
+    assert os.stat(tmp_path / "out" / "bundle.zip").st_mode & 0o777 == 0o600
+
+
+def test_with_a_checkpoint_a_tail_that_was_cut_off_is_found(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    signed(store, theirs(), Change(TO_CARD, None), kind=Kind.WITHDRAW)
+    checkpoint = checkpoints.make(store, session(MANUFACTURER))  # type: ignore[arg-type]
+    folder = unpacked(store, trust, tmp_path / "out", checkpoint=checkpoint)
+    assert verified(folder)[0] == 0
+    entries = folder / "entries.jsonl"
+    entries.write_text("".join(entries.read_text().splitlines(keepends=True)[:5]))
+    code, said = verified(folder)
+    assert code == 1
+    assert "签署检查点时已有6笔" in said
+
+
+@pytest.mark.parametrize("field", ["payload", "signature", "hash", "previous_hash", "recorded_at"])
+def test_a_changed_entry_is_named(
+    store: Store, trust: TrustStore, tmp_path: Path, field: str
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    lines = (folder / "entries.jsonl").read_text().splitlines()
+    entry = json.loads(lines[2])
+    at = 20 if field != "recorded_at" else 15
+    wrong = "1" if entry[field][at] != "1" else "2"
+    entry[field] = entry[field][:at] + wrong + entry[field][at + 1 :]
+    lines[2] = json.dumps(entry)
+    (folder / "entries.jsonl").write_text("\n".join(lines) + "\n")
+    code, said = verified(folder)
+    assert code == 1
+    assert "第一个在第3笔" in said
+
+
+TO_OTHER = replace(TO_CARD, card_number=OTHER_CARD)
+Deed = Callable[[Store, TrustStore], object]
+
+
+@pytest.mark.parametrize(
+    ("deed", "message"),
+    [
+        (lambda s, t: signed(s, theirs(), Change(None, ANOTHER)), "无权"),
+        (lambda s, t: signed(s, ours(), Change(None, TO_OTHER)), "无权"),
+        (
+            lambda s, t: signed(s, ours(), Change(TO_CARD, None), kind=Kind.DELETE),
+            "没有删除整个授权",
+        ),
+        (lambda s, t: signed(s, ours(), Change(None, ANOTHER), card_number="x"), "所写的卡"),
+        (
+            lambda s, t: signed(s, ours(valid_until=NOON - SECOND), Change(None, ANOTHER)),
+            "不在有效期",
+        ),
+        (
+            lambda s, t: signed(s, ours(), Change(None, ANOTHER), seen=(3, "0" * 64)),
+            "所见的台账",
+        ),
+        (
+            lambda s, t: signed(
+                s, ours(), Change(None, ANOTHER), recorded_at=NOON + timedelta(hours=1)
+            ),
+            "与记录时间不符",
+        ),
+        (lambda s, t: revoked(s, t, ours()), "已吊销"),
+        (lambda s, t: doubled(s), "记录了两次"),
+    ],
+)
+def test_it_knows_the_same_rules_as_the_program(
+    store: Store, tmp_path: Path, deed: Deed, message: str
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    deed(store, trust)
+    assert findings(store, trust)[0].entry == 6
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 1
+    assert "第一个在第6笔" in said
+    assert message in said
+
+
+def revoked(store: Store, trust: TrustStore, by) -> None:  # type: ignore[no-untyped-def]
+    signed(store, by, Change(None, ANOTHER))
+    revocation_list(trust, "list", {by.certificate: NOON}, updated=NOON)
+
+
+def doubled(store: Store) -> None:
+    attacker = Attacker(store.path)
+    entries = attacker.entries()
+    attacker.rewrite([*entries, entries[1]])
+    attacker.close()
+
+
+def test_a_deletion_that_was_taken_back_holds(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    by = ours()
+    deletion = (Change(TO_CARD, None), Change(GRANT, None))
+    number = signed(store, by, *deletion, kind=Kind.DELETE)
+    back = (Change(None, GRANT), Change(None, TO_CARD))
+    signed(store, by, *back, kind=Kind.REINSTATE, reinstates=number)
+    assert findings(store, trust) == []
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("kind", [*KEYS, "text"])
+def test_keys_of_every_kind(store: Store, trust: TrustStore, tmp_path: Path, kind: str) -> None:
+    from tests.ledger.test_signers import TextOnly
+
+    holder = session(BROKER).holder
+    by = TextOnly(holder) if kind == "text" else keyed(holder, key=KEYS[kind]())
+    signed(store, by, Change(TO_CARD, None))
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 0, said
+
+
+def test_signatures_of_sm2(store: Store, tmp_path: Path) -> None:
+    trust = trust_in(tmp_path / "trust")
+    signer = sm2_signer(tmp_path)
+    (trust.authorities / "sm2.pem").write_bytes(signer.issuer.pem.read_bytes())
+    record = trust.record(signer.certificate)
+    at = (record.times[0][0] + SECOND).astimezone(NOON.tzinfo)
+    signed(store, signer, Change(TO_CARD, None), at=at)
+    folder = unpacked(store, trust, tmp_path / "out")
+    code, said = verified(folder)
+    assert code == 0, said
+    signed(store, signer, Change(None, TO_CARD), at=at)
+    attacker = Attacker(store.path)
+    entries = attacker.entries()
+    entries[6][6] = entries[5][6]
+    attacker.rewrite(entries)
+    code, said = verified(unpacked(store, trust, tmp_path / "again"))
+    assert (code, "第7笔：签名不符" in said) == (1, True), said
+
+
+def test_with_authorities_of_ones_own(store: Store, trust: TrustStore, tmp_path: Path) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    assert verified(folder, "--authorities", str(trust.authorities))[0] == 0
+    foreign = sm2_signer(tmp_path / "foreign").issuer.pem.parent
+    code, said = verified(folder, "--authorities", str(foreign))
+    assert code == 1
+    assert "第1笔：签名时证书不可信" in said
+
+
+def test_where_it_cannot_be_found_out_that_is_said(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    assert verified(folder, "--openssl", "/no/openssl") == (2, "无法核对：找不到 openssl 命令\n")
+    (folder / "entries.jsonl").write_text("nonsense\n")
+    assert verified(folder)[0] == 2
+    assert verified(folder, str(tmp_path / "nowhere"))[0] == 2
+
+
+def test_a_file_that_is_there_is_not_overwritten(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "bundle.zip"
+    file.write_text("mine")
+    with pytest.raises(InvalidInput, match="已存在"):
+        bundle.export(store, trust, file)
+    assert file.read_text() == "mine"
+    with pytest.raises(InvalidInput, match="无法写入"):
+        bundle.export(store, trust, tmp_path / "nowhere" / "bundle.zip")
+
+
+def test_a_certificate_cannot_be_written_elsewhere(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    attacker = Attacker(store.path)
+    attacker.sql("INSERT INTO ledger_certificate VALUES ('../../evil', x'00')")
+    attacker.close()
+    file = tmp_path / "bundle.zip"
+    bundle.export(store, trust, file)
+    with ZipFile(file) as opened:
+        assert not [name for name in opened.namelist() if "evil" in name]

@@ -1,0 +1,200 @@
+"""`eport-tui ledger` as an administrator uses it."""
+
+from __future__ import annotations
+
+import builtins
+import getpass
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from eport_tui.__main__ import main
+from eport_tui.card.authority import TestAuthority as Authority
+from eport_tui.card.software import Cost
+from eport_tui.card.trust import TrustStore
+from eport_tui.domain import dates
+from eport_tui.domain.holders import Role
+from eport_tui.domain.operations import Change
+from eport_tui.services import checkpoints
+from eport_tui.settings import load_settings
+from eport_tui.store import ledger
+from eport_tui.store.database import Store
+from tests.ledger.attacker import Attacker
+from tests.ledger.making import NOON, TO_CARD, signed, theirs, trust_in
+from tests.services.world import CARD, MANUFACTURER, session
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    trust_in(tmp_path / "trust")
+    monkeypatch.setenv("EPORT_TUI_TRUST", str(tmp_path / "trust"))
+    monkeypatch.setenv("EPORT_TUI_CARDS", str(tmp_path / "cards"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return lambda *arguments: main(["--database", str(path), "ledger", *arguments])
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An operator's software card, whose authority is trusted, too; its PIN is given."""
+    authority = Authority.create(tmp_path / "authority")
+    now = dates.now()
+    holder = replace(
+        session(MANUFACTURER, Role.OPERATOR, "8900000000077").holder,
+        valid_from=now - timedelta(days=1),
+        valid_until=now + timedelta(days=1),
+    )
+    authority.issue(holder, tmp_path / "cards", cost=Cost(64, 1, 1))
+    authority.publish(tmp_path / "trust")
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: "88888888")
+    return holder.card_number
+
+
+def test_a_ledger_that_holds(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("台账完好：5笔操作，末笔的哈希值为 ")
+    assert said.err == ""
+    assert run("verify", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["holds"] is True
+    assert (answer["entries"], answer["first_broken"], answer["findings"]) == (5, None, [])
+
+
+def test_one_that_does_not(
+    run: Run, attacker: Attacker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attacker.sql("UPDATE ledger_entry SET signature = x'3000' WHERE number = 2")
+    assert run("verify") == 1
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == "问题：第2笔，哈希值不符，内容被改动过"
+    assert last.endswith("第一笔有问题的是第2笔")
+    assert run("verify", "--json") == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["holds"], answer["first_broken"]) == (False, 2)
+    assert answer["findings"][0]["entry"] == 2
+
+
+def test_a_row_alone(run: Run, attacker: Attacker, capsys: pytest.CaptureFixture[str]) -> None:
+    attacker.sql("DELETE FROM operator_grant")
+    assert run("verify") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"问题：企业内授权 3101940001 3101980002 95 X1 {CARD}：库中缺少",
+        "台账共5笔操作，发现1个问题",
+    ]
+
+
+def test_a_database_that_is_not_there(
+    run: Run, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.unlink()
+    assert run("verify") == 2
+    assert capsys.readouterr().err.startswith("错误：数据库不存在")
+
+
+def test_a_checkpoint_signed_by_any_card_is_found_again(
+    run: Run, card: str, tmp_path: Path, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "checkpoint.json"
+    assert run("checkpoint", "--card", card, "--output", str(file)) == 0
+    assert "已签署第5笔的检查点" in capsys.readouterr().out
+    assert run("verify", "--against", str(file)) == 0
+    assert run("checkpoint", "--card", card, "--output", str(file)) == 2
+    assert "已存在" in capsys.readouterr().err
+
+    attacker = Attacker(path)
+    attacker.rewrite(attacker.entries()[:4])
+    attacker.close()
+    assert run("verify", "--against", str(file)) == 1
+    assert "末尾被截去了" in capsys.readouterr().out
+
+
+def test_without_a_file_the_checkpoint_is_printed(
+    run: Run, card: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("checkpoint", "--card", card) == 0
+    printed = tmp_path / "printed"
+    printed.write_text(capsys.readouterr().out)
+    assert run("verify", "--against", str(printed)) == 0
+
+
+def test_a_checkpoint_that_does_not_hold_itself(
+    run: Run, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = checkpoints.make(store, session(MANUFACTURER))  # type: ignore[arg-type]
+    file = tmp_path / "checkpoint.json"
+    for wrong, message in (
+        (replace(checkpoint, number=4), "检查点的签名不符"),
+        (replace(checkpoint, hash="0" * 64), "检查点的签名不符"),
+        (replace(checkpoint, card_number="8900000000099"), "不是其中所写的卡"),
+        (replace(checkpoint, certificate=b"none"), "签名者不可信"),
+        (replace(checkpoint, at=checkpoint.at + timedelta(days=9999)), "不在有效期内"),
+    ):
+        file.write_text(wrong.as_file())
+        assert run("verify", "--against", str(file)) == 2
+        assert message in capsys.readouterr().err
+    for nonsense in ("", "{}", "[]", '{"checkpoint": "{}"}', "[" * 90_000):
+        file.write_text(nonsense)
+        assert run("verify", "--against", str(file)) == 2
+        assert "该文件不是检查点" in capsys.readouterr().err
+    assert run("verify", "--against", str(tmp_path / "nowhere")) == 2
+    assert "无法读取检查点文件" in capsys.readouterr().err
+
+
+def test_an_empty_ledger_has_nothing_to_sign(
+    run: Run, card: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.unlink()
+    Store.open(path).close()
+    assert run("verify") == 0
+    assert run("checkpoint", "--card", card) == 2
+    assert "还没有任何操作" in capsys.readouterr().err
+
+
+def test_an_export(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bundle.zip"
+    assert run("export", str(file)) == 0
+    assert "已导出5笔操作" in capsys.readouterr().out
+    assert file.exists()
+    assert run("export", str(file)) == 2
+
+
+def test_a_clock_that_is_not_behind_needs_nothing(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("accept-clock", "--yes") == 2
+    assert "不必处理" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 1), ("n", 1)])
+def test_a_clock_is_accepted_after_a_question(
+    run: Run,
+    store: Store,
+    trust: TrustStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    code: int,
+) -> None:
+    signed(store, theirs(), Change(TO_CARD, None), at=NOON + timedelta(hours=1))
+    monkeypatch.setattr(builtins, "input", lambda question: answer)
+    with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
+        assert run("accept-clock") == code
+    said = capsys.readouterr().out
+    assert "台账末笔是第6笔，记录于 2026-03-01 13:00:00" in said
+    assert "服务器时间现在是 2026-03-01 12:01:00" in said
+    assert bool(ledger.clock_resets(store)) is (code == 0)
+
+
+def test_strict_decisions_are_a_setting(tmp_path: Path) -> None:
+    assert not load_settings(environment={}).strict
+    assert load_settings(environment={"EPORT_TUI_STRICT": "true"}).strict
+    file = tmp_path / "config.toml"
+    file.write_text("strict = true")
+    assert load_settings(config=file, environment={}).strict

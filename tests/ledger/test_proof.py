@@ -1,0 +1,177 @@
+"""Strict decisions: what another program has put into the tables grants nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from eport_tui.card.trust import TrustStore
+from eport_tui.domain.operations import Change, Kind
+from eport_tui.services import enterprise_grants
+from eport_tui.services.proof import Proof
+from eport_tui.store import permissions
+from eport_tui.store.database import Store
+from tests.ledger.attacker import Attacker
+from tests.ledger.making import (
+    ANOTHER,
+    GRANT,
+    KEY,
+    NOON,
+    TO_CARD,
+    ours,
+    revocation_list,
+    signed,
+    theirs,
+    trust_in,
+)
+from tests.rows import insert_grant, insert_operator_grant
+from tests.services.world import CARD, MANUFACTURER, OTHER_CARD, TABLES, TODAY, opened, session
+
+TO_OTHER = replace(TO_CARD, card_number=OTHER_CARD)
+
+
+def proven(store: Store, trust: TrustStore) -> tuple[int, list[str]]:
+    """How many enterprise grants, and which cards, the ledger proves of what is stored."""
+    grants, operators = Proof(store, trust).proven(
+        *permissions.decision_rows(
+            store, principal=KEY.principal, agent=KEY.agent, subsystem="95", card_number=CARD
+        )
+    )
+    return len(grants), [each.card_number for each in operators]
+
+
+def test_what_was_signed_is_proven(store: Store, trust: TrustStore) -> None:
+    proof = Proof(store, trust)
+    assert proof.holds(GRANT)
+    assert proof.holds(TO_CARD)
+    assert not proof.holds(TO_OTHER)
+    assert not proof.holds(ANOTHER)
+    assert proven(store, trust) == (1, [CARD])
+
+
+def test_what_is_signed_later_is_proven_from_then_on(store: Store, trust: TrustStore) -> None:
+    proof = Proof(store, trust)
+    assert not proof.holds(TO_OTHER)
+    signed(store, theirs(), Change(None, TO_OTHER))
+    assert proof.holds(TO_OTHER)
+    signed(store, theirs(), Change(TO_OTHER, None), kind=Kind.WITHDRAW)
+    assert not proof.holds(TO_OTHER)
+
+
+def test_on_a_past_day_what_was_signed_until_then_is_proven(
+    store: Store, trust: TrustStore
+) -> None:
+    proof = Proof(store, trust)
+    # Entry 2 hands on to both cards, entry 3 withdraws one.
+    assert [proof.holds(TO_OTHER, until=number) for number in range(5)] == [
+        *(False, False, True, False, False)
+    ]
+    assert proof.holds(GRANT, until=1)
+    assert not proof.holds(GRANT, until=0)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replace(GRANT, valid_until=GRANT.valid_until + timedelta(days=1)),
+        replace(GRANT, granted_on=GRANT.granted_on - timedelta(days=1)),
+        replace(GRANT, revision=2),
+        replace(TO_CARD, granted_on=TO_CARD.granted_on - timedelta(days=1)),
+    ],
+)
+def test_a_row_that_was_changed_is_not_proven(store: Store, trust: TrustStore, row) -> None:  # type: ignore[no-untyped-def]
+    assert not Proof(store, trust).holds(row)
+
+
+def test_a_row_that_was_slipped_in_is_not_proven(store: Store, trust: TrustStore) -> None:
+    with store.transaction():
+        store.rows("DELETE FROM operator_grant")
+        insert_operator_grant(store, 1, "", TODAY)
+    assert proven(store, trust) == (1, [])
+    with store.transaction():
+        store.rows("UPDATE enterprise_grant SET valid_until = '2030-01-01'")
+    assert proven(store, trust) == (0, [])
+
+
+def test_not_even_with_a_version_that_says_so(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    with store.transaction():
+        insert_operator_grant(store, 1, OTHER_CARD, TODAY)
+    attacker.sql("UPDATE operator_grant_version SET until_entry = NULL")
+    assert not Proof(store, trust).holds(TO_OTHER)
+
+
+def test_a_grant_that_another_program_put_there_is_proven_once_it_is_saved(
+    store: Store, trust: TrustStore
+) -> None:
+    other = replace(KEY, subsystem="B1")
+    with store.transaction():
+        number = insert_grant(store, other, TODAY, GRANT.valid_until)
+    row = replace(GRANT, key=other)
+    proof = Proof(store, trust)
+    assert not proof.holds(row)
+    [grant] = (each for each in [enterprise_grants.grants.get(store, number)] if each)
+    saved = enterprise_grants.save(
+        store, TABLES, session(MANUFACTURER), opened(grant, grant.valid_until), today=TODAY
+    )
+    assert proof.holds(replace(row, revision=saved.grant.revision))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entry SET signature = x'3000' WHERE number = 1",
+        "UPDATE ledger_entry SET recorded_at = '2026-03-01T12:00:01+08:00' WHERE number = 1",
+        "DELETE FROM ledger_entry WHERE number = 1",
+        "DELETE FROM ledger_certificate",
+        "DELETE FROM ledger_subject",
+    ],
+)
+def test_without_an_entry_that_holds_nothing_is_proven(
+    store: Store, trust: TrustStore, attacker: Attacker, statement: str
+) -> None:
+    attacker.sql(statement)
+    assert not Proof(store, trust).holds(GRANT)
+    assert not Proof(store, trust).holds(TO_CARD)
+
+
+def test_who_was_not_entitled_proves_nothing(store: Store, trust: TrustStore) -> None:
+    signed(store, theirs(), Change(None, ANOTHER))
+    signed(store, ours(), Change(None, TO_OTHER), kind=Kind.HAND_ON)
+    signed(store, ours(), Change(TO_CARD, None), kind=Kind.WITHDRAW)
+    proof = Proof(store, trust)
+    assert not proof.holds(ANOTHER)
+    assert not proof.holds(TO_OTHER)
+    assert proof.holds(TO_CARD)
+
+
+def test_a_signature_that_is_recorded_twice_proves_nothing(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    proof = Proof(store, trust)
+    signed(store, theirs(), Change(None, TO_OTHER))
+    signed(store, theirs(), Change(TO_OTHER, None), kind=Kind.WITHDRAW)
+    entries = attacker.entries()
+    attacker.rewrite([*entries, entries[5]])
+    attacker.sql(
+        "INSERT INTO ledger_subject SELECT principal, agent, subsystem, grant_type, 8"
+        " FROM ledger_subject WHERE entry = 6"
+    )
+    assert not proof.holds(TO_OTHER)
+
+
+def test_a_card_that_was_revoked_before_it_signed_proves_nothing_any_more(
+    store: Store, tmp_path: Path
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    by = theirs()
+    signed(store, by, Change(None, TO_OTHER))
+    proof = Proof(store, trust)
+    assert proof.holds(TO_OTHER)
+    revocation_list(trust, "late", {by.certificate: NOON}, updated=NOON)
+    assert not proof.holds(TO_OTHER)
+    assert proof.holds(TO_CARD)

@@ -1,0 +1,427 @@
+"""Whatever is changed in the ledger or in the tables is found, and named."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from eport_tui.card import authority
+from eport_tui.card.trust import Record, TrustStore
+from eport_tui.domain.operations import Change, Operation
+from eport_tui.services import checkpoints
+from eport_tui.services.ledger import accept_clock
+from eport_tui.services.operations import SIGNED_FOR
+from eport_tui.services.verification import Finding
+from eport_tui.store import ledger
+from eport_tui.store.database import Store
+from tests.ledger.attacker import Attacker
+from tests.ledger.making import (
+    ANOTHER,
+    KEY,
+    NOON,
+    TO_CARD,
+    findings,
+    keyed,
+    ours,
+    signed,
+    theirs,
+)
+from tests.rows import insert_operator_grant
+from tests.services.world import CARD, MANUFACTURER, TODAY, session
+
+
+class Remembering(TrustStore):
+    """Asks about each certificate once, because here it stays the same."""
+
+    record = cache(TrustStore.record)  # type: ignore[assignment]
+
+
+def first(found: list[Finding]) -> Finding:
+    assert found, "nothing was found"
+    return found[0]
+
+
+def test_a_ledger_that_nobody_touched_holds(store: Store, trust: TrustStore) -> None:
+    assert findings(store, trust) == []
+
+
+# -- single bytes ------------------------------------------------------------------
+
+
+COLUMNS = ("payload", "signature", "hash", "previous_hash", "recorded_at", "certificate")
+
+
+def flipped(data: bytes) -> Iterator[bytes]:
+    """The data with each of its bytes changed, one at a time."""
+    for at in range(len(data)):
+        yield data[:at] + bytes((data[at] ^ (1 << at % 8),)) + data[at + 1 :]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_changed_byte_of_an_entry_is_found(
+    store: Store, trust: TrustStore, attacker: Attacker, column: str
+) -> None:
+    trust = Remembering(trust.authorities, trust.revocation)
+    blob = column == "signature"
+    for number in (1, 5):
+        [(data,)] = attacker.sql(
+            f"SELECT CAST({column} AS BLOB) FROM ledger_entry WHERE number = ?", (number,)
+        )
+        put = f"UPDATE ledger_entry SET {column} = {'?' if blob else 'CAST(? AS TEXT)'}"
+        for changed in flipped(data):
+            attacker.sql(f"{put} WHERE number = {number}", (changed,))
+            assert first(findings(store, trust)).entry == number
+        attacker.sql(f"{put} WHERE number = {number}", (data,))
+    assert findings(store, trust) == []
+
+
+@pytest.mark.parametrize("column", ["der", "fingerprint"])
+def test_every_changed_byte_of_a_certificate_is_found(
+    store: Store, trust: TrustStore, attacker: Attacker, column: str
+) -> None:
+    [(fingerprint,)] = attacker.sql("SELECT certificate FROM ledger_entry WHERE number = 2")
+    trust = Remembering(trust.authorities, trust.revocation)
+    [(data,)] = attacker.sql(
+        f"SELECT CAST({column} AS BLOB) FROM ledger_certificate WHERE fingerprint = ?",
+        (fingerprint,),
+    )
+    kind = "?" if column == "der" else "CAST(? AS TEXT)"
+    before: bytes = fingerprint.encode()
+    for changed in flipped(data):
+        attacker.sql(
+            f"UPDATE ledger_certificate SET {column} = {kind}"
+            " WHERE CAST(fingerprint AS BLOB) = CAST(? AS BLOB)",
+            (changed, before),
+        )
+        before = changed if column == "fingerprint" else before
+        assert first(findings(store, trust)).entry == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("clock_reset = 1", "哈希值不符"),
+        ("number = 9", "此前缺少第3笔"),
+        ("recorded_at = '2026-03-01T12:00:01+08:00'", "哈希值不符"),
+    ],
+)
+def test_other_columns_of_an_entry(
+    store: Store, trust: TrustStore, attacker: Attacker, change: str, message: str
+) -> None:
+    attacker.sql(f"UPDATE ledger_entry SET {change} WHERE number = 3")
+    found = [each for each in findings(store, trust) if each.entry is not None]
+    assert any(message in each.message for each in found)
+
+
+# -- whole entries -----------------------------------------------------------------
+
+
+Rewriting = Callable[[list[list[object]]], list[list[object]]]
+
+
+@pytest.mark.parametrize(
+    ("rewriting", "entry", "message"),
+    [
+        pytest.param(lambda e: [e[0], *e[2:]], 2, "所见的台账", id="dropped"),
+        pytest.param(lambda e: [*e[:3], e[1], *e[3:]], 4, "记录了两次", id="doubled"),
+        pytest.param(lambda e: [*e, e[1]], 6, "记录了两次", id="doubled at the end"),
+        pytest.param(lambda e: [e[0], e[2], e[1], *e[3:]], 2, "所见的台账", id="swapped"),
+    ],
+)
+def test_entries_dropped_doubled_or_swapped_with_the_chain_made_anew(
+    store: Store,
+    trust: TrustStore,
+    attacker: Attacker,
+    rewriting: Rewriting,
+    entry: int,
+    message: str,
+) -> None:
+    attacker.rewrite(rewriting(attacker.entries()))
+    found = first(findings(store, trust))
+    assert (found.entry, message in found.message) == (entry, True), found
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_an_entry_that_is_gone_is_named(
+    store: Store, trust: TrustStore, attacker: Attacker, number: int
+) -> None:
+    attacker.sql("DELETE FROM ledger_entry WHERE number = ?", (number,))
+    found = findings(store, trust)
+    assert found
+    if number < 5:
+        assert found[0].message == f"此前缺少第{number}笔"
+
+
+def other_authority() -> authority.TestAuthority:
+    with tempfile.TemporaryDirectory() as folder:
+        return authority.TestAuthority.create(Path(folder) / "authority")
+
+
+def test_an_inserted_entry_of_a_foreign_authority(store: Store, trust: TrustStore) -> None:
+    forger = keyed(session(MANUFACTURER).holder, issuer=other_authority())
+    number = signed(store, forger, Change(None, ANOTHER))
+    found = first(findings(store, trust))
+    assert found.entry == number
+    assert "签名者的证书不可信" in found.message
+
+
+def test_an_inserted_entry_with_another_key_than_the_certificates(
+    store: Store, trust: TrustStore
+) -> None:
+    forger = ours()
+    forger.certificate  # noqa: B018
+    forger.key = ours().key
+    number = signed(store, forger, Change(None, ANOTHER))
+    assert first(findings(store, trust)) == Finding("签名不符", number)
+
+
+def test_a_whole_chain_rewritten_with_the_keys_of_a_foreign_authority(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    forger = other_authority()
+    signers = {
+        each.holder.card_number: keyed(each.holder, issuer=forger) for each in (ours(), theirs())
+    }
+    entries = []
+    for entry in attacker.entries():
+        operation = Operation.read(entry[5])
+        by = signers[operation.card_number]
+        fingerprint = hashlib.sha256(by.certificate).hexdigest()
+        attacker.sql(
+            "INSERT INTO ledger_certificate VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (fingerprint, by.certificate),
+        )
+        signature = by.sign(SIGNED_FOR + entry[5].encode())
+        entries.append([*entry[:6], signature, fingerprint])
+    attacker.rewrite(entries)
+    found = first(findings(store, trust))
+    assert found.entry == 1
+    assert "签名者的证书不可信" in found.message
+
+
+def test_a_tail_that_was_cut_off_is_found_given_a_checkpoint(
+    store: Store, trust: TrustStore, path: Path
+) -> None:
+    before = path.parent / "before.db"
+    attacker = Attacker(path)
+    attacker.sql("VACUUM INTO ?", (str(before),))
+    attacker.close()
+    signed(store, theirs(), Change(TO_CARD, None))
+    checkpoint = checkpoints.make(store, session(MANUFACTURER))
+    assert findings(store, trust, checkpoint=checkpoint) == []
+
+    with Store.open(before) as shortened:
+        assert findings(shortened, trust) == []
+        assert findings(shortened, trust, checkpoint=checkpoint) == [
+            Finding("签署检查点时已有6笔，而台账只有5笔，末尾被截去了", 6)
+        ]
+        signed(shortened, theirs(), Change(TO_CARD, None))
+        assert findings(shortened, trust) == []
+        assert findings(shortened, trust, checkpoint=checkpoint) == [
+            Finding("与检查点不符，台账被改写过", 6)
+        ]
+
+
+# -- rows --------------------------------------------------------------------------
+
+
+SHOWN = f"{KEY.principal} {KEY.agent} {KEY.subsystem} {KEY.grant_type}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "UPDATE enterprise_grant SET valid_until = '2030-01-01'",
+            f"企业间授权 {SHOWN}：与台账不符，应为 2026-03-01 2026-06-09 1",
+        ),
+        (
+            "UPDATE enterprise_grant SET granted_on = '2020-01-01'",
+            f"企业间授权 {SHOWN}：与台账不符，应为 2026-03-01 2026-06-09 1",
+        ),
+        (
+            "UPDATE enterprise_grant SET revision = 2",
+            f"企业间授权 {SHOWN}：与台账不符，应为 2026-03-01 2026-06-09 1",
+        ),
+        (
+            "UPDATE enterprise_grant SET changed_by = '8900000000099'",
+            f"企业间授权 {SHOWN}：变更时间或经办的卡与台账不符",
+        ),
+        (
+            "UPDATE operator_grant SET changed_at = '2026-03-01T12:00:01+08:00'",
+            f"企业内授权 {SHOWN} {CARD}：变更时间或经办的卡与台账不符",
+        ),
+        (
+            "UPDATE operator_grant SET granted_on = '2020-01-01'",
+            f"企业内授权 {SHOWN} {CARD}：与台账不符，应为 2026-03-01",
+        ),
+        (
+            "UPDATE operator_grant SET card_number = '8900000000099'",
+            f"企业内授权 {SHOWN} 8900000000099：台账没有记载",
+        ),
+        ("DELETE FROM operator_grant", f"企业内授权 {SHOWN} {CARD}：库中缺少"),
+        ("DELETE FROM enterprise_grant", f"企业间授权 {SHOWN}：库中缺少"),
+        (
+            "INSERT INTO lapse_mark VALUES ('3101940001', '3101980002', '95', 'X1',"
+            " '3101940001', '2026-06-09', '', '')",
+            f"到期不续标记 {SHOWN} 3101940001：台账没有记载",
+        ),
+        (
+            "UPDATE operator_grant_version SET until_entry = NULL WHERE until_entry = 3",
+            f"企业内授权 {SHOWN} 8900000000062：缺少版本",
+        ),
+        (
+            "UPDATE enterprise_grant_version SET valid_until = '2030-01-01'"
+            " WHERE until_entry IS NULL",
+            f"企业间授权 {SHOWN}：版本与台账不符",
+        ),
+        (
+            "UPDATE enterprise_grant_version SET from_entry = 2 WHERE from_entry = 1",
+            f"企业间授权 {SHOWN}：版本与台账不符",
+        ),
+        (
+            "DELETE FROM enterprise_grant_version WHERE until_entry IS NULL",
+            f"企业间授权 {SHOWN}：缺少版本",
+        ),
+        (
+            "DELETE FROM operator_grant_version WHERE until_entry IS NOT NULL",
+            f"企业内授权 {SHOWN} 8900000000062：缺少版本",
+        ),
+        (
+            "INSERT INTO operator_grant_version (principal, agent, subsystem, grant_type,"
+            " card_number, granted_on, from_entry, until_entry)"
+            " SELECT principal, agent, subsystem, grant_type, '8900000000099', granted_on, 1, 2"
+            " FROM enterprise_grant",
+            f"企业内授权 {SHOWN} 8900000000099：台账没有记载的版本",
+        ),
+        ("DELETE FROM ledger_subject WHERE entry = 3", f"索引中缺少 {SHOWN}"),
+        (
+            "INSERT INTO ledger_subject VALUES ('3101940001', '3101980002', '95', 'X1', 4)",
+            f"索引中多出 {SHOWN}",
+        ),
+    ],
+)
+def test_every_row_that_is_not_as_the_ledger_says_is_named(
+    store: Store, trust: TrustStore, attacker: Attacker, statement: str, message: str
+) -> None:
+    attacker.sql("PRAGMA foreign_keys = ON")
+    attacker.sql(statement)
+    assert message in [each.message for each in findings(store, trust)]
+
+
+def test_a_row_that_was_slipped_in(store: Store, trust: TrustStore) -> None:
+    with store.transaction():
+        insert_operator_grant(store, 1, "8900000000099", TODAY)
+    [found] = findings(store, trust)
+    assert found.message == f"企业内授权 {SHOWN} 8900000000099：台账没有记载"
+    assert found.row == ("operator_grant", *SHOWN.split(), "8900000000099", "2026-03-01")
+
+
+def test_an_operator_grant_without_its_enterprise_grant(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    attacker.sql("PRAGMA foreign_keys = OFF")
+    attacker.sql("UPDATE operator_grant SET enterprise_grant_id = 77")
+    messages = [each.message for each in findings(store, trust)]
+    assert f"企业内授权 '' '' '' '' {CARD}：台账没有记载" in messages
+    assert f"企业内授权 {SHOWN} {CARD}：库中缺少" in messages
+
+
+def test_what_another_program_has_put_there_cannot_trouble_the_terminal(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    attacker.sql("UPDATE operator_grant SET card_number = CAST(x'1b5b324aff0a' AS TEXT)")
+    assert all(each.message.isprintable() for each in findings(store, trust))
+
+
+# -- with the chain made anew, every fault has its name ----------------------------------
+
+
+def test_an_entry_earlier_than_the_one_before_it(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    entries = attacker.entries()
+    entries[2][3] = "2026-03-01T11:59:59+08:00"
+    attacker.rewrite(entries)
+    assert first(findings(store, trust)).entry == 3
+
+
+def test_a_clock_reset_that_no_administrator_noted(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    later = NOON + timedelta(hours=1)
+    signed(store, theirs(), Change(TO_CARD, None), at=later)
+    accept_clock(store, NOON)
+    number = signed(store, theirs(), Change(None, TO_CARD))
+    assert [each.is_note for each in findings(store, trust)] == [True]
+    attacker.sql("DELETE FROM ledger_clock_reset")
+    assert first(findings(store, trust)) == Finding("时间倒退，而没有管理员的记录", number)
+
+
+@pytest.mark.parametrize(
+    ("late", "holds"), [(timedelta(minutes=10), True), (timedelta(minutes=10, seconds=1), False)]
+)
+def test_what_was_signed_long_ago_is_not_recorded_any_more(
+    store: Store, trust: TrustStore, late: timedelta, holds: bool
+) -> None:
+    number = signed(store, theirs(), Change(TO_CARD, None), recorded_at=NOON + late)
+    found = findings(store, trust)
+    assert (found == []) is holds
+    if not holds:
+        assert found[0] == Finding("签名时间 2026-03-01 12:00:00 与记录时间不符", number)
+
+
+def test_what_was_signed_after_it_was_recorded(store: Store, trust: TrustStore) -> None:
+    late = NOON + timedelta(seconds=1)
+    number = signed(store, theirs(), Change(TO_CARD, None), at=late, recorded_at=NOON)
+    assert first(findings(store, trust)).entry == number
+
+
+@pytest.mark.parametrize("seen", [(3, "0" * 64), (6, "0" * 64), (7, "0" * 64), (-1, "0" * 64)])
+def test_an_operation_that_was_signed_for_another_ledger(
+    store: Store, trust: TrustStore, seen: tuple[int, str]
+) -> None:
+    number = signed(store, theirs(), Change(TO_CARD, None), seen=seen)
+    assert first(findings(store, trust)) == Finding("签名时所见的台账不是这一本", number)
+
+
+def test_payloads_that_mean_the_same_are_not_the_same(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    by = theirs()
+    number = signed(store, by, Change(TO_CARD, None))
+    entries = attacker.entries()
+    payload = entries[-1][5].replace('"format":1', '"format": 1')
+    entries[-1][5:7] = payload, by.sign(SIGNED_FOR + payload.encode())
+    attacker.rewrite(entries)
+    assert first(findings(store, trust)) == Finding("内容不是规定格式的操作", number)
+
+
+def test_entries_that_are_no_operations_at_all(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    by = theirs()
+    signed(store, by, Change(TO_CARD, None))
+    for payload in ("", "[]", "{}", "null", "[" * 5000, '{"format":1}', "1e999", '{"format":"1"}'):
+        entries = attacker.entries()
+        entries[-1][5:7] = payload, by.sign(SIGNED_FOR + payload.encode())
+        attacker.rewrite(entries)
+        assert first(findings(store, trust)) == Finding("内容不是规定格式的操作", 6)
+
+
+def test_the_record_of_a_certificate_is_asked_for_once(store: Store, trust: TrustStore) -> None:
+    asked: list[bytes] = []
+
+    class Counting(TrustStore):
+        def record(self, certificate: bytes) -> Record:
+            asked.append(certificate)
+            return super().record(certificate)
+
+    assert findings(store, Counting(trust.authorities, trust.revocation)) == []
+    assert sorted(asked) == sorted(ledger.certificates(store).values())

@@ -1,0 +1,269 @@
+"""Previews, reasons, 操作历史 and other days, by keyboard."""
+
+from __future__ import annotations
+
+from eport_tui.domain.dates import today
+from eport_tui.services import history
+from eport_tui.settings import Settings
+from tests.rows import insert_operator_grant
+from tests.ui.colleague import BROKER_CODE, Colleague
+from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, Operator, at_work
+
+TO_THE_LIST = ("<tab>",) * 5
+GRANT = ("3101980001", "<tab>", "95", "<enter>", "<tab>", "20271231")
+REASON = "客户来函"
+
+
+def last_reason(colleague: Colleague) -> str:
+    """The reason of the newest operation that concerns the colleague's enterprise."""
+    return history.of_enterprise(colleague.store, colleague.session).fetch(0, 1)[0].reason
+
+
+# -- what would be lost ----------------------------------------------------------------
+
+
+async def test_a_deletion_shows_who_loses_what_and_begins_on_no(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<f8>")
+        assert operator.sees("8900000000042  3101980001  2026-11-24 至 2027-12-29")
+        assert operator.sees("查询、暂存、修改、删除、申报、打印")
+        await operator.press("enter")
+        assert len(colleague.made()) == 5
+
+
+async def test_a_reason_is_typed_before_the_deletion(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<f8>", "<tab>", "n y ", REASON, "<enter>", "y")
+        assert operator.sees("已删除授权，一并删除企业内授权1条")
+        assert last_reason(colleague) == f"n y {REASON}"
+
+
+def add_operators(colleague: Colleague, count: int) -> None:
+    """Put many operators under a grant, as another program would."""
+    grant = colleague.grant_to(BROKER_CODE, "B1")
+    with colleague.store.transaction():
+        for number in range(1000, 1000 + count):
+            insert_operator_grant(colleague.store, grant.id, f"89{number:011d}", today())
+
+
+async def test_the_number_of_many_operators_has_to_be_typed(
+    settings: Settings, colleague: Colleague
+) -> None:
+    add_operators(colleague, 30)
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<f8>")
+        assert operator.sees("请输入条数 31 以确认")
+        await operator.burst("30", "<enter>")
+        assert operator.sees("条数不符，请输入 31")
+        await operator.burst("<tab>", "y")
+        assert operator.sees("条数不符，请输入 31")
+        assert len(colleague.made()) == 5
+        await operator.burst("<ctrl+u>", "31", "<enter>")
+        assert operator.sees("已删除授权，一并删除企业内授权31条")
+
+
+async def test_a_long_list_is_scrolled_to_its_end_and_back(
+    settings: Settings, colleague: Colleague
+) -> None:
+    add_operators(colleague, 300)
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<f8>")
+        assert operator.sees("8900000000042  3101980001")
+        await operator.press("end")
+        assert operator.sees("8900000001299  3101980001", "条 共301条")
+        await operator.press("pageup", "up", "home")
+        assert operator.sees("8900000000042  3101980001", "第1-")
+        await operator.press("escape")
+        assert operator.dialog == ""
+
+
+async def test_shortening_asks_with_what_stops_working_and_from_when(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<enter>", "<ctrl+u>", "+9", "<tab>", REASON, "<f10>")
+        assert operator.sees("缩短有效期", "由 2027-12-29 缩短为 2026-12-03")
+        assert operator.sees("8900000000042  3101980001  2026-12-04 至 2027-12-29", REASON)
+        await operator.type("n")
+        assert colleague.grant_to(BROKER_CODE, "B1").valid_until.isoformat() == "2027-12-29"
+        await operator.burst("<f10>", "y")
+        assert operator.sees("保存成功")
+        assert colleague.grant_to(BROKER_CODE, "B1").valid_until.isoformat() == "2026-12-03"
+        assert last_reason(colleague) == REASON
+
+
+async def test_a_longer_time_is_saved_without_a_question(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<enter>", "<ctrl+u>", "+3y", "<f10>")
+        assert operator.sees("保存成功")
+
+
+# -- the reason in the forms -----------------------------------------------------------
+
+
+async def test_the_reason_is_recorded_with_a_grant_and_new_clears_it(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*GRANT, "<tab>", REASON, "<f10>", "<enter>")
+        assert last_reason(colleague) == REASON
+        assert operator.value("事由") == ""
+        await operator.burst("<f2>", "<shift+tab>", "<tab>")
+        await operator.burst("<tab>", "<tab>", "<tab>", "<tab>", "另一事由", "<f2>", "y")
+        assert operator.value("事由") == ""
+
+
+async def test_a_reason_alone_is_no_change(settings: Settings, colleague: Colleague) -> None:
+    before = last_reason(colleague)
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<enter>", "<tab>", REASON, "<f10>")
+        assert operator.message.endswith("没有改动，不需要保存")
+        assert last_reason(colleague) == before
+
+
+async def test_no_more_than_a_hundred_characters_fit_in_a_reason(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<tab>", "<tab>", "<tab>", "<tab>", "长" * 120)
+        assert operator.app.screen.focused.value == "长" * 100  # type: ignore[union-attr]
+
+
+async def test_the_reason_of_handing_on_is_recorded_and_kept_in_the_draft(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst(
+            "<enter>", "8900000000997", "<f6>", "<tab>", REASON, "<f7>", "<escape>"
+        )
+    async with at_work(settings, BROKER, "y") as operator:
+        assert operator.value("事由") == REASON
+        await operator.press("f10")
+        assert operator.sees("暂存成功")
+        assert last_reason(broker) == REASON
+        await operator.press("enter")
+        assert operator.value("事由") == ""
+
+
+# -- history ---------------------------------------------------------------------------
+
+
+async def into_history(operator: Operator) -> None:
+    """Delete the first grant with a reason, and look at the history."""
+    await operator.burst("11", *TO_THE_LIST, "<f8>", "<tab>", REASON, "<tab>", "y")
+    await operator.burst("<escape>", "7")
+
+
+async def test_the_history_shows_what_was_done_and_all_its_changes(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        assert operator.sees("> 35", "删除授权", "3101980001", REASON)
+        await operator.press("enter")
+        assert operator.sees("8900000000011 王样例", "3101440001 上海样例精密机械有限公司")
+        assert operator.sees("删除 8900000000042，授权日期 2026-05-08")
+        await operator.press("escape")
+        assert operator.sees("本企业的操作历史 第1条")
+
+
+async def test_a_deleted_grant_comes_back_from_the_history(
+    settings: Settings, colleague: Colleague, broker: Colleague
+) -> None:
+    rights = [(row.card_number, row.subsystem) for row in broker.rights()]
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        await operator.press("f6")
+        assert operator.sees("恢复确认", "企业内授权1条一并恢复", "8900000000042")
+        await operator.press("n")
+        assert len(colleague.made()) == 4
+        await operator.press("f6", "y")
+        assert operator.sees("恢复成功", "> 36", "恢复授权")
+        assert [(row.card_number, row.subsystem) for row in broker.rights()] == rights
+        await operator.press("enter", "down", "f6")
+        assert operator.message.endswith("该授权已重新授予，不必恢复")
+
+
+async def test_any_card_looks_and_only_a_legal_person_s_takes_back(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = broker.received()[0].grant
+    broker.take_back(grant.id, OPERATOR)
+    async with at_work(settings, OPERATOR, "17") as operator:
+        assert operator.sees("删除操作员", "8900000000042")
+        await operator.press("f6")
+        assert "非法人卡，不允许操作!" in operator.message
+
+
+async def test_one_key_opens_the_history_of_the_selected_grant_and_operator(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.press("ctrl+r")
+        assert operator.sees("该授权的操作历史", "共2条")
+        await operator.press("escape", "enter", "tab", "tab", "ctrl+r")
+        assert operator.sees("8900000000042 在该授权下的操作历史", "共1条")
+        await operator.press("escape", "f9", "ctrl+r")
+        assert operator.sees("8900000000042 在该授权下的操作历史")
+
+
+# -- other days ------------------------------------------------------------------------
+
+
+async def test_another_day_is_shown_and_cannot_be_changed(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("查看 2026-01-30：当天结束时的授权", "共2条")
+        assert operator.row("3101980001   上海样例第一报关.. 物流账册").endswith("有效")
+        for keys in (("<f10>",), (*TO_THE_LIST, "<enter>"), ("<f8>",)):
+            await operator.burst(*keys)
+            assert "不能改动；按Ctrl+Y返回今天" in operator.message
+        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
+        assert operator.sees("已返回今天", "共5条")
+        assert not operator.sees("查看 2026-01-30")
+    assert len(colleague.made()) == 5
+
+
+async def test_a_future_day_shows_what_will_have_run_out(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "+90", "<enter>")
+        assert operator.row("3101980001   上海样例第一报关.. 加工贸易手册     报关权").endswith(
+            "已过期"
+        )
+
+
+async def test_before_the_records_begin_the_screen_says_so(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "20200101", "<enter>")
+        assert "操作记录从 2025-10-20 开始" in operator.message
+        assert operator.sees("暂无数据")
+
+
+async def test_a_date_that_is_none_is_told_and_can_be_corrected(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "2026-13-01", "<enter>")
+        assert operator.sees("查看日期不存在：没有13月")
+        await operator.press("escape")
+        assert operator.sees("共5条")
+
+
+async def test_operators_and_permissions_of_another_day(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("3101440001 上海样例精密..  物流账册", "操作员权限列表  共2条")
+        await operator.burst("<enter>", "8900000000997", "<f6>")
+        assert "不能改动" in operator.message
+        await operator.burst("<escape>", "y", "3", "<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("查看 2026-01-30", "物流账册")
+
+
+async def test_what_is_not_saved_is_asked_about_before_another_day_is_shown(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("3101", "<ctrl+y>")
+        assert operator.sees("录入的企业间授权尚未保存")
+        await operator.type("n")
+        assert operator.value("代理企业编号") == "3101"
