@@ -6,9 +6,11 @@ PIN and a fresh signature of the card, and it locks itself at every fault.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime
 
 from eport_tui.card.errors import CardGone, CertificateRefused, Locked, OtherCard
@@ -17,6 +19,8 @@ from eport_tui.card.trust import TrustStore, Verdict, check_dates
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
 from eport_tui.errors import NotPermitted
+
+log = logging.getLogger(__name__)
 
 _LOGIN_CONTEXT = b"eport_tui/login/v1\0"
 """Stands before what is signed at login, so that the signature serves nothing else."""
@@ -133,10 +137,11 @@ class CardSession:
         from eport_tui.card.signatures import is_signed_by
 
         signature = card.sign(data)
-        if not is_signed_by(card.certificate, signature, data):
-            raise CertificateRefused(
-                "no-key", "卡中没有与证书相符的私钥", hint="这可能是仿制的卡，请联系管理员"
-            )
+        with _refusals_logged():
+            if not is_signed_by(card.certificate, signature, data):
+                raise CertificateRefused(
+                    "no-key", "卡中没有与证书相符的私钥", hint="这可能是仿制的卡，请联系管理员"
+                )
         return signature
 
     def _open(self, card: Card, generation: int, verdict: Verdict) -> None:
@@ -162,35 +167,59 @@ class CardSession:
             try:
                 if not self._card.is_present():
                     raise CardGone
-                check_dates(self.holder, self._clock())
+                with _refusals_logged():
+                    check_dates(self.holder, self._clock())
             except BaseException:
                 self.lock()
                 raise
             return self.holder
 
+    def require_same(self, generation: int) -> Holder:
+        """Demand what `require` does, and that nothing has locked the session meanwhile.
+
+        The card is not asked, so this may be called where nothing may be waited for.
+
+        Args:
+            generation: What `generation` was when the deed was begun.
+
+        Raises:
+            Locked, CardGone, CertificateRefused: As `require`; `Locked` also when the
+                session was locked since and unlocked again.
+        """
+        with self._state:
+            if generation != self._generation:
+                raise Locked
+            return self.require()
+
     def require_granting(self) -> Holder:
         """Demand what `require` does, and that the card may change grants as things stand now.
 
-        The card itself is asked whether it is the same and its PIN still verified.
-        Whether the role allows it is not asked here.
+        The card itself is asked whether it is the same and its PIN still verified.  That
+        takes seconds with a card that does not answer, so it is asked before the database is
+        held.  Whether the role allows it is not asked here.
 
         Raises:
             Locked, CardGone: As `require`.
             CertificateRefused: Refused by now, for example revoked; the session is locked.
             NotPermitted: Whether the card is revoked cannot be known.
         """
-        self.require()
+        with self._state:
+            card, generation = self._card, self._generation
+            self.require()
         try:
-            self._card.confirm()
-            self._verdict = verdict = _inspect(self._card, self.trust, self._clock())
+            card.confirm()
+            verdict = _inspect(card, self.trust, self._clock())
         except BaseException:
             self.lock()
             raise
+        with self._state:
+            self.require_same(generation)
+            self._verdict = verdict
         if not verdict.may_grant:
             raise NotPermitted(
                 f"现在不能办理授权：{verdict.why_not}", hint="可以查看；要授权请联系管理员"
             )
-        return self.require()
+        return verdict.holder
 
     def sign(self, data: bytes) -> bytes:
         """Have the card sign what is about to be saved; ask `require_granting` before.
@@ -255,9 +284,19 @@ class CardSession:
             self.lock()
 
 
+@contextmanager
+def _refusals_logged() -> Generator[None]:
+    """Tell the log which rule a refused certificate failed, and nothing about a person."""
+    try:
+        yield
+    except CertificateRefused as refusal:
+        log.warning("%s", refusal.log_message)
+        raise
+
+
 def _inspect(card: Card, trust: TrustStore, moment: datetime) -> Verdict:
-    verdict = trust.check(card.certificate, moment)
-    trust.check_assurance(card.assurance)
+    with _refusals_logged():
+        verdict = trust.check_card(card, moment)
     if not card.is_present():
         raise CardGone
     return verdict

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eport_tui.card.errors import CertificateRefused
-from eport_tui.card.protocol import Assurance
+from eport_tui.card.protocol import Assurance, Card
 from eport_tui.domain.holders import Holder
 
 if TYPE_CHECKING:
@@ -73,8 +73,31 @@ class TrustStore:
             look_up=look_up,
         )
 
+    def check_card(self, card: Card, now: datetime) -> Verdict:
+        """Check all that a card shows without its PIN.
+
+        A card may have, beside the certificate of its authentication key, that of a
+        signature key in the attribute `signature_certificate` (DER; empty for none).
+        Then both must be accepted and name one holder, who may do what both allow.
+
+        Args:
+            card: The card; it is not asked for anything.
+            now: The present moment, with a time zone.
+
+        Raises:
+            CertificateRefused: It is not accepted; the rules in their order are those
+                of `docs/card-profile.md`.
+        """
+        verdict = self.check(card.certificate, now)
+        self.check_assurance(card.assurance)
+        signature: bytes = getattr(card, "signature_certificate", b"")
+        if not signature:
+            return verdict
+        check_pair(card.certificate, signature)
+        return _of_both(verdict, self.check(signature, now))
+
     def check(self, certificate: bytes, now: datetime) -> Verdict:
-        """Check a card's certificate.
+        """Check one certificate of a card.
 
         Args:
             certificate: DER.
@@ -129,6 +152,18 @@ class TrustStore:
             raise CertificateRefused(
                 "hardware-required", "这里不能使用软件卡", hint="请使用IC卡或Ikey"
             )
+
+
+def _of_both(first: Verdict, second: Verdict) -> Verdict:
+    """What two certificates of one holder allow together: for as long as both are valid."""
+    holder = replace(
+        first.holder,
+        valid_from=max(first.holder.valid_from, second.holder.valid_from),
+        valid_until=min(first.holder.valid_until, second.holder.valid_until),
+    )
+    why_not = first.why_not or second.why_not
+    warnings = (why_not,) if why_not else ()
+    return replace(first, holder=holder, warnings=warnings, may_grant=not why_not, why_not=why_not)
 
 
 def check_pair(authentication: bytes, signature: bytes) -> None:

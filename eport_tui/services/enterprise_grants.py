@@ -172,15 +172,16 @@ def save(
         RenewalNeedsConfirmation: It would revive operator grants.
         Conflict: The opened grant has been changed since.
     """
-    holder = require_legal_person(session)
+    permit = require_legal_person(session)
+    holder = permit.holder
     day = today or dates.today()
     own = holder.enterprise.customs_code
     checked, faults = check_draft(draft, principal=own, tables=tables, today=day)
     if checked is None:
         raise faults[0]
     with store.transaction():
-        # Once more, because the card may have been pulled while we waited for the lock.
-        holder = require_legal_person(session)
+        # The card may have been pulled while we waited for the lock.
+        permit.require()
         if draft.grant_id is not None:
             current = _opened(store, own, draft.grant_id)
             if current.revision != draft.revision:
@@ -229,9 +230,10 @@ def delete(
         NotFound: It is gone already.
         Conflict: It, or what stands under it, is not as it was confirmed.
     """
-    require_legal_person(session)
+    permit = require_legal_person(session)
+    own = permit.holder.enterprise.customs_code
     with store.transaction():
-        own = require_legal_person(session).enterprise.customs_code
+        permit.require()
         current = _opened(store, own, grant_id)
         if current.revision != revision:
             raise Conflict("该授权已被他人修改，没有删除", current=current)

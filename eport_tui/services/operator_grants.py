@@ -183,7 +183,7 @@ def check_entry(
         InvalidInput: The enterprise grant has expired, the card number is malformed,
             the card is there already, or a grant to all operators is.
     """
-    holder = require_legal_person(session)
+    holder = require_legal_person(session).holder
     _require_in_force(_received(store, holder, enterprise_grant_id), today)
     return _check(store, holder, enterprise_grant_id, entry, list(pending))
 
@@ -208,13 +208,14 @@ def save(
         NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry.
         Conflict: The number of stored single cards is not `replacing` any more.
     """
-    require_legal_person(session)
+    permit = require_legal_person(session)
+    holder = permit.holder
     entries = list(entries)
     if not entries:
         raise InvalidInput("没有需要保存的记录", hint="请先添加")
     with store.transaction():
-        # Once more, because the card may have been pulled while we waited for the lock.
-        holder = require_legal_person(session)
+        # The card may have been pulled while we waited for the lock.
+        permit.require()
         grant = _received(store, holder, enterprise_grant_id)
         _require_in_force(grant, today)
         checked: list[NewOperatorGrant] = []
@@ -240,13 +241,13 @@ def delete(store: Store, session: CardSession, operator_grant_id: int) -> None:
         NotPermitted: The card may not grant, or its enterprise is not the agent.
         NotFound: It is gone already.
     """
-    require_legal_person(session)
+    permit = require_legal_person(session)
     with store.transaction():
-        holder = require_legal_person(session)
+        permit.require()
         grant = grants.get(store, operator_grant_id)
         if grant is None:
             raise NotFound("该操作员授权已不存在", hint="可能已被删除，请刷新列表")
-        _received(store, holder, grant.enterprise_grant_id)
+        _received(store, permit.holder, grant.enterprise_grant_id)
         grants.delete(store, operator_grant_id)
 
 

@@ -29,14 +29,18 @@ CARD, OTHER_CARD = "8900000000051", "8900000000062"
 
 @dataclass
 class StandIn:
-    """A card session that is unlocked and stays so; `require` is all that services use."""
+    """A card session that is unlocked and stays so; no more than what services use."""
 
     holder: Holder
+    generation: int = 0
 
     def require(self) -> Holder:
         return self.holder
 
     def require_granting(self) -> Holder:
+        return self.holder
+
+    def require_same(self, generation: int) -> Holder:
         return self.holder
 
 
@@ -108,9 +112,9 @@ def hand_on(
     return operator_grants.save(store, session(agent), grant.id, entries, today=today)
 
 
-def tables_of(store: Store) -> list[list[tuple[object, ...]]]:
+def tables_of(store: Store) -> dict[str, list[tuple[object, ...]]]:
     """All that the database holds, to see that a refusal changed nothing."""
-    return [
-        store.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
-        for table in ("enterprise", "enterprise_grant", "operator_grant", "draft")
-    ]
+    tables = store.rows(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    )
+    return {name: sorted(store.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}
