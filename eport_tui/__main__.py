@@ -88,7 +88,9 @@ def _run(args: argparse.Namespace) -> int:
             return registry.run(args, lambda: Store.open(settings.database), settings)
         case "card":
             from eport_tui.commands import card
+            from eport_tui.commands.work import keep_memory_private
 
+            keep_memory_private()
             return card.run(args, _settings(args))
         case "info":
             from eport_tui.commands import info

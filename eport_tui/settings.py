@@ -6,6 +6,8 @@ authority = "/srv/eport/authority"     # EPORT_TUI_AUTHORITY
 trust = "/srv/eport/trust"             # EPORT_TUI_TRUST
 idle_minutes = 10                      # EPORT_TUI_IDLE_MINUTES
 require_hardware = false               # EPORT_TUI_REQUIRE_HARDWARE
+allow_server_reader = false            # EPORT_TUI_ALLOW_SERVER_READER
+control = "ws://127.0.0.1:61232"       # EPORT_TUI_CONTROL
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from eport_tui.errors import SettingsError
 APP = "eport-tui"
 PREFIX = "EPORT_TUI_"
 
+_CONTROL = re.compile(r"ws://(?:127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})/?", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -37,6 +41,8 @@ class Settings:
         trust_dir: Folder of the trusted authorities' certificates and revocation lists.
         idle_minutes: Minutes without a key after which the program locks.
         require_hardware: Whether software cards are refused.
+        allow_server_reader: Whether the machine's own card readers are used in an SSH session.
+        control: Address of the vendor's control; empty when there is none.
         config_dir: Folder of the settings file; an organisation's own code tables are there too.
         log_file: Where defects are logged; nothing personal is.
         source: The settings file that was read, if there was one.
@@ -49,6 +55,8 @@ class Settings:
     trust_dir: Path
     idle_minutes: float
     require_hardware: bool
+    allow_server_reader: bool
+    control: str
     config_dir: Path
     log_file: Path
     source: Path | None
@@ -94,6 +102,8 @@ def load_settings(
         trust_dir=path("trust", home / "trust"),
         idle_minutes=_minutes(environment, written, source),
         require_hardware=_switch("require_hardware", environment, written, source),
+        allow_server_reader=_switch("allow_server_reader", environment, written, source),
+        control="" if demo_dir else _control(environment, written, source),
         config_dir=config_dir,
         log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
         source=source if written else None,
@@ -120,7 +130,10 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"
         raise SettingsError(f"设置文件 {source} 的格式不对", hint=f"请检查{where}") from error
-    known = {"database", "cards", "authority", "trust", "idle_minutes", "require_hardware"}
+    known = {
+        *("database", "cards", "authority", "trust", "idle_minutes"),
+        *("require_hardware", "allow_server_reader", "control"),
+    }
     for name in written:
         if name not in known:
             raise SettingsError(
@@ -152,3 +165,19 @@ def _switch(
     if isinstance(value, str) and value.lower() in ("1", "true", "yes", "0", "false", "no", ""):
         return value.lower() in ("1", "true", "yes")
     raise SettingsError(f"设置项 {name} 应为 true 或 false，现为 {value}", hint=_where(source))
+
+
+def _control(environment: Mapping[str, str], written: dict[str, Any], source: Path) -> str:
+    value = environment.get(PREFIX + "CONTROL", written.get("control", ""))
+    if value == "":
+        return ""
+    if isinstance(value, str):
+        if value.startswith("unix:"):
+            path = Path(value.removeprefix("unix:")).expanduser()
+            if path.is_absolute():
+                return f"unix:{path}"
+        elif (port := _CONTROL.fullmatch(value)) and 0 < int(port[1]) <= 65535:
+            return value
+    raise SettingsError(
+        f"设置项 control 应为 unix:路径 或 ws://127.0.0.1:端口，现为 {value}", hint=_where(source)
+    )

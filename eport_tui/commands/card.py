@@ -27,6 +27,7 @@ from eport_tui.errors import EportError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from eport_tui.card.authority import TestAuthority
+    from eport_tui.card.eport_profile import LookUp
     from eport_tui.card.pcsc import PcscReader
     from eport_tui.card.piv import PivCard
 
@@ -54,6 +55,11 @@ class CardSettings(Protocol):
     """The settings that these commands look at."""
 
     @property
+    def database(self) -> Path:
+        """The database file, in which the registry of enterprises is."""
+        ...
+
+    @property
     def cards_dir(self) -> Path:
         """Folder of the software cards."""
         ...
@@ -71,6 +77,11 @@ class CardSettings(Protocol):
     @property
     def require_hardware(self) -> bool:
         """Whether software cards are refused."""
+        ...
+
+    @property
+    def allow_server_reader(self) -> bool:
+        """Whether the machine's own reader is used in an SSH session."""
         ...
 
 
@@ -231,11 +242,9 @@ def _list(args: argparse.Namespace, settings: CardSettings) -> None:
 
 
 def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, ...]:
-    from eport_tui.card.profile import load_certificate, read_holder
-
     try:
         card = reader.open(ref)
-        holder = read_holder(load_certificate(card.certificate))
+        holder = trust.holder_of(card.certificate)
         return (
             holder.card_number,
             holder.role.label,
@@ -245,13 +254,13 @@ def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, 
             str(card.tries_left()),
             _state(card, trust),
         )
-    except CardError as fault:
-        return (printable(ref.label), "", "", "", "", "", fault.message)
+    except EportError as fault:
+        return (printable(ref.label), "", "", "", "", "", printable(fault.message))
 
 
 def _state(card: SoftwareCard, trust: TrustStore) -> str:
     try:
-        verdict = trust.check(card.certificate, now())
+        verdict = trust.check_card(card, now())
     except CertificateRefused as fault:
         return _STATES.get(fault.code, fault.message)
     if not card.tries_left():
@@ -261,7 +270,7 @@ def _state(card: SoftwareCard, trust: TrustStore) -> str:
 
 def _show(args: argparse.Namespace, settings: CardSettings) -> None:
     if _is_in_reader(args.reader, args.card):
-        with _reader_card(args.reader) as card:
+        with _reader_card(args.reader, settings) as card:
             _print_table(
                 [
                     *_description(card, settings),
@@ -276,10 +285,11 @@ def _show(args: argparse.Namespace, settings: CardSettings) -> None:
 
 
 def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
-    from eport_tui.card.profile import load_certificate, read_holder
+    from eport_tui.card.profile import load_certificate
 
     certificate = load_certificate(card.certificate)
-    holder = read_holder(certificate)
+    trust = _trust(settings)
+    holder = trust.holder_of(card.certificate)
     left = card.tries_left()
     digest = hashlib.sha256(card.certificate).hexdigest().upper()
     return [
@@ -290,7 +300,7 @@ def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
         ("社会信用代码", holder.enterprise.uscc),
         ("企业编号", holder.enterprise.customs_code),
         ("有效期", f"{holder.valid_from:%Y-%m-%d} 至 {holder.valid_until:%Y-%m-%d}"),
-        ("状态", _sentence(card, _trust(settings))),
+        ("状态", _sentence(card, trust)),
         ("密码", f"还可试{left}次" if left else "已锁定"),
         ("证书序列号", f"{certificate.serial_number:X}"),
         ("证书指纹", f"SHA-256 {digest[:32]}"),
@@ -300,7 +310,7 @@ def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
 
 def _sentence(card: Card, trust: TrustStore) -> str:
     try:
-        verdict = trust.check(card.certificate, now())
+        verdict = trust.check_card(card, now())
     except CertificateRefused as fault:
         return f"不可用：{fault.message}"
     return f"有效，但{verdict.why_not}" if verdict.why_not else "有效"
@@ -308,7 +318,7 @@ def _sentence(card: Card, trust: TrustStore) -> str:
 
 def _change_pin(args: argparse.Namespace, settings: CardSettings) -> None:
     if _is_in_reader(args.reader, args.number):
-        with _reader_card(args.reader) as card:
+        with _reader_card(args.reader, settings) as card:
             _change_pin_of(card, _PIV_PIN)
     else:
         _change_pin_of(_open_card(args.number, settings), _SOFTWARE_PIN)
@@ -328,7 +338,7 @@ def _change_pin_of(card: Card, form: str) -> None:
 def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
     from eport_tui.card.piv import check_puk
 
-    with _reader_card(args.reader or "") as card, _typed("解锁码：") as puk:
+    with _reader_card(args.reader or "", settings) as card, _typed("解锁码：") as puk:
         check_puk(puk)
         with _new_pin(card.check_pin, _PIV_PIN) as new:
             card.unblock(puk, new)
@@ -345,7 +355,10 @@ def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
     if algorithm is None:
         raise InvalidInput("算法应为 p256 或 rsa2048", field="algorithm")
     authority = _open_authority(args, settings)
-    with _reader(args.reader or "") as (reader, ref), _management_key(args.management_key) as key:
+    with (
+        _reader(args.reader or "", settings) as (reader, ref),
+        _management_key(args.management_key) as key,
+    ):
         connect, _ = reader.connector(ref)
         provision(
             connect,
@@ -399,11 +412,11 @@ def _is_in_reader(reader: str | None, named: str | None) -> bool:
 
 
 @contextmanager
-def _reader(name: str) -> Iterator[tuple[PcscReader, CardRef]]:
+def _reader(name: str, settings: CardSettings) -> Iterator[tuple[PcscReader, CardRef]]:
     """The one card in the readers whose name contains `name`."""
     from eport_tui.card import pcsc
 
-    reader = pcsc.PcscReader()
+    reader = pcsc.PcscReader(allow_server_reader=settings.allow_server_reader)
     try:
         while reader.status().message == pcsc.CONNECTING:
             sleep(0.01)
@@ -421,8 +434,8 @@ def _reader(name: str) -> Iterator[tuple[PcscReader, CardRef]]:
 
 
 @contextmanager
-def _reader_card(name: str) -> Iterator[PivCard]:
-    with _reader(name) as (reader, ref):
+def _reader_card(name: str, settings: CardSettings) -> Iterator[PivCard]:
+    with _reader(name, settings) as (reader, ref):
         yield reader.open(ref)
 
 
@@ -456,7 +469,29 @@ def _open_card(what: str, settings: CardSettings) -> SoftwareCard:
 
 
 def _trust(settings: CardSettings) -> TrustStore:
-    return TrustStore.of(settings.trust_dir, require_hardware=settings.require_hardware)
+    return TrustStore.of(
+        settings.trust_dir,
+        require_hardware=settings.require_hardware,
+        look_up=_look_up(settings.database),
+    )
+
+
+def _look_up(database: Path) -> LookUp | None:
+    """Asks the registry of the database about a card; none where there is no database yet.
+
+    It is opened only for cards that need it, so that others are shown whatever it is like.
+    """
+    if not database.exists():
+        return None
+
+    def look_up(organization: str, card_number: str) -> list[tuple[Enterprise, Role]]:
+        from eport_tui.services import registry
+        from eport_tui.store.database import Store
+
+        with Store.open(database, read_only=True) as store:
+            return registry.look_up_card(store, organization, card_number)
+
+    return look_up
 
 
 @contextmanager
