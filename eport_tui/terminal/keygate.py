@@ -152,6 +152,8 @@ class KeyGate(App[None]):
             while self._waiting_keys:
                 # A card that was inserted begins a flow, too, and the PIN may come at once.
                 await self._flows_done.wait()
+                if self._is_ending:
+                    return
                 self.key_comes()
                 await super().on_event(self._waiting_keys.popleft())
                 await self._settle()
