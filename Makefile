@@ -38,7 +38,8 @@ test: $(VENV)/dev.stamp
 # In an environment of its own: an ordinary one has neither pyscard nor a daemon.
 test-card: $(CARD_VENV)/stamp
 	@tests/card/in_namespace.sh $(CARD_VENV)/bin/python -m pytest -m card -p no:cacheprovider \
-		tests/card/test_pcsc.py tests/card/test_acceptance.py $(PYTEST_ARGS)
+		tests/card/test_pcsc.py tests/card/test_program.py tests/card/test_ssh.py \
+		tests/card/test_acceptance.py $(PYTEST_ARGS)
 
 $(CARD_VENV)/stamp: $(VENV)/dev.stamp requirements/card.lock
 	@echo "Installing what the card tests need."

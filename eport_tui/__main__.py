@@ -90,7 +90,9 @@ def _run(args: argparse.Namespace) -> int:
             return registry.run(args, lambda: Store.open(settings.database), settings)
         case "card":
             from eport_tui.commands import card
+            from eport_tui.commands.work import keep_memory_private
 
+            keep_memory_private()
             return card.run(args, _settings(args))
         case "check":
             from eport_tui.commands import check
@@ -102,7 +104,10 @@ def _run(args: argparse.Namespace) -> int:
             return expiring.run(args, _settings(args))
         case "ledger":
             from eport_tui.commands import ledger
+            from eport_tui.commands.work import keep_memory_private
 
+            # A checkpoint is signed with a PIN.
+            keep_memory_private()
             return ledger.run(args, _settings(args))
         case "info":
             from eport_tui.commands import info

@@ -7,14 +7,17 @@ import logging
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from textual import events
 from textual.geometry import Offset, Size
+from textual.message import Message
 from textual.screen import Screen
 
 from eport_tui.actions import bindings
@@ -26,12 +29,15 @@ from eport_tui.widgets.bars import MessageLine
 from eport_tui.widgets.themes import theme_for
 
 if TYPE_CHECKING:
+    from eport_tui.card.control import ControlReader
+    from eport_tui.card.pcsc import PcscReader
     from eport_tui.card.protocol import Reader
     from eport_tui.card.session import CardSession
     from eport_tui.card.software import SoftwareReader
     from eport_tui.card.trust import TrustStore
     from eport_tui.domain.codes import CodeTables
     from eport_tui.services.pages import PageSource
+    from eport_tui.services.proof import Proof
     from eport_tui.settings import Settings
     from eport_tui.store.database import Store
 
@@ -43,6 +49,10 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25
 SHOW_BUSY_AFTER = 0.4
+
+
+class ReadersMoved(Message):
+    """A card, a reader or what drives the readers came or went; sent from any thread."""
 
 
 class EportApp(KeyGate):
@@ -64,9 +74,13 @@ class EportApp(KeyGate):
         self._store: Store | None = None
         self._tables: CodeTables | None = None
         self._trust: TrustStore | None = None
-        self._reader: SoftwareReader | None = None
+        # What strict decisions are held against; for the data thread.
+        self.proof: Proof | None = None
+        self._software: SoftwareReader | None = None
+        self._hardware: list[PcscReader | ControlReader] = []
+        self.leaving = False
         self._data_thread = ThreadPoolExecutor(1, thread_name_prefix="data")
-        self._card_thread = ThreadPoolExecutor(1, thread_name_prefix="card")
+        self._card_thread = CardThread()
         self._last_input = time.monotonic()
         self._give_up: asyncio.Event | None = None
         self._kept_drafts: set[str] = set()
@@ -102,12 +116,17 @@ class EportApp(KeyGate):
     @property
     def readers(self) -> list[Reader]:
         """The card readers."""
-        return [self._reader] if self._reader is not None else []
+        return [*([self._software] if self._software is not None else []), *self._hardware]
+
+    @property
+    def hardware_readers(self) -> list[Reader]:
+        """Those into which real cards are put; the reader of a card is not known beforehand."""
+        return [*self._hardware]
 
     @property
     def demo_reader(self) -> SoftwareReader | None:
         """The reader whose card an F-key pulls, in the demo."""
-        return self._reader if self.settings.demo else None
+        return self._software if self.settings.demo else None
 
     @property
     def holder_line(self) -> str:
@@ -135,7 +154,7 @@ class EportApp(KeyGate):
         """Run a step with the card in the card thread, beside which the data go on."""
         return await self._run(self._card_thread, partial(step, *args, **kwargs))
 
-    async def _run(self, thread: ThreadPoolExecutor, step: Callable[[], Result]) -> Result:
+    async def _run(self, thread: Executor, step: Callable[[], Result]) -> Result:
         working = asyncio.get_running_loop().run_in_executor(thread, step)
         # Whoever waits may be gone before it is done, and it cannot be stopped.
         working.add_done_callback(_drop_result)
@@ -219,13 +238,33 @@ class EportApp(KeyGate):
         self.set_interval(WATCH_SECONDS, self._watch)
 
     async def open_workplace(self) -> None:
-        """Open database, code tables and card reader; may be tried again after an error.
+        """Open database, code tables and software cards; may be tried again after an error.
 
         Raises:
             EportError: One of them cannot be opened; the message says which and why.
         """
         opened = await self.call(_open, self.settings)
-        self._store, self._tables, self._trust, self._reader = opened
+        self._store, self._tables, self._trust, self._software = opened
+        if self.settings.strict:
+            from eport_tui.services.proof import Proof
+
+            self.proof = Proof(self._store, self._trust)
+
+    async def open_readers(self) -> None:
+        """Have real readers watched from now on; loading what that takes must not delay the list.
+
+        The demo has none.
+        """
+        if not self.settings.demo and not self._hardware:
+            self._hardware = await self.call_card(
+                _hardware_readers, self.settings, lambda: self.post_message(ReadersMoved())
+            )
+
+    def _close_readers(self) -> None:
+        # What the readers say from here on concerns nobody; nothing may be begun for it.
+        self.leaving = True
+        for reader in self._hardware:
+            reader.close()
 
     # The session
 
@@ -283,6 +322,10 @@ class EportApp(KeyGate):
                 self._hold()
         return await super().ask(dialog)
 
+    async def ask_while_locked(self, dialog: Screen[Result]) -> Result | None:
+        """Ask what the lock itself has to ask."""
+        return await super().ask(dialog)
+
     async def leave_locked(self) -> None:
         """Give up a locked session; what is unsaved is kept for the card's next login."""
         for screen in self.screen_stack:
@@ -300,6 +343,12 @@ class EportApp(KeyGate):
             self.lock("卡的状态有变，程序已锁定")
         elif time.monotonic() - self._last_input > self.settings.idle_minutes * 60:
             self.lock(f"超过{self.settings.idle_minutes:g}分钟没有操作，程序已锁定")
+
+    def on_readers_moved(self) -> None:
+        """Lock at once when it is the card in use; show at once what the readers have."""
+        self._watch()
+        if not self.leaving and isinstance(self.screen, LoginScreen):
+            self.screen.look_for_cards()
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""
@@ -354,6 +403,7 @@ class EportApp(KeyGate):
                     except Exception:
                         log.exception("a draft could not be kept when the line dropped")
             session.close()
+        self._close_readers()
         if number == signal.SIGHUP:
             # The terminal is gone: restoring it would only fail, so no orderly shutdown.
             os._exit(128 + number)
@@ -379,6 +429,7 @@ class EportApp(KeyGate):
     async def leave(self) -> None:
         """Close everything and end the program."""
         self._end_session()
+        self._close_readers()
         if self._store is not None:
             await self.call(self._store.close)
         self.exit()
@@ -438,6 +489,45 @@ class EportApp(KeyGate):
         )
 
 
+class CardThread(Executor):
+    """One thread for steps with a card, which can hold it up: the end of the program does not wait.
+
+    Otherwise as a `ThreadPoolExecutor` of one thread.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="card", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        fn: Callable[Parameters, Result],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Future[Result]:
+        """Do something after what was submitted before."""
+        future: Future[Result] = Future()
+        self._jobs.put((future, partial(fn, *args, **kwargs)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the thread after what was submitted."""
+        self._jobs.put(None)
+        if wait:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            future, step = job
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(step())
+                except BaseException as error:
+                    future.set_exception(error)
+
+
 class DataRows(Generic[Row]):
     """A list of the database as a grid wants it."""
 
@@ -486,3 +576,19 @@ def _open(settings: Settings) -> tuple[Store, CodeTables, TrustStore, SoftwareRe
         store.close()
         raise
     return store, tables, trust, reader
+
+
+def _hardware_readers(
+    settings: Settings, on_change: Callable[[], object]
+) -> list[PcscReader | ControlReader]:
+    """The readers of real cards; what they need is loaded in threads of their own."""
+    from eport_tui.card.pcsc import PcscReader
+
+    readers: list[PcscReader | ControlReader] = [
+        PcscReader(on_change, allow_server_reader=settings.allow_server_reader)
+    ]
+    if settings.control:
+        from eport_tui.card.control import ControlReader
+
+        readers.append(ControlReader(settings.control, on_change=on_change))
+    return readers

@@ -7,6 +7,8 @@ trust = "/srv/eport/trust"             # EPORT_TUI_TRUST
 idle_minutes = 10                      # EPORT_TUI_IDLE_MINUTES
 require_hardware = false               # EPORT_TUI_REQUIRE_HARDWARE
 strict = false                         # EPORT_TUI_STRICT
+allow_server_reader = false            # EPORT_TUI_ALLOW_SERVER_READER
+control = "ws://127.0.0.1:61232"       # EPORT_TUI_CONTROL
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from eport_tui.errors import SettingsError
 APP = "eport-tui"
 PREFIX = "EPORT_TUI_"
 
+_CONTROL = re.compile(r"ws://(?:127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})/?", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -39,6 +43,8 @@ class Settings:
         idle_minutes: Minutes without a key after which the program locks.
         require_hardware: Whether software cards are refused.
         strict: Whether a decision accepts only what the ledger proves.
+        allow_server_reader: Whether the machine's own card readers are used in an SSH session.
+        control: Address of the vendor's control; empty when there is none.
         config_dir: Folder of the settings file; an organisation's own code tables are there too.
         log_file: Where defects are logged; nothing personal is.
         source: The settings file that was read, if there was one.
@@ -52,6 +58,8 @@ class Settings:
     idle_minutes: float
     require_hardware: bool
     strict: bool
+    allow_server_reader: bool
+    control: str
     config_dir: Path
     log_file: Path
     source: Path | None
@@ -98,6 +106,8 @@ def load_settings(
         idle_minutes=_minutes(environment, written, source),
         require_hardware=_switch("require_hardware", environment, written, source),
         strict=_switch("strict", environment, written, source),
+        allow_server_reader=_switch("allow_server_reader", environment, written, source),
+        control="" if demo_dir else _control(environment, written, source),
         config_dir=config_dir,
         log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
         source=source if written else None,
@@ -125,8 +135,8 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
         where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"
         raise SettingsError(f"设置文件 {source} 的格式不对", hint=f"请检查{where}") from error
     known = {
-        *("database", "cards", "authority", "trust"),
-        *("idle_minutes", "require_hardware", "strict"),
+        *("database", "cards", "authority", "trust", "idle_minutes"),
+        *("require_hardware", "strict", "allow_server_reader", "control"),
     }
     for name in written:
         if name not in known:
@@ -159,3 +169,19 @@ def _switch(
     if isinstance(value, str) and value.lower() in ("1", "true", "yes", "0", "false", "no", ""):
         return value.lower() in ("1", "true", "yes")
     raise SettingsError(f"设置项 {name} 应为 true 或 false，现为 {value}", hint=_where(source))
+
+
+def _control(environment: Mapping[str, str], written: dict[str, Any], source: Path) -> str:
+    value = environment.get(PREFIX + "CONTROL", written.get("control", ""))
+    if value == "":
+        return ""
+    if isinstance(value, str):
+        if value.startswith("unix:"):
+            path = Path(value.removeprefix("unix:")).expanduser()
+            if path.is_absolute():
+                return f"unix:{path}"
+        elif (port := _CONTROL.fullmatch(value)) and 0 < int(port[1]) <= 65535:
+            return value
+    raise SettingsError(
+        f"设置项 control 应为 unix:路径 或 ws://127.0.0.1:端口，现为 {value}", hint=_where(source)
+    )

@@ -278,7 +278,7 @@ class Control:
             from websockets.sync import client
         except ImportError as error:
             raise ControlFault(
-                "没有安装使用控件所需的websockets", hint="请管理员安装 eport-tui[control]"
+                "没有安装websockets", hint="请管理员安装 eport-tui[control]"
             ) from error
         # With so many overloads the checker loses what it returns.
         connect = cast("Callable[..., ClientConnection]", client.connect)
@@ -314,6 +314,8 @@ class ControlReader:
     Args:
         address: As `Control` takes it.
         limits: How long to wait, and how often to look.
+        on_change: Called, from any thread, when a card came or went or the state changed;
+            it must return at once.
 
     Raises:
         SettingsError: The address is none.
@@ -321,9 +323,16 @@ class ControlReader:
 
     name = "电子口岸客户端控件"
 
-    def __init__(self, address: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        address: str,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
         self._control = Control(address, limits)
         self._limits = limits
+        self._on_change = on_change
         # Notified after each look.
         self._seen = threading.Condition()
         self._number: str | None = None
@@ -433,23 +442,29 @@ class ControlReader:
         try:
             number = self._control.card_id()
         except ControlFault as fault:
-            self._note(None, ReaderStatus(False, fault.message))
+            self._note(None, ReaderStatus(False, _sentence(fault)))
             return False
         except CardGone as gone:
-            self._note(None, ReaderStatus(True, gone.message))
+            self._note(None, ReaderStatus(True, _sentence(gone)))
         except CardError as fault:
-            self._note(None, ReaderStatus(False, fault.message))
+            self._note(None, ReaderStatus(False, _sentence(fault)))
         else:
             self._note(number, ReaderStatus(True, "就绪"))
         return True
 
     def _note(self, number: str | None, status: ReaderStatus) -> None:
         with self._seen:
+            changed = (number, status) != (self._number, self._status)
             self._movements += number != self._number
             self._number = number
             self._status = status
             self._looks += 1
             self._seen.notify_all()
+        if changed:
+            try:
+                self._on_change()
+            except Exception:
+                _log.exception("a change at the control could not be told")
 
 
 class ControlCard:
@@ -596,6 +611,11 @@ def _refusal(errors: list[object]) -> CardError:
         return CardGone("读卡器中没有卡")
     what = f"，错误代码 {code}" if code else ""
     return _Refused(f"控件拒绝了这次请求{what}", hint="请检查卡和读卡器，仍不行请联系管理员")
+
+
+def _sentence(fault: CardError) -> str:
+    """What is wrong and what to do, for the line of the reader."""
+    return f"{fault.message}，{fault.hint}" if fault.hint else fault.message
 
 
 def _unreachable() -> ControlFault:

@@ -57,7 +57,7 @@ CONNECTING = "正在连接读卡器服务"
 NO_SERVICE = "读卡器服务没有运行，请管理员启动 pcscd"
 FORBIDDEN = "没有权限使用读卡器服务，请管理员检查 pcscd 的权限"
 SILENT = "读卡器服务没有应答，请管理员重新启动 pcscd"
-MISMATCH = "读卡器服务与PC/SC库的版本不符，请管理员让 pcscd 与 libpcsclite1 同版本（2.3.0为界）"
+MISMATCH = "读卡器服务与PC/SC库版本不符，请管理员统一 pcsc-lite 版本"
 NO_READER = "没有读卡器，请接上读卡器"
 NO_CARD = "请插入IC卡或Ikey"
 READY = "就绪"
@@ -148,7 +148,7 @@ class PcscReader:
 
     def __init__(
         self,
-        on_change: Callable[[], None] = lambda: None,
+        on_change: Callable[[], object] = lambda: None,
         *,
         allow_server_reader: bool = False,
         seconds: float = EXCHANGE_SECONDS,
@@ -164,12 +164,7 @@ class PcscReader:
         self._lines: list[Line] = []
         self._stopping = threading.Event()
         self._waiting_in: int | None = None
-        self._watcher: threading.Thread | None = None
-        try:
-            self._scard = _load()
-        except _Unusable as reason:
-            self._trouble = str(reason)
-            return
+        self._scard: Any = None
         self._watcher = threading.Thread(target=self._watch, name="pcsc-watch", daemon=True)
         self._watcher.start()
 
@@ -236,17 +231,19 @@ class PcscReader:
 
         return connect, is_inserted
 
-    def close(self, timeout: float = 2.0) -> None:
+    def close(self, timeout: float = 0.5) -> None:
         """Leave all cards and stop watching; waits `timeout` seconds at most."""
+        deadline = time.monotonic() + timeout
         self._stopping.set()
         with self._lock:
             lines = list(self._lines)
         for line in lines:
             line.close()
-        if self._watcher is not None:
-            # A cancellation, too, may block for ever.
-            threading.Thread(target=self._cancel, args=(timeout,), daemon=True).start()
-            self._watcher.join(timeout)
+        # A cancellation, too, may block for ever.
+        threading.Thread(target=self._cancel, args=(deadline,), daemon=True).start()
+        self._watcher.join(timeout)
+        for line in lines:
+            line.left.wait(max(0.0, deadline - time.monotonic()))
 
     # Connections
 
@@ -276,9 +273,22 @@ class PcscReader:
     # Watching
 
     def _is_stale(self) -> bool:
-        return self._watcher is not None and time.monotonic() - self._beat > _STALE_SECONDS
+        # What is not loaded (yet) does not answer, and says so itself.
+        return self._scard is not None and time.monotonic() - self._beat > _STALE_SECONDS
 
     def _watch(self) -> None:
+        try:
+            scard = _load()
+        except _Unusable as reason:
+            self._publish(str(reason), {})
+            return
+        except Exception:
+            # Unexpected, and told in the log: a thread that ends would print to the screen.
+            log.exception("pyscard cannot be loaded")
+            self._publish(NOT_INSTALLED, {})
+            return
+        self._beat = time.monotonic()
+        self._scard = scard
         while not self._stopping.is_set():
             self._beat = time.monotonic()
             try:
@@ -354,10 +364,9 @@ class PcscReader:
         except Exception:
             log.exception("a change of the readers could not be told")
 
-    def _cancel(self, seconds: float) -> None:
+    def _cancel(self, deadline: float) -> None:
         """Cancel again and again: a cancellation that comes before the wait is lost."""
-        deadline = time.monotonic() + seconds
-        while self._watcher is not None and self._watcher.is_alive():
+        while self._watcher.is_alive():
             context = self._waiting_in
             if context is not None:
                 self._scard.SCardCancel(context)
@@ -484,7 +493,11 @@ class Line:
             # T=0 cannot carry data both ways: the answer is fetched after 61xx.
             command.pop()
         header = scard.SCARD_PCI_T0 if is_t0 else scard.SCARD_PCI_T1
-        result, answer = scard.SCardTransmit(handle, header, command)
+        try:
+            result, answer = scard.SCardTransmit(handle, header, command)
+        finally:
+            # A failure keeps this frame for as long as it is looked at, and a PIN with it.
+            command.clear()
         # One kind of fault: what the codes mean differs from reader to reader.
         if result or len(answer) < 2:
             raise CardGone

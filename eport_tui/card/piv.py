@@ -45,6 +45,9 @@ AUTHENTICATION, SIGNATURE = 0x9A, 0x9C
 RSA_2048, P_256, P_384 = 0x07, 0x11, 0x14
 """Algorithm identifiers (SP 800-78-4, table 6-2)."""
 
+TRIES = 3
+"""Wrong PINs in a row that lock most PIV cards; those with more say so when they are asked."""
+
 EXCHANGE_SECONDS = 5.0
 """How long a command may take; a slow card signs within a second."""
 
@@ -569,7 +572,7 @@ class PivCard:
         self._content = content
         self._seconds = seconds
         self._gone = False
-        self._tries = 3
+        self._tries = TRIES
         # Two locks: locking must not wait for a card that takes its time over a PIN.
         self._exchange = threading.Lock()
         self._state = threading.Lock()
@@ -648,6 +651,8 @@ class PivCard:
         except CardError:
             self.close()
             raise
+        # A right PIN gives all tries back, and the card does not tell while it is verified.
+        self._tries = max(self._tries, TRIES)
 
     def change_pin(self, old: bytearray, new: bytearray) -> None:
         """Replace the PIN; see `Card.change_pin`."""

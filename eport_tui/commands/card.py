@@ -6,9 +6,8 @@ import argparse
 import getpass
 import hashlib
 import sys
-import unicodedata
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from eport_tui.card.errors import CardError, CardGone, CertificateRefused, PinBl
 from eport_tui.card.protocol import Card, CardRef, check_pin
 from eport_tui.card.software import INITIAL_PIN, SUFFIX, SoftwareCard, SoftwareReader, wipe
 from eport_tui.card.trust import TrustStore
+from eport_tui.commands.table import print_table
 from eport_tui.domain.dates import SHANGHAI, now
 from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import parse_card_number, uscc_check_digit_holds
@@ -27,6 +27,7 @@ from eport_tui.errors import EportError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from eport_tui.card.authority import TestAuthority
+    from eport_tui.card.eport_profile import LookUp
     from eport_tui.card.pcsc import PcscReader
     from eport_tui.card.piv import PivCard
 
@@ -54,6 +55,11 @@ class CardSettings(Protocol):
     """The settings that these commands look at."""
 
     @property
+    def database(self) -> Path:
+        """The database file, in which the registry of enterprises is."""
+        ...
+
+    @property
     def cards_dir(self) -> Path:
         """Folder of the software cards."""
         ...
@@ -71,6 +77,11 @@ class CardSettings(Protocol):
     @property
     def require_hardware(self) -> bool:
         """Whether software cards are refused."""
+        ...
+
+    @property
+    def allow_server_reader(self) -> bool:
+        """Whether the machine's own reader is used in an SSH session."""
         ...
 
 
@@ -227,15 +238,13 @@ def _list(args: argparse.Namespace, settings: CardSettings) -> None:
     trust = _trust(settings)
     rows = [("卡号", "角色", "姓名", "企业", "有效期至", "剩余次数", "状态")]
     rows += [_row(reader, ref, trust) for ref in refs]
-    _print_table(rows)
+    print_table(rows)
 
 
 def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, ...]:
-    from eport_tui.card.profile import load_certificate, read_holder
-
     try:
         card = reader.open(ref)
-        holder = read_holder(load_certificate(card.certificate))
+        holder = trust.holder_of(card.certificate)
         return (
             holder.card_number,
             holder.role.label,
@@ -245,13 +254,13 @@ def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, 
             str(card.tries_left()),
             _state(card, trust),
         )
-    except CardError as fault:
-        return (printable(ref.label), "", "", "", "", "", fault.message)
+    except EportError as fault:
+        return (printable(ref.label), "", "", "", "", "", printable(fault.message))
 
 
 def _state(card: SoftwareCard, trust: TrustStore) -> str:
     try:
-        verdict = trust.check(card.certificate, now())
+        verdict = trust.check_card(card, now())
     except CertificateRefused as fault:
         return _STATES.get(fault.code, fault.message)
     if not card.tries_left():
@@ -261,8 +270,8 @@ def _state(card: SoftwareCard, trust: TrustStore) -> str:
 
 def _show(args: argparse.Namespace, settings: CardSettings) -> None:
     if is_in_reader(args.reader, args.card):
-        with reader_card(args.reader) as card:
-            _print_table(
+        with reader_card(args.reader, settings) as card:
+            print_table(
                 [
                     *_description(card, settings),
                     ("签名证书", "有" if card.signature_certificate else "没有"),
@@ -272,14 +281,15 @@ def _show(args: argparse.Namespace, settings: CardSettings) -> None:
             )
         return
     software = open_card(args.card, settings)
-    _print_table([*_description(software, settings), ("卡文件", software.ref.key)])
+    print_table([*_description(software, settings), ("卡文件", software.ref.key)])
 
 
 def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
-    from eport_tui.card.profile import load_certificate, read_holder
+    from eport_tui.card.profile import load_certificate
 
     certificate = load_certificate(card.certificate)
-    holder = read_holder(certificate)
+    trust = _trust(settings)
+    holder = trust.holder_of(card.certificate)
     left = card.tries_left()
     digest = hashlib.sha256(card.certificate).hexdigest().upper()
     return [
@@ -290,7 +300,7 @@ def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
         ("社会信用代码", holder.enterprise.uscc),
         ("企业编号", holder.enterprise.customs_code),
         ("有效期", f"{holder.valid_from:%Y-%m-%d} 至 {holder.valid_until:%Y-%m-%d}"),
-        ("状态", _sentence(card, _trust(settings))),
+        ("状态", _sentence(card, trust)),
         ("密码", f"还可试{left}次" if left else "已锁定"),
         ("证书序列号", f"{certificate.serial_number:X}"),
         ("证书指纹", f"SHA-256 {digest[:32]}"),
@@ -300,7 +310,7 @@ def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
 
 def _sentence(card: Card, trust: TrustStore) -> str:
     try:
-        verdict = trust.check(card.certificate, now())
+        verdict = trust.check_card(card, now())
     except CertificateRefused as fault:
         return f"不可用：{fault.message}"
     return f"有效，但{verdict.why_not}" if verdict.why_not else "有效"
@@ -308,7 +318,7 @@ def _sentence(card: Card, trust: TrustStore) -> str:
 
 def _change_pin(args: argparse.Namespace, settings: CardSettings) -> None:
     if is_in_reader(args.reader, args.number):
-        with reader_card(args.reader) as card:
+        with reader_card(args.reader, settings) as card:
             _change_pin_of(card, _PIV_PIN)
     else:
         _change_pin_of(open_card(args.number, settings), _SOFTWARE_PIN)
@@ -328,7 +338,7 @@ def _change_pin_of(card: Card, form: str) -> None:
 def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
     from eport_tui.card.piv import check_puk
 
-    with reader_card(args.reader or "") as card, typed_secret("解锁码：") as puk:
+    with reader_card(args.reader or "", settings) as card, typed_secret("解锁码：") as puk:
         check_puk(puk)
         with _new_pin(card.check_pin, _PIV_PIN) as new:
             card.unblock(puk, new)
@@ -345,7 +355,10 @@ def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
     if algorithm is None:
         raise InvalidInput("算法应为 p256 或 rsa2048", field="algorithm")
     authority = _open_authority(args, settings)
-    with _reader(args.reader or "") as (reader, ref), _management_key(args.management_key) as key:
+    with (
+        _reader(args.reader or "", settings) as (reader, ref),
+        _management_key(args.management_key) as key,
+    ):
         connect, _ = reader.connector(ref)
         provision(
             connect,
@@ -399,11 +412,11 @@ def is_in_reader(reader: str | None, named: str | None) -> bool:
 
 
 @contextmanager
-def _reader(name: str) -> Iterator[tuple[PcscReader, CardRef]]:
+def _reader(name: str, settings: CardSettings) -> Iterator[tuple[PcscReader, CardRef]]:
     """The one card in the readers whose name contains `name`."""
     from eport_tui.card import pcsc
 
-    reader = pcsc.PcscReader()
+    reader = pcsc.PcscReader(allow_server_reader=settings.allow_server_reader)
     try:
         while reader.status().message == pcsc.CONNECTING:
             sleep(0.01)
@@ -421,9 +434,9 @@ def _reader(name: str) -> Iterator[tuple[PcscReader, CardRef]]:
 
 
 @contextmanager
-def reader_card(name: str) -> Iterator[PivCard]:
+def reader_card(name: str, settings: CardSettings) -> Iterator[PivCard]:
     """The one card in the readers whose name contains `name`, open."""
-    with _reader(name) as (reader, ref):
+    with _reader(name, settings) as (reader, ref):
         yield reader.open(ref)
 
 
@@ -462,7 +475,29 @@ def open_card(what: str, settings: CardSettings) -> SoftwareCard:
 
 
 def _trust(settings: CardSettings) -> TrustStore:
-    return TrustStore.of(settings.trust_dir, require_hardware=settings.require_hardware)
+    return TrustStore.of(
+        settings.trust_dir,
+        require_hardware=settings.require_hardware,
+        look_up=_look_up(settings.database),
+    )
+
+
+def _look_up(database: Path) -> LookUp | None:
+    """Asks the registry of the database about a card; none where there is no database yet.
+
+    It is opened only for cards that need it, so that others are shown whatever it is like.
+    """
+    if not database.exists():
+        return None
+
+    def look_up(organization: str, card_number: str) -> list[tuple[Enterprise, Role]]:
+        from eport_tui.services import registry
+        from eport_tui.store.database import Store
+
+        with Store.open(database, read_only=True) as store:
+            return registry.look_up_card(store, organization, card_number)
+
+    return look_up
 
 
 @contextmanager
@@ -488,16 +523,3 @@ def typed_secret(prompt: str) -> Iterator[bytearray]:
         yield secret
     finally:
         wipe(secret)
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(map(_cells, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        padded = [text + " " * (width - _cells(text)) for text, width in cells]
-        print("  ".join(padded).rstrip())
-
-
-def _cells(text: str) -> int:
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))

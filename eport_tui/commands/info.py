@@ -35,6 +35,8 @@ def run(settings: Settings) -> int:
     _line("日志", str(settings.log_file))
     _line("锁定", f"{settings.idle_minutes:g}分钟没有操作")
     _line("软件卡可用", "否" if settings.require_hardware else "是")
+    _line("服务器读卡器", "SSH连接中可用" if settings.allow_server_reader else "SSH连接中不用")
+    _line("客户端控件", settings.control or "没有设置")
     if not settings.database.exists():
         _line("记录数", "数据库尚未建立，首次运行时自动建立")
         return 0

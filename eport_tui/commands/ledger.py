@@ -194,7 +194,7 @@ def _card(args: argparse.Namespace, settings: Settings) -> Iterator[Card]:
     if args.card is not None:
         yield open_card(args.card, settings)
         return
-    with reader_card(args.reader) as card:
+    with reader_card(args.reader, settings) as card:
         yield card
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 
 from eport_tui.errors import EportError
 from eport_tui.settings import Settings
@@ -16,9 +17,12 @@ ENVIRONMENT = {
     "ESCDELAY": "25",
 }
 
+_PR_SET_DUMPABLE = 4
+
 
 def work(settings: Settings) -> int:
     """Run the program until it is left; returns its exit code."""
+    keep_memory_private()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
     for name, value in ENVIRONMENT.items():
@@ -29,6 +33,23 @@ def work(settings: Settings) -> int:
     app = EportApp(settings)
     app.run()
     return app.return_code or 0
+
+
+def keep_memory_private() -> None:
+    """Leave no core file, and let no other process of the same user look into this one.
+
+    What holds a PIN is wiped, but only after use.  Where a system cannot do this, the
+    program runs all the same.
+    """
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        with suppress(ImportError, OSError, AttributeError):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _log_to(settings: Settings) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
+from eport_tui.card.errors import BadPin
 from eport_tui.screens.base import EportScreen, flow
-from eport_tui.screens.login import PinRow
-from eport_tui.widgets.pin import LENGTH, PinField
+from eport_tui.screens.login import PinRow, may_try
+from eport_tui.widgets.pin import PinField
 
 
 class ChangePinScreen(EportScreen):
@@ -18,8 +19,8 @@ class ChangePinScreen(EportScreen):
     PLACE = "主选单 / 修改密码"
     LEGEND = ("confirm", "focus_next", "save", "back", "main_menu", "help")
     ABOUT = (
-        "先输入原密码，再输入两次新密码。密码为8位半角字母、数字或符号。"
-        "原密码输错也计入5次限制。请不要长期使用初始密码。"
+        "先输入原密码，再输入两次新密码。IC卡的密码为6至8位数字，软件卡的为8位半角字母、数字或符号。"
+        "原密码输错也计入次数限制。请不要长期使用初始密码。"
     )
     BINDINGS = [*bindings("confirm", "save", "focus_next", "focus_previous")]
 
@@ -37,15 +38,15 @@ class ChangePinScreen(EportScreen):
         return [(self._old, "原密码"), (self._new, "新密码"), (self._again, "新密码")]
 
     def _complete(self, field: PinField, name: str) -> bool:
-        """Whether a field is filled in; where it is not, say so and go there."""
-        if len(field) == LENGTH:
-            return True
-        if field is self._again and not len(field):
-            self.say("请再输入一次新密码", "error")
-        elif not len(field):
-            self.say(f"请输入{name}", "error")
+        """Whether a field holds what can be a PIN of this card; if not, say so and go there."""
+        if not len(field):
+            self.say("请再输入一次新密码" if field is self._again else f"请输入{name}", "error")
         else:
-            self.say(f"{name}应为{LENGTH}个字符，现为{len(field)}个", "error")
+            try:
+                field.check(self.desk.active_session.card.check_pin)
+                return True
+            except BadPin as error:
+                self.say(f"{name}不对：{error}", "error")
         self.set_focus(field)
         return False
 
@@ -74,7 +75,12 @@ class ChangePinScreen(EportScreen):
             if new == old:
                 self.say("新密码与原密码相同，请重新输入", "error")
                 return
-            await self.desk.call_card(self.desk.active_session.card.change_pin, old, new)
+            session = self.desk.active_session
+            if not await may_try(self, session, old):
+                for field, pin in ((self._old, old), (self._new, new), (self._again, again)):
+                    field.give_back(pin)
+                return
+            await self.desk.call_card(session.card.change_pin, old, new)
         finally:
             for pin in (old, new, again):
                 pin[:] = bytes(len(pin))

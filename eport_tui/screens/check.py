@@ -207,6 +207,7 @@ class CheckScreen(FormScreen):
             desk.tables,
             desk.active_session,
             Asked(**self.form.values()),
+            proof=desk.proof,
         )
         request = words.explanation.request
         self.form.set_value("card", request.card_number)

@@ -60,20 +60,21 @@ class HistoryScreen(EportScreen):
             Column("时间", 16, _time),
             Column("操作", 12, _kind),
         ]
+        more: list[Column[HistoryRow]]
         if self._key is None:
-            columns += [
+            more = [
                 Column("对方企业", 10, self._other),
                 Column("授权子系统", 16, lambda row: _subsystem(row, self.desk.tables)),
                 Column("类型", 0, lambda row: _grant_type(row, self.desk.tables)),
                 Column("操作卡号", 13, lambda row: row.card_number, wide=True),
             ]
         else:
-            columns += [
+            more = [
                 Column("操作卡号", 13, lambda row: row.card_number),
                 Column("改动", 0, lambda row: summary(row.changes)),
             ]
         self._grid: Grid[HistoryRow] = Grid(
-            self._title(), columns, lambda row: row.number, id="operations"
+            self._title(), [*columns, *more], lambda row: row.number, id="operations"
         )
         self._details = Form(
             [

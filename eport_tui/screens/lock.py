@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.card.errors import PinBlocked, WrongPin
+from eport_tui.card.errors import (
+    BadPin,
+    CardDamaged,
+    CertificateRefused,
+    OtherCard,
+    PinBlocked,
+    WrongPin,
+)
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen, flow
-from eport_tui.screens.login import PinRow, fill_holder, holder_form
+from eport_tui.screens.login import PinRow, fill_holder, holder_form, may_try
+from eport_tui.widgets.dialogs import confirmation
 from eport_tui.widgets.pin import PinField
 
 if TYPE_CHECKING:
@@ -36,6 +44,10 @@ class LockScreen(EportScreen):
         super().__init__(name="lock")
         self._why = why
         self._ready = False
+        self._finding = False
+        # Keys of cards in readers that are not the one; another key comes with each insertion.
+        self._refused: set[str] = set()
+        self._lain: set[str] = set()
 
     def body(self) -> Iterable[Widget]:
         """The holder and the PIN."""
@@ -50,6 +62,8 @@ class LockScreen(EportScreen):
 
         # Its own, because it still looks for the card while the session is being ended.
         self._session = self.desk.active_session
+        wanted = self._session.card.ref
+        self._lain = {ref.key for _, ref in self._real_cards() if ref.reader != wanted.reader}
         fill_holder(self.query_one(Form), self._session.holder)
         self.say(self._why, "warning")
         self.set_focus(self._pin)
@@ -58,6 +72,9 @@ class LockScreen(EportScreen):
 
     def _look(self) -> None:
         """Notice that the card is back, or gone again."""
+        if self._finding:
+            # A slow card must not be read twice, nor what is said of it be wiped at its end.
+            return
         present = self._session.card.is_present()
         if present and not self._ready:
             self._ready = True
@@ -65,26 +82,70 @@ class LockScreen(EportScreen):
         elif not present:
             self._ready = False
             if self.is_current:
-                self.run_worker(self._find, exclusive=True, group="find")
+                self._finding = True
+                self.run_worker(self._find())
 
     async def _find(self) -> None:
-        found = self._card_in_reader()
-        if found is None:
-            self.say(f"{self._why}。请插入原来的卡", "warning")
-            return
-        (reader, ref), session = found, self._session
         try:
-            await self.desk.call_card(lambda: session.resume(reader.open(ref)))
+            found = self._card_in_reader()
+            if found is not None:
+                await self._try(*found)
+            elif not self._refused - self._lain:
+                self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
+        finally:
+            self._finding = False
+
+    async def _try(self, reader: Reader, ref: CardRef) -> None:
+        """See whether a card is the one, and go on with it if it is."""
+        try:
+            await self.desk.call_card(self._resume, reader, ref)
+        except (OtherCard, CardDamaged, CertificateRefused) as error:
+            if reader in self.desk.hardware_readers:
+                self._refused.add(ref.key)
+            if ref.key not in self._lain:
+                self.say_error(error)
         except EportError as error:
             self.say_error(error)
 
+    def _resume(self, reader: Reader, ref: CardRef) -> None:
+        # Opening must not find the reader held by what is over.
+        self._session.lock()
+        card = reader.open(ref)
+        try:
+            self._session.resume(card)
+        except BaseException:
+            card.close()
+            raise
+
     def _card_in_reader(self) -> tuple[Reader, CardRef] | None:
+        """The card that is wanted, or one that may be it."""
         wanted = self._session.card.ref
-        for reader in self.desk.readers:
-            for ref in reader.cards():
-                if ref.key == wanted.key:
-                    return reader, ref
-        return None
+        real = self._real_cards()
+        self._refused &= {ref.key for _, ref in real}
+        software = [
+            (reader, ref)
+            for reader in self.desk.readers
+            if reader not in self.desk.hardware_readers
+            for ref in reader.cards()
+        ]
+        # Where a card was inserted anew only its content tells which one it is.
+        may_be = real if self._session.card.assurance == "hardware" else []
+        candidates = [
+            *(found for found in software if found[1].key == wanted.key),
+            *(found for found in may_be if found[1].key not in self._refused),
+        ]
+        candidates.sort(key=lambda found: found[1].reader != wanted.reader)
+        return next(iter(candidates), None)
+
+    def _real_cards(self) -> list[tuple[Reader, CardRef]]:
+        return [(reader, ref) for reader in self.desk.hardware_readers for ref in reader.cards()]
+
+    def _what_is_wanted(self) -> str:
+        """The card, or first a reader that works."""
+        states = [reader.status() for reader in self.desk.hardware_readers]
+        if self._session.card.assurance == "hardware" and not any(state.ok for state in states):
+            return next((state.message for state in states), "请插入原来的卡")
+        return "请插入原来的卡"
 
     @flow
     async def action_confirm(self) -> None:
@@ -93,16 +154,26 @@ class LockScreen(EportScreen):
         pin = self._pin.take()
         try:
             if not self._ready:
-                self.say(f"{self._why}。请插入原来的卡", "warning")
+                self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
+                return
+            if not await may_try(self, self._session, pin):
+                self._pin.give_back(pin)
                 return
             self.say("正在验证密码")
             await desk.call_card(self._session.unlock, pin)
-        except (WrongPin, PinBlocked) as error:
+        except (WrongPin, PinBlocked, BadPin) as error:
             self.say_error(error)
             return
         finally:
             pin[:] = bytes(len(pin))
         await desk.unlock()
+
+    async def confirm(
+        self, title: str, text: str, *, yes: str = "确定", no: str = "取消", dangerous: bool = True
+    ) -> bool:
+        """Ask here and now; what others ask waits until the program is unlocked."""
+        dialog = confirmation(title, text, yes=yes, no=no, dangerous=dangerous)
+        return bool(await self.desk.ask_while_locked(dialog))
 
     def on_pin_field_refused(self, message: PinField.Refused) -> None:
         """Say why a key was not taken."""

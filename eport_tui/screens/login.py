@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
 from textual.widget import Widget
 
 from eport_tui.actions import IN_LISTS, bindings
-from eport_tui.card.errors import CardGone, PinBlocked, WrongPin
+from eport_tui.card.errors import BadPin, CardBusy, CardGone, Locked, PinBlocked, WrongPin
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen, flow
+from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.form import Field, Form
 from eport_tui.widgets.grid import Column, Grid, ListSource
 from eport_tui.widgets.pin import PinField
 
 if TYPE_CHECKING:
-    from eport_tui.card.protocol import CardRef, Reader
+    from eport_tui.card.protocol import Card, CardRef, Reader
     from eport_tui.card.session import CardSession
 
 INSERT_CARD = "请插入IC卡或Ikey"
 LOOK_FOR_CARDS_SECONDS = 0.5
+REST_SECONDS = 2.0
+"""How long a reader is left alone whose card broke off; each such try takes its time."""
+
 WARN_DAYS = 30
 """From how many days on the end of the certificate is warned of (spec §2)."""
 
@@ -34,8 +44,14 @@ class CardRow:
 
     reader: Reader
     ref: CardRef
+    card: Card | None
     holder: Holder | None
-    problem: str
+    problem: EportError | None
+
+    @property
+    def number(self) -> str:
+        """The card's number; where it cannot be read, the reader or the file that it is in."""
+        return self.holder.card_number if self.holder else self.ref.label
 
     @property
     def key(self) -> str:
@@ -51,7 +67,7 @@ class CardRow:
     def remark(self) -> str:
         """The enterprise, or what is wrong with the card."""
         if self.holder is None:
-            return self.problem
+            return self.problem.message if self.problem else ""
         return self.holder.enterprise.name + ("" if self.usable else "（证书已过期）")
 
 
@@ -91,14 +107,18 @@ class LoginScreen(EportScreen):
     IDLE = ("main_menu",)
     MOVING = IN_LISTS
     ABOUT = (
-        "插入IC卡或Ikey后显示持卡人，输入8位密码后按Enter登录。软件卡是文件：在列表中选中一张，"
-        "按Enter即为插入。密码累计输错5次，卡即锁定，须到制卡点解锁；软件卡由管理员重新签发。"
+        "插入IC卡或Ikey后显示持卡人，输入密码后按Enter登录。IC卡的密码为6至8位数字，软件卡的为8个字符。"
+        "软件卡是文件：在列表中选中一张，按Enter即为插入。密码连续输错（IC卡一般3次，软件卡5次），"
+        "卡即锁定，须到制卡点解锁；软件卡由管理员重新签发。有几个读卡器时，各自的状态在列表下方。"
     )
     BINDINGS = [*bindings("reload", "choose")]
 
     def __init__(self) -> None:
         super().__init__(name="login")
         self._refs: list[CardRef] | None = None
+        self._rows: dict[CardRef, CardRow] = {}
+        self._reading = asyncio.Lock()
+        self._resting: dict[str, float] = {}
         self._session: CardSession | None = None
         self._opened = False
 
@@ -107,7 +127,7 @@ class LoginScreen(EportScreen):
         self._cards: Grid[CardRow] = Grid(
             INSERT_CARD,
             [
-                Column("IC卡号", 13, lambda row: row.ref.label),
+                Column("IC卡号", 13, lambda row: row.number),
                 Column("卡类型", 8, lambda row: row.holder.role.label if row.holder else ""),
                 Column("持卡人", 10, lambda row: row.holder.person if row.holder else ""),
                 Column(
@@ -120,9 +140,11 @@ class LoginScreen(EportScreen):
             lambda row: row.key,
             id="cards",
         )
+        self._states = ReaderStates()
         self._holder = holder_form()
         self._pin = PinField(id="pin")
         yield self._cards
+        yield self._states
         yield self._holder
         yield PinRow(self._pin)
 
@@ -131,7 +153,7 @@ class LoginScreen(EportScreen):
         super().on_mount()
         self._show_step()
         self.action_reload()
-        self.set_interval(LOOK_FOR_CARDS_SECONDS, self._look_for_cards)
+        self.set_interval(LOOK_FOR_CARDS_SECONDS, self.look_for_cards)
 
     def _say_demo_pin(self) -> None:
         if self.desk.settings.demo and self._step == "choose":
@@ -160,6 +182,7 @@ class LoginScreen(EportScreen):
     def _show_step(self) -> None:
         choosing = self._step == "choose"
         self._cards.display = choosing
+        self._states.display = choosing
         self._holder.display = not choosing
         self.query_one(PinRow).display = not choosing
         self.set_focus(self._cards if choosing else self._pin)
@@ -173,14 +196,60 @@ class LoginScreen(EportScreen):
 
     # Cards that come and go
 
-    def _look_for_cards(self) -> None:
-        if self._opened and self.is_current and self._step == "choose":
-            refs = [ref for reader in self.desk.readers for ref in reader.cards()]
-            if refs != self._refs:
-                self._refs = refs
+    def look_for_cards(self) -> None:
+        """Show the cards that came and hide those that went, if that has anything to do here."""
+        if not self._opened or not self.is_current or self.desk.leaving:
+            return
+        self._show_states()
+        if self._reading.locked():
+            # What changes meanwhile is seen at the next look.
+            return
+        if self._step == "choose":
+            refs = [ref for _, ref in self._cards_in_readers()]
+            if refs != self._refs or any(self._is_busy(ref) for ref in refs):
                 self._cards_changed()
-        elif self._session is not None and self.is_current and not self._session.card.is_present():
+        elif self._session is not None and not self._session.card.is_present():
             self._card_pulled()
+        else:
+            self._look_for_others()
+
+    def _look_for_others(self) -> None:
+        """A card that comes while the PIN of another one is asked for."""
+        refs = [ref for _, ref in self._cards_in_readers()]
+        if any(ref not in (self._refs or []) for ref in refs):
+            self.say("又插入了一张卡，要用它登录请按Esc", "warning")
+        self._refs = refs
+
+    def _cards_in_readers(self) -> list[tuple[Reader, CardRef]]:
+        moment = time.monotonic()
+        return [
+            (reader, ref)
+            for reader in self.desk.readers
+            for ref in reader.cards()
+            if self._resting.get(ref.reader, 0.0) <= moment
+        ]
+
+    def _is_busy(self, ref: CardRef) -> bool:
+        """Whether another program had the card, which nothing tells of when it lets go."""
+        row = self._rows.get(ref)
+        return row is not None and isinstance(row.problem, CardBusy)
+
+    def _show_states(self) -> None:
+        """What each reader says: below the list, or beside its title in the demo, which has one."""
+        states = [
+            (reader.name, reader.status().message)
+            for reader in self.desk.readers
+            # Where software cards are refused, nobody has to know that there are none.
+            if reader in self.desk.hardware_readers
+            or not self.desk.settings.require_hardware
+            or reader.cards()
+        ]
+        in_demo = self.desk.settings.demo
+        note = "，".join(f"{name}：{told}" for name, told in states) if in_demo else ""
+        if note != self._cards.note:
+            self._cards.note = note
+            self._cards.refresh()
+        self._states.states = () if in_demo else tuple(states)
 
     @flow
     async def _cards_changed(self) -> None:
@@ -192,21 +261,39 @@ class LoginScreen(EportScreen):
 
     @flow
     async def action_reload(self) -> None:
-        """Open what is not open yet, and look for cards."""
+        """Open what is not open yet, and read all cards anew."""
         if not self._opened:
             self.say("正在打开数据库")
             await self.desk.open_workplace()
             self._opened = True
         self.say("")
         self._say_demo_pin()
+        self._rows.clear()
+        self._resting.clear()
         await self._read_cards()
+        await self.desk.open_readers()
+        self._show_states()
 
     async def _read_cards(self) -> None:
-        rows = await self.desk.call_card(self._card_rows)
-        self._refs = [row.ref for row in rows]
-        self._cards.note = "，".join(
-            f"{reader.name}：{reader.status().message}" for reader in self.desk.readers
-        )
+        async with self._reading:
+            await self._show_cards()
+
+    async def _show_cards(self) -> None:
+        """List the cards; what was read of one that has not moved is still true."""
+        known, self._rows = self._rows, {}
+        found = self._cards_in_readers()
+        self._refs = [ref for _, ref in found]
+        for reader, ref in found:
+            row = known.get(ref)
+            if row is None or row.card is None or not row.card.is_present():
+                row = await self._read(reader, ref)
+            if not isinstance(row.problem, CardGone):
+                self._rows[ref] = row
+            elif reader in self.desk.hardware_readers:
+                self._resting[ref.reader] = time.monotonic() + REST_SECONDS
+                self.say_error(row.problem)
+        self._show_states()
+        rows = list(self._rows.values())
         selected = self._cards.selected
         # A card that comes or goes must not move the cursor to another one.
         await self._cards.show(
@@ -217,27 +304,30 @@ class LoginScreen(EportScreen):
         if len(rows) == 1 and self._step == "choose" and rows[0].holder is not None:
             await self._insert(rows[0])
 
-    def _card_rows(self) -> list[CardRow]:
-        """Read every card in every reader; in the card thread."""
-        rows: list[CardRow] = []
-        for reader in self.desk.readers:
-            for ref in reader.cards():
-                holder, problem = None, ""
-                try:
-                    holder = self.desk.trust.holder_of(reader.open(ref).certificate)
-                except EportError as error:
-                    problem = error.message
-                rows.append(CardRow(reader, ref, holder, problem))
-        return rows
+    async def _read(self, reader: Reader, ref: CardRef) -> CardRow:
+        """Read whose card it is."""
+        card: Card | None = None
+        try:
+            card = await self.desk.call_card(reader.open, ref)
+            # Others may use it while nobody has chosen it here.
+            card.close()
+            holder = await self.desk.call_card(self.desk.trust.holder_of, card.certificate)
+            return CardRow(reader, ref, card, holder, None)
+        except EportError as error:
+            return CardRow(reader, ref, card, None, error)
 
     async def _insert(self, row: CardRow) -> None:
         """Take a card: check its certificate, show its holder, ask for the PIN."""
         from eport_tui.card.session import CardSession
 
-        session = await self.desk.call_card(
-            lambda: CardSession.begin(row.reader.open(row.ref), self.desk.trust)
-        )
-        tries = await self.desk.call_card(session.tries_left)
+        def begin() -> tuple[CardSession, int]:
+            card = row.card
+            if card is None or not card.is_present():
+                card = row.reader.open(row.ref)
+            session = CardSession.begin(card, self.desk.trust)
+            return session, session.tries_left()
+
+        session, tries = await self.desk.call_card(begin)
         self._session = session
         fill_holder(self._holder, session.holder)
         self._show_step()
@@ -247,7 +337,7 @@ class LoginScreen(EportScreen):
         days = session.holder.days_left(now())
         if tries == 0:
             self.say_error(PinBlocked())
-        elif tries < 5:
+        elif tries < _tries_of_a_new_card(session):
             self.say(f"密码还可试{tries}次，试完卡即锁定", "warning")
         elif days <= WARN_DAYS:
             self.say(f"证书还有{days}天到期，请尽快到制卡点更新", "warning")
@@ -278,13 +368,21 @@ class LoginScreen(EportScreen):
         session = self._session
         assert session is not None
         pin = self._pin.take()
-        self.say("正在验证密码")
         try:
+            if not await may_try(self, session, pin):
+                if self._session is session:
+                    self._pin.give_back(pin)
+                return
+            self.say("正在验证密码")
             await self.desk.call_card(session.unlock, pin)
         except CardGone:
             self.start_over()
             raise
-        except WrongPin as error:
+        except Locked:
+            # Its session was ended meanwhile, because it was seen to be gone.
+            self.start_over()
+            raise CardGone from None
+        except (WrongPin, BadPin) as error:
             self.say_error(error)
             return
         finally:
@@ -308,6 +406,50 @@ class LoginScreen(EportScreen):
 
     def action_main_menu(self) -> None:
         """There is no main menu before the login."""
+
+
+def _tries_of_a_new_card(session: CardSession) -> int:
+    from eport_tui.card import software
+
+    # Most PIV cards begin with three; what others begin with is not known.
+    return software.TRIES if session.card.assurance == "software" else 3
+
+
+async def may_try(screen: EportScreen, session: CardSession, pin: bytearray) -> bool:
+    """Whether the card is to be given a PIN; the last try is asked about first.
+
+    Raises:
+        BadPin: It has not the form of this card's PINs.
+        CardGone: The card cannot be asked how many tries are left.
+    """
+    session.card.check_pin(pin)
+    if await screen.desk.call_card(session.tries_left) != 1:
+        return True
+    return await screen.confirm(
+        "最后一次机会", "密码只剩最后一次机会，输错卡即锁定。确定继续吗？", yes="继续"
+    )
+
+
+class ReaderStates(Widget):
+    """A line for each reader: its name, and what it says."""
+
+    states: reactive[tuple[tuple[str, str], ...]] = reactive((), layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there is to be said."""
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """The names below each other, and beside them what each says."""
+        return Content("\n".join(self._lines(self.size.width)))
+
+    def _lines(self, width: int) -> list[str]:
+        column = max((cell_len(name) for name, _ in self.states), default=0)
+        return [
+            f" {fit('' if at else name, column)}  {part}"
+            for name, told in self.states
+            for at, part in enumerate(wrap(told, max(10, width - column - 3)))
+        ]
 
 
 class PinRow(Widget):

@@ -150,6 +150,10 @@ class KeyGate(App[None]):
     async def _deliver(self) -> None:
         try:
             while self._waiting_keys:
+                # A card that was inserted begins a flow, too, and the PIN may come at once.
+                await self._flows_done.wait()
+                if self._is_ending:
+                    return
                 self.key_comes()
                 await super().on_event(self._waiting_keys.popleft())
                 await self._settle()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Offset
@@ -10,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 LENGTH = 8
+"""The most characters that a PIN has; how many it must have depends on the card."""
 
 
 class PinField(Widget, can_focus=True):
@@ -45,6 +48,21 @@ class PinField(Widget, can_focus=True):
         self.wipe()
         return pin
 
+    def give_back(self, pin: bytearray) -> None:
+        """Have a PIN in the field again that `take` has handed out; wipes `pin`."""
+        self._length = len(pin)
+        self._buffer[: self._length] = pin
+        pin[:] = bytes(len(pin))
+        self.refresh()
+
+    def check(self, check: Callable[[bytearray], None]) -> None:
+        """Have `check` look at what was typed; raises what it raises."""
+        pin = self._buffer[: self._length]
+        try:
+            check(pin)
+        finally:
+            pin[:] = bytes(len(pin))
+
     def wipe(self) -> None:
         """Overwrite and empty the buffer."""
         for at in range(LENGTH):
@@ -74,7 +92,7 @@ class PinField(Widget, can_focus=True):
                 self.post_message(self.Refused("密码只能是半角的字母、数字和符号，请关闭输入法"))
                 return
             if self._length == LENGTH:
-                self.post_message(self.Refused(f"密码为{LENGTH}位，不能再长"))
+                self.post_message(self.Refused(f"密码最长{LENGTH}位，不能再长"))
                 return
             self._buffer[self._length] = ord(character)
             self._length += 1

@@ -142,6 +142,7 @@ class PivApplet:
         self._fresh_pin = False
         self._managed = False
         self._witness = b""
+        self._challenge = b""
         self._chain = b""
         self._rest = b""
 
@@ -330,9 +331,17 @@ class PivApplet:
             self._witness = secrets.token_bytes(size)
             return tlv("7C", tlv("80", cipher.encryptor().update(self._witness))), OK
         if template.get(0x81) == b"":
-            return tlv("7C", tlv("81", secrets.token_bytes(size))), OK
-        expected, self._witness = self._witness, b""
-        if not expected or template[0x80] != expected:
+            self._challenge = secrets.token_bytes(size)
+            return tlv("7C", tlv("81", self._challenge)), OK
+        witness, self._witness = self._witness, b""
+        challenge, self._challenge = self._challenge, b""
+        if 0x82 in template:
+            # The outside alone proves the key (Part 2, A.2).
+            if not challenge or template[0x82] != cipher.encryptor().update(challenge):
+                return b"", SECURITY
+            self._managed = True
+            return b"", OK
+        if not witness or template[0x80] != witness:
             return b"", SECURITY
         self._managed = True
         return tlv("7C", tlv("82", cipher.encryptor().update(template[0x81]))), OK

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from tests.card.pcscd import Pcscd
 from tests.card.piv_applet import DEFAULT_MANAGEMENT_KEY, PivApplet
@@ -28,6 +31,8 @@ def inserted(authority) -> Iterator[PivApplet]:
     service.start()
     applet = make_piv(authority, kind="rsa")
     slot.insert(applet)
+    # The service looks for a card now and then only.
+    run("opensc-tool", "--wait", "--name")
     yield applet
     slot.pull()
     service.stop()
@@ -43,7 +48,7 @@ def run(*words: str, succeeds: bool = True) -> str:
 
 
 def test_opensc_knows_the_card(inserted):
-    assert "Personal Identity Verification Card" in run("opensc-tool", "--wait", "--name")
+    assert "Personal Identity Verification Card" in run("opensc-tool", "--name")
     serial = run("piv-tool", "--serial").replace(" ", "").lower()
     assert inserted.guid.hex() in serial
 
@@ -81,6 +86,20 @@ def test_opensc_proves_the_management_key(inserted, tmp_path, monkeypatch):
     for key, succeeds in ((DEFAULT_MANAGEMENT_KEY, True), (bytes(range(24)), False)):
         path.write_text(":".join(f"{byte:02x}" for byte in key))
         run("piv-tool", "--admin", "M:9B:03", succeeds=succeeds)
+
+
+@pytest.mark.parametrize(("key", "status"), [(DEFAULT_MANAGEMENT_KEY, 0x9000), (bytes(24), 0x6982)])
+def test_the_management_key_is_proved_by_the_outside_alone(key, status):
+    # By hand: `piv-tool --admin A:9B:03` sends nothing after the challenge before OpenSC 0.24.
+    applet = PivApplet()
+    applet.exchange(bytes.fromhex("00A4040009A00000030800001000"))
+    answer = applet.exchange(bytes.fromhex("0087039B047C02810000"))
+    assert (answer[:4], len(answer)) == (bytes.fromhex("7C0A8108"), 14)
+    proof = Cipher(TripleDES(key), ECB()).encryptor().update(answer[4:12])
+    command = bytes.fromhex("0087039B0C7C0A8208") + proof
+    assert applet.exchange(command) == status.to_bytes(2)
+    # A challenge serves once.
+    assert applet.exchange(command) == bytes.fromhex("6982")
 
 
 @pytest.fixture

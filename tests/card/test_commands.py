@@ -11,12 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from eport_tui.card.authority import TestAuthority
-from eport_tui.card.software import SoftwareReader
+from eport_tui.card.software import SoftwareReader, write_card
 from eport_tui.commands import card as commands
 from eport_tui.domain.dates import today
-from tests.card.making import CHEAP
+from eport_tui.store import enterprises
+from eport_tui.store.database import Store
+from tests.card import forging, openssl
+from tests.card.making import CHEAP, MANUFACTURER
 
 
 @dataclass
@@ -26,13 +30,17 @@ class Settings:
     cards_dir: Path
     authority_dir: Path
     trust_dir: Path
+    database: Path
     require_hardware: bool = False
+    allow_server_reader: bool = False
 
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     """All folders in `tmp_path`, none made yet."""
-    return Settings(tmp_path / "cards", tmp_path / "authority", tmp_path / "trust")
+    return Settings(
+        tmp_path / "cards", tmp_path / "authority", tmp_path / "trust", tmp_path / "eport.db"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -283,3 +291,72 @@ def test_renewing_the_list_lets_cards_grant_again(authority, eport, settings):
     assert eport("list")[1].rstrip().endswith("只能查看")
     assert eport("authority", "renew")[0] == 0
     assert eport("list")[1].rstrip().endswith("有效")
+
+
+# Cards of China E-Port, about which the registry is asked
+
+
+@pytest.fixture
+def eport_card(settings, tmp_path) -> Path:
+    """A software card with a certificate that names neither customs code nor role."""
+    issuer = openssl.Authority(settings.trust_dir)
+    issuer.publish_list()
+    key_file = openssl.make_key(tmp_path / "card.key", "P-256")
+    certificate = issuer.certify(key_file, openssl.eport_subject(), openssl.eport_extensions())
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    settings.cards_dir.mkdir()
+    path = settings.cards_dir / "8900000000011.card"
+    write_card(path, certificate, forging.private_der(key), bytearray(b"88888888"), CHEAP)
+    return path
+
+
+def test_without_a_database_an_eport_card_says_what_is_missing_and_none_is_made(
+    eport_card, eport, settings
+):
+    code, _, err = eport("show", "8900000000011")
+    assert code == 1
+    assert "没有企业编号，而这里没有企业名录可查" in err
+    code, out, _ = eport("list")
+    assert code == 0
+    assert "没有企业编号，而这里没有企业名录可查" in out
+    assert not settings.database.exists()
+
+
+def test_with_a_database_an_eport_card_is_shown_as_the_registry_knows_it(
+    eport_card, eport, settings
+):
+    with Store.open(settings.database) as store, store.transaction():
+        enterprises.put_all(store, [MANUFACTURER])
+    before = settings.database.read_bytes()
+    code, out, err = eport("show", "8900000000011")
+    assert (code, err) == (0, "")
+    for text in ("3101940001", "91310000PDY00001XG", "操作员卡", "张三", "有效"):
+        assert text in out
+    _, out, _ = eport("list")
+    assert out.rstrip().endswith("有效")
+    assert settings.database.read_bytes() == before
+
+
+def test_an_eport_card_of_an_enterprise_that_is_not_registered_is_told(eport_card, eport, settings):
+    Store.open(settings.database).close()
+    code, _, err = eport("show", "8900000000011")
+    assert code == 1
+    assert "企业名录中没有组织机构代码为 PDY00001X 的企业" in err
+    assert "企业名录中没有" in eport("list")[1]
+
+
+def test_a_database_that_cannot_be_read_keeps_no_other_card_from_being_shown(
+    authority, eport, settings
+):
+    issue(eport)
+    settings.database.write_text("not a database")
+    assert eport("show", "8900000000011")[0] == 0
+    assert eport("list")[1].rstrip().endswith("有效")
+
+
+def test_a_database_that_cannot_be_read_is_told_where_it_is_needed(eport_card, eport, settings):
+    settings.database.write_text("not a database")
+    code, _, err = eport("show", "8900000000011")
+    assert code == 1
+    assert str(settings.database) in err
+    assert "8900000000011" in eport("list")[1]

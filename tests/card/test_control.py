@@ -334,7 +334,10 @@ def test_a_pulled_card_is_noticed_and_stays_gone(
     control.pull()
     assert reader.wait(lambda: not card.is_present())
     assert reader.cards() == []
-    assert (reader.status().ok, reader.status().message) == (True, "读卡器中没有卡")
+    assert (reader.status().ok, reader.status().message) == (
+        True,
+        "读卡器中没有卡，请插入IC卡或Ikey",
+    )
     control.insert(fast)
     assert reader.wait(lambda: bool(reader.cards()))
     assert not card.is_present()
@@ -429,7 +432,7 @@ def test_the_control_is_noticed_when_it_comes_and_when_it_goes(
     reader = ControlReader(f"unix:{path}", QUICK)
     assert reader.wait()
     assert (reader.status().ok, reader.cards()) == (False, [])
-    assert reader.status().message == "无法连接客户端控件"
+    assert reader.status().message == "无法连接客户端控件，请在本机启动控件，并检查端口转发"
     with running(StandIn(card=fast), path):
         card = inserted(reader)
         card.verify_pin(pin())

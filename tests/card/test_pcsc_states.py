@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_without_the_library_nothing_is_printed_and_the_sentence_says_what_to_in
 
     monkeypatch.setattr(ctypes, "CDLL", no_library)
     reader = PcscReader()
-    assert reader.status().message == pcsc.NO_LIBRARY
+    until(lambda: reader.status().message == pcsc.NO_LIBRARY, "another sentence")
     demand_nothing_works(reader)
     reader.close()
     assert capfd.readouterr() == ("", "")
@@ -92,8 +93,36 @@ def test_without_pyscard_the_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     monkeypatch.setitem(sys.modules, "smartcard", None)
     reader = PcscReader()
-    assert reader.status().message == pcsc.NOT_INSTALLED
+    until(lambda: reader.status().message == pcsc.NOT_INSTALLED, "another sentence")
     demand_nothing_works(reader)
+
+
+def test_what_is_loaded_slowly_holds_up_nobody(monkeypatch):
+    goes_on = threading.Event()
+
+    def load():
+        goes_on.wait(5)
+        raise pcsc._Unusable(pcsc.NOT_INSTALLED)
+
+    monkeypatch.setattr(pcsc, "_load", load)
+    monkeypatch.setattr(pcsc, "_STALE_SECONDS", 0.0)
+    changes = []
+    reader = PcscReader(lambda: changes.append(1))
+    assert reader.status().message == pcsc.CONNECTING
+    demand_nothing_works(reader)
+    goes_on.set()
+    until(lambda: reader.status().message == pcsc.NOT_INSTALLED, "another sentence")
+    assert changes
+
+
+def test_closing_does_not_wait_for_a_service_that_never_answers(reader_over):
+    service = SilentService()
+    reader = reader_over(service)
+    assert service.called.wait(5)
+    began = time.monotonic()
+    reader.close()
+    assert time.monotonic() - began < 1
+    service.answer.set()
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,23 @@ from tests.card.test_commands import Settings, eport, pins, settings  # noqa: F4
 
 
 class Rig:
-    """The only reader."""
+    """The only reader, and whether it was asked for although it may be the server's."""
 
     def __init__(self) -> None:
         self.reader = FakeReader()
+        self.allow_server_reader: bool | None = None
 
 
 @pytest.fixture
 def rig(monkeypatch) -> Rig:
     """The reader that the commands find."""
     rig = Rig()
-    monkeypatch.setattr(pcsc, "PcscReader", lambda: rig.reader)
+
+    def look_for(*, allow_server_reader: bool) -> FakeReader:
+        rig.allow_server_reader = allow_server_reader
+        return rig.reader
+
+    monkeypatch.setattr(pcsc, "PcscReader", look_for)
     return rig
 
 
@@ -55,6 +61,33 @@ def test_another_reader_is_not_used(rig, authority, eport):  # noqa: F811
     rig.reader.insert(make_piv(authority))
     assert eport("show", "--reader", "Thin Client")[0] == 1
     assert eport("show", "--reader", "内存")[0] == 0
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_the_servers_own_reader_is_used_where_the_settings_say_so(
+    rig,
+    authority,
+    eport,  # noqa: F811
+    settings,  # noqa: F811
+    allowed,
+):
+    settings.allow_server_reader = allowed
+    rig.reader.insert(make_piv(authority))
+    eport("show", "--reader")
+    assert rig.allow_server_reader is allowed
+
+
+def test_a_signature_certificate_that_is_not_accepted_is_told(rig, settings, eport):  # noqa: F811
+    own = TestAuthority.create(settings.authority_dir)
+    own.publish(settings.trust_dir)
+    applet = make_piv(own)
+    rig.reader.insert(applet)
+    assert "\n状态          有效\n" in eport("show", "--reader")[1]
+    other = make_piv(own, number="8900000000022")
+    applet.objects[CERTIFICATES[0x9C]] = other.objects[CERTIFICATES[0x9C]]
+    code, out, _ = eport("show", "--reader")
+    assert code == 0
+    assert "不可用：卡内两张证书的持卡人不一致" in out
 
 
 @pytest.mark.parametrize("words", [["show"], ["change-pin"], ["show", "8900000000011", "--reader"]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from eport_tui.card.errors import (
     BadPin,
@@ -30,6 +32,7 @@ from tests.card.making import (
     locked_session,
     make_authority,
     make_card,
+    make_holder,
     make_trust,
     software_session,
 )
@@ -364,6 +367,106 @@ def test_a_lock_during_the_check_of_a_grant_wins(authority, trust, monkeypatch):
     monkeypatch.setattr(trust, "check", check_and_lock)
     with pytest.raises(Locked):
         session.require_granting()
+
+
+def test_a_lock_and_a_pin_during_the_check_of_a_grant_do_not_carry_over(
+    authority, trust, monkeypatch
+):
+    session = CardSession.begin(StubCard(authority), trust)
+    session.unlock(right())
+    check = trust.check
+
+    def check_and_lock_for_a_moment(certificate, moment):
+        monkeypatch.undo()
+        verdict = check(certificate, moment)
+        session.lock()
+        session.unlock(right())
+        return verdict
+
+    monkeypatch.setattr(trust, "check", check_and_lock_for_a_moment)
+    with pytest.raises(Locked):
+        session.require_granting()
+    assert session.unlocked
+
+
+def test_what_was_begun_before_a_lock_is_not_finished_after_it(authority, trust):
+    card = StubCard(authority)
+    session = CardSession.begin(card, trust)
+    session.unlock(right())
+    generation = session.generation
+    card.confirm = lambda: pytest.fail("the card was asked")
+    assert session.require_same(generation) == session.holder
+    session.lock()
+    session.unlock(right())
+    with pytest.raises(Locked):
+        session.require_same(generation)
+    assert session.require_same(session.generation)
+    card.present = False
+    with pytest.raises(CardGone):
+        session.require_same(session.generation)
+
+
+# The log
+
+
+@pytest.mark.parametrize(
+    ("code", "deed"),
+    [
+        ("expired", "begin"),
+        ("expired", "unlock"),
+        ("expired", "require"),
+        ("expired", "require_granting"),
+        ("revoked", "begin"),
+        ("revoked", "unlock"),
+        ("revoked", "require_granting"),
+        ("revoked", "resume"),
+        ("no-key", "unlock"),
+        ("no-key", "sign"),
+    ],
+)
+def test_the_log_says_which_rule_was_failed_and_nothing_about_a_person(
+    tmp_path, caplog, code, deed
+):
+    own = make_authority(tmp_path)
+    trust = make_trust(own)
+    moment = [now()]
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = own.enrol(make_holder(), key.public_key())
+    card = StubCard(own, key=key, certificate=certificate.public_bytes(Encoding.DER))
+
+    def begin():
+        return CardSession.begin(card, trust, clock=lambda: moment[0])
+
+    session = begin()
+    if deed != "unlock":
+        session.unlock(right())
+    caplog.set_level(logging.DEBUG)
+    if code == "expired":
+        moment[0] += timedelta(days=2000)
+    elif code == "revoked":
+        own.revoke(session.holder.card_number)
+        own.publish(tmp_path / "trust")
+    else:
+        card.key = ec.generate_private_key(ec.SECP256R1())
+    holder = session.holder
+    deeds = {
+        "begin": begin,
+        "unlock": lambda: session.unlock(right()),
+        "require": session.require,
+        "require_granting": session.require_granting,
+        "resume": lambda: session.resume(card),
+        "sign": lambda: session.sign(b"save"),
+    }
+    with pytest.raises(CertificateRefused) as caught:
+        deeds[deed]()
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("WARNING", caught.value.log_message)
+    assert f"({code})" in caplog.text
+    personal = (
+        *(holder.card_number, holder.person, right().decode()),
+        *(holder.enterprise.name, holder.enterprise.uscc, holder.enterprise.customs_code),
+    )
+    assert not [secret for secret in personal if secret in caplog.text]
 
 
 # Going on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -14,10 +15,12 @@ from eport_tui.card.authority import TestAuthority
 from eport_tui.card.certificates import find_issuer
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.profile import LEGAL_PERSON, OPERATOR, SOFTWARE_KEY, load_certificate
+from eport_tui.card.session import CardSession
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Role
 from tests.card import forging
+from tests.card.fake_reader import FakeReader
 from tests.card.making import (
     locked_session,
     make_authority,
@@ -25,6 +28,7 @@ from tests.card.making import (
     make_holder,
     make_trust,
 )
+from tests.card.piv_making import make_piv
 
 
 def refusal(trust: TrustStore, certificate: bytes) -> CertificateRefused:
@@ -455,3 +459,95 @@ def test_where_hardware_is_required_software_is_refused(own):
     chip = own.certify(holder, key.public_key(), software=False)
     verdict = trust.check(chip.public_bytes(serialization.Encoding.DER), now())
     assert verdict.assurance == "hardware"
+
+
+# Both certificates of a card
+
+
+@dataclass
+class TwoKeys:
+    """A card in a chip, with one certificate or two."""
+
+    certificate: bytes
+    signature_certificate: bytes = b""
+    assurance: str = "hardware"
+
+
+def certify(authority, *, enrol=False, **changes):
+    """A certificate of a chip, for a key of its own."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    holder = make_holder(**changes)
+    made = (
+        authority.enrol(holder, public)
+        if enrol
+        else authority.certify(holder, public, software=False)
+    )
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def test_a_card_with_one_certificate_or_two_is_accepted(authority, trust):
+    first = certify(authority)
+    assert trust.check_card(TwoKeys(first), now()) == trust.check(first, now())
+    verdict = trust.check_card(TwoKeys(first, certify(authority)), now())
+    assert verdict.may_grant
+    assert verdict.holder.card_number == "8900000000011"
+
+
+def test_a_card_is_valid_while_both_its_certificates_are(authority, trust):
+    soon = now().replace(microsecond=0) + timedelta(days=9)
+    yesterday = now().replace(microsecond=0) - timedelta(hours=5)
+    pair = certify(authority, valid_until=soon), certify(authority, valid_from=yesterday)
+    for card in (TwoKeys(*pair), TwoKeys(*reversed(pair))):
+        holder = trust.check_card(card, now()).holder
+        assert (holder.valid_from, holder.valid_until) == (yesterday, soon)
+        with pytest.raises(CertificateRefused) as caught:
+            trust.check_card(card, soon + timedelta(days=1))
+        assert caught.value.code == "expired"
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["authentication", "signature"])
+@pytest.mark.parametrize("code", ["mixed-card", "untrusted", "revoked", "unreadable"])
+def test_either_certificate_that_is_refused_refuses_the_card(own, tmp_path, place, code):
+    trust = make_trust(own)
+    pair = [certify(own), certify(own)]
+    if code == "mixed-card":
+        pair[place] = certify(own, number="8900000000022")
+    elif code == "untrusted":
+        # It has the same name.
+        pair[place] = certify(make_authority(tmp_path / "elsewhere"))
+    elif code == "revoked":
+        pair[place] = certify(own, enrol=True)
+        own.revoke("8900000000011")
+        trust = make_trust(own)
+    else:
+        pair[place] = b"0"
+    with pytest.raises(CertificateRefused) as caught:
+        trust.check_card(TwoKeys(*pair), now())
+    assert caught.value.code == code
+
+
+def test_a_card_grants_only_where_both_its_certificates_can_be_looked_up(tmp_path):
+    first, second = make_authority(tmp_path / "one"), make_authority(tmp_path / "two")
+    trust = make_trust(first)
+    second.publish(tmp_path / "one" / "trust")
+    pair = certify(first), certify(second)
+    assert trust.check_card(TwoKeys(*pair), now()).may_grant
+    (listed,) = (tmp_path / "two" / "trust" / "crls").iterdir()
+    (trust.revocation / listed.name).unlink()
+    for card in (TwoKeys(*pair), TwoKeys(*reversed(pair))):
+        verdict = trust.check_card(card, now())
+        assert not verdict.may_grant
+        assert "没有发证机构的吊销列表" in verdict.why_not
+        assert verdict.warnings == (verdict.why_not,)
+
+
+def test_a_chip_with_the_signature_certificate_of_another_gets_no_session(authority, trust):
+    applet = make_piv(authority)
+    other = certify(authority, number="8900000000022")
+    applet.load(0x9C, applet.keys[0x9C], other)
+    reader = FakeReader()
+    reader.insert(applet)
+    with pytest.raises(CertificateRefused) as caught:
+        CardSession.begin(reader.open(reader.cards()[0]), trust)
+    assert caught.value.code == "mixed-card"
+    assert applet.tries == 3

@@ -143,9 +143,9 @@ def hand_on(
     return operator_grants.save(store, session(agent), grant.id, entries, today=today)
 
 
-def tables_of(store: Store) -> list[list[tuple[object, ...]]]:
+def tables_of(store: Store) -> dict[str, list[tuple[object, ...]]]:
     """All that the database holds, to see that a refusal changed nothing."""
-    return [
-        store.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
-        for table in ("enterprise", "enterprise_grant", "operator_grant", "draft", "ledger_entry")
-    ]
+    tables = store.rows(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    )
+    return {name: sorted(store.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}

@@ -52,7 +52,7 @@ async def test_no_pin_is_shown(settings: Settings) -> None:
     [
         ((PIN, NEW, NEW[:-1] + "3"), "两次输入的新密码不同"),
         ((PIN, PIN, PIN), "新密码与原密码相同"),
-        ((PIN, NEW[:7], NEW), "新密码应为8个字符，现为7个"),
+        ((PIN, NEW[:7], NEW), "新密码不对：密码应为8个字符"),
         ((PIN, NEW, ""), "请再输入一次新密码"),
         (("", NEW, NEW), "请输入原密码"),
         (("12345678", NEW, NEW), "密码错误，还可再试4次"),
@@ -75,7 +75,7 @@ async def test_what_keeps_the_old_pin(settings: Settings, pins: tuple[str, ...],
 async def test_enter_does_not_leave_a_pin_that_is_not_complete(settings: Settings) -> None:
     async with at_work(settings) as operator:
         await change(operator, PIN, NEW[:7])
-        assert "新密码应为8个字符，现为7个" in operator.message
+        assert "新密码不对：密码应为8个字符" in operator.message
         assert operator.at_field == "新密码"
         await operator.burst(NEW[7:], "<enter>", NEW, "<enter>")
         assert "密码已修改" in operator.dialog
@@ -88,6 +88,13 @@ async def test_the_fifth_wrong_old_pin_blocks_the_card(settings: Settings) -> No
             for pin in ("12345678", NEW, NEW):
                 await operator.type(pin)
                 await operator.press("enter")
+        assert "密码只剩最后一次机会" in operator.dialog
+        # What was typed is still there for the second thought.
+        await operator.press("escape")
+        assert operator.value("再输一次") == "********"
+        assert operator.at_field == "原密码"
+        await operator.press("f10")
+        await operator.type("y")
         assert "该卡已锁定" in operator.message
 
 

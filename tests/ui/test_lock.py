@@ -242,6 +242,8 @@ async def test_too_many_wrong_pins_block_the_card_and_lose_nothing(settings: Set
         await operator.wait_for(PUT_BACK)
         for _ in range(5):
             await unlock(operator, "12345678")
+        assert "密码只剩最后一次机会" in operator.dialog
+        await operator.type("y")
         assert "该卡已锁定" in operator.message
         await operator.press("escape")
         assert operator.sees("请插入IC卡或Ikey")

@@ -224,11 +224,28 @@ async def test_the_fifth_wrong_pin_blocks_the_card(settings: Settings) -> None:
         await try_pins(operator, "12345678", "12345678", "12345678", "12345678")
         assert "还可再试1次（再输错一次，该卡将被锁定）" in operator.message
         await try_pins(operator, "12345678")
+        assert "密码只剩最后一次机会，输错卡即锁定。确定继续吗？" in operator.dialog
+        await operator.type("y")
         assert "该卡已锁定" in operator.message
         assert "请到制卡点解锁或换卡" in operator.message
         await try_pins(operator, PIN)
         assert "该卡已锁定" in operator.message
         assert operator.sees("还有700天")
+
+
+async def test_before_the_last_try_enter_does_no_harm_and_keeps_what_was_typed(
+    settings: Settings,
+) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(MANUFACTURER)
+        await try_pins(operator, *["12345678"] * 4)
+        await operator.type(PIN)
+        await operator.press("enter", "enter")
+        assert operator.dialog == ""
+        assert operator.value("密码") == "********"
+        await operator.press("enter")
+        await operator.type("y")
+        assert operator.place == "主选单"
 
 
 async def test_a_card_with_few_tries_left_says_so_before_the_pin(settings: Settings) -> None:
@@ -264,7 +281,7 @@ async def test_a_pin_that_is_too_short_costs_no_try(settings: Settings, pin: str
 
 @pytest.mark.parametrize(
     ("typed", "told"),
-    [("888888888", "密码为8位"), ("８", "请关闭输入法"), ("密", "请关闭输入法")],
+    [("888888888", "密码最长8位"), ("８", "请关闭输入法"), ("密", "请关闭输入法")],
     ids=["nine characters", "full width", "Chinese"],
 )
 async def test_a_character_that_cannot_be_in_a_pin_is_told_at_once(

@@ -49,6 +49,41 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     assert settings.idle_minutes == 0.5
 
 
+def test_nothing_of_readers_is_on_unless_it_is_said(tmp_path: Path) -> None:
+    settings = loaded(tmp_path)
+    assert (settings.allow_server_reader, settings.control) == (False, "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ws://127.0.0.1:61232", "ws://localhost:1", "ws://[::1]:65535/", "unix:/run/control.sock"],
+)
+def test_the_address_of_a_control_comes_from_the_file_or_the_connection(
+    tmp_path: Path, address: str
+) -> None:
+    from eport_tui.card.control import Control
+
+    assert loaded(tmp_path, f"control = '{address}'").control == address
+    assert loaded(tmp_path, "control = 'unix:/else'", control=address).control == address
+    # What the settings let through the control understands.
+    assert Control(address)
+
+
+def test_a_control_that_is_set_can_be_taken_away_again(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "control = 'unix:/control.sock'", control="").control == ""
+
+
+def test_the_home_folder_can_be_named_in_the_address_of_a_control(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/wang")
+    assert loaded(tmp_path, control="unix:~/c.sock").control == "unix:/home/wang/c.sock"
+
+
+def test_the_servers_reader_is_allowed_in_the_file(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "allow_server_reader = true").allow_server_reader
+
+
 def test_the_command_line_goes_before_everything(tmp_path: Path) -> None:
     settings = load_settings(
         database=Path("/tmp/mine.db"), environment={"EPORT_TUI_DATABASE": "/tmp/o.db"}
@@ -57,8 +92,12 @@ def test_the_command_line_goes_before_everything(tmp_path: Path) -> None:
 
 
 def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
-    settings = load_settings(demo_dir=tmp_path, environment={"EPORT_TUI_DATABASE": "/srv/real.db"})
+    settings = load_settings(
+        demo_dir=tmp_path,
+        environment={"EPORT_TUI_DATABASE": "/srv/real.db", "EPORT_TUI_CONTROL": "unix:/real.sock"},
+    )
     assert settings.demo
+    assert settings.control == ""
     assert settings.database == tmp_path / "eport.db"
 
 
@@ -72,6 +111,14 @@ def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
         ("idle_minutes = 0", "idle_minutes 应为大于0、不超过1440的分钟数，现为 0"),
         ("idle_minutes = true", "idle_minutes"),
         ("idle_minutes = 'soon'", "现为 soon"),
+        ("control = 61232", "control 应为 unix:路径 或 ws://127.0.0.1:端口，现为 61232"),
+        ("control = 'ws://example.org:61232'", "现为 ws://example.org:61232"),
+        ("control = 'wss://127.0.0.1:61232'", "control"),
+        ("control = 'ws://127.0.0.1:0'", "control"),
+        ("control = 'ws://127.0.0.1:65536'", "control"),
+        ("control = 'ws://127.0.0.1:61232/x'", "control"),
+        ("control = 'unix:control.sock'", "control"),
+        ("allow_server_reader = 1", "allow_server_reader 应为 true 或 false，现为 1"),
         ("require_hardware = 'maybe'", "require_hardware 应为 true 或 false，现为 maybe"),
     ],
 )
