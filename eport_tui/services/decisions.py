@@ -79,9 +79,11 @@ def explanation(
     answer = explained(on_its_day(store, request, today=day), request)
     if request.on < day and answer.changes:
         now = explained(store, replace(request, on=day))
-        later = Change(ChangeKind.ASK_LATER_DAY, day=day)
-        others = (each for each in now.changes if each.kind is not ChangeKind.ASK_LATER_DAY)
-        answer = replace(answer, changes=(later, *others))
+        changes = [each for each in now.changes if each.kind is not ChangeKind.ASK_LATER_DAY]
+        # First with which card, then about which day, then what others have to do.
+        at = sum(each.kind is ChangeKind.USE_OPERATOR_CARD for each in changes[:1])
+        changes.insert(at, Change(ChangeKind.ASK_LATER_DAY, day=day))
+        answer = replace(answer, changes=tuple(changes))
     names = {code: enterprise.name for code, enterprise in found.items() if enterprise}
     return Words(answer, tables, names)
 

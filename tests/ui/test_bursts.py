@@ -15,7 +15,7 @@ LOGIN = ("<enter>", PIN, "<enter>", "11")
 FIRST = ("3101980001", "<enter>", "<space>", "B2", "<enter>", "<enter>", "+1y", "<f10>")
 NEXT = ("<f2>", "3205980002", "<enter>", "hw", "<enter>", "<space>", "<down>", "<enter>")
 NEXT_DATE = ("<space>", "<pagedown>", "<enter>", "<f10>", "<enter>")
-LOOK = ("<f3>", "13", "<space>", "JGMYSC", "<enter>", "<tab>", "<end>")
+LOOK = ("<f3>", "13", "<space>", "JGMYSC", "<enter>", "<tab>", "<tab>", "<end>")
 WORK = (*LOGIN, *FIRST, *NEXT, *NEXT_DATE)
 
 

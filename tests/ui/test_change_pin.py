@@ -133,7 +133,7 @@ async def test_a_card_that_is_in_use_stays_unlocked_after_its_pin_was_changed(
         await change(operator, PIN, NEW, NEW)
         await operator.press("enter")
         await operator.type("11")
-        await operator.press("tab", "tab", "tab", "tab", "enter")
+        await operator.press("tab", "tab", "tab", "tab", "tab", "enter")
         await operator.clear()
         await operator.type("20290101")
         await operator.press("f10")
