@@ -566,9 +566,9 @@ class EnterpriseGrantsScreen(DayScreen):
             return
         items = [
             Item("open", "打开", "Enter"),
+            Item("delete", "删除", "F8"),
             Item("check", "核查", "F11"),
             Item("history", "操作历史", "^R"),
-            Item("delete", "删除", "F8"),
         ]
         chosen = await self.desk.ask(ContextMenu("企业间授权", items, place))
         if chosen == "open":

@@ -594,9 +594,9 @@ class OperatorGrantsScreen(DayScreen):
             await self.tell("请选择数据!")
             return
         items = [
+            Item("delete", "删除", "F8"),
             Item("check", "核查", "F11"),
             Item("history", "操作历史", "^R"),
-            Item("delete", "删除", "F8"),
         ]
         chosen = await self.desk.ask(ContextMenu("企业内授权", items, place))
         if chosen == "check":

@@ -34,6 +34,11 @@ class FakeReader:
         self._generation = next(self._generations)
         self._lock = threading.RLock()
 
+    @property
+    def applet(self) -> PivApplet | None:
+        """The card that is in it."""
+        return self._applet
+
     # What happens at the reader
 
     def insert(self, applet: PivApplet) -> None:

@@ -213,7 +213,7 @@ def the_manufacturer_deletes_the_grants(desk: Desk) -> None:
     desk.wait_for("请选择数据!")
     desk.press("enter")
     desk.wait_gone("请选择数据!")
-    desk.press(*["tab"] * 4)
+    desk.press(*["tab"] * 5)
     for grant_type, left in (("操作权", 6), ("报关权", 5)):
         desk.wait_for(re.compile(f"> 3101980001 .* 加工贸易账册 +{grant_type}"))
         desk.press("f8")

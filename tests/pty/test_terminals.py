@@ -195,8 +195,8 @@ def test_without_colour_marks_and_styles_say_the_same(launch: Launch, term: str)
     selected = desk.find("> 3101440001")
     assert desk.cell(*selected).reverse
     # Through dialogs and back: not one colour in all that was written.
-    desk.press("enter", "f10", "tab", "f8")
-    desk.wait_for("左右换选")
+    desk.press("enter", "f10", "tab", "tab", "f8")
+    desk.wait_for("Tab事由、答复")
     x, y = desk.find("> 取消(N)")
     assert desk.cell(x, y).reverse
     assert not desk.cell(*desk.find("确定(Y)")).reverse

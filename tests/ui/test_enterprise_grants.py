@@ -541,7 +541,7 @@ async def by_delete(operator: Operator) -> None:
 
 
 async def by_menu(operator: Operator) -> None:
-    await operator.press("f9", "down", "down", "down", "enter")
+    await operator.press("f9", "down", "enter")
 
 
 async def by_menu_and_key(operator: Operator) -> None:
