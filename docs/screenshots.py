@@ -83,6 +83,7 @@ async def tell(settings: Settings, album: Album) -> None:
         await person.type("95")
         await person.press("enter")
         album.take(person, "permissions-after")
+    await questions_are_answered(settings, album)
     await things_go_wrong(settings, album)
 
 
@@ -168,6 +169,29 @@ async def manufacturer_deletes(settings: Settings, album: Album) -> None:
         await person.type("y")
         assert person.sees("一并删除企业内授权1条")
         album.take(person, "deleted")
+
+
+async def questions_are_answered(settings: Settings, album: Album) -> None:
+    async with at_work(settings, OPERATOR, "14") as person:
+        await person.type("3101440001")
+        await person.press("enter", "enter", "space")
+        await person.type("Z8")
+        await person.press("enter", "space")
+        await person.type("申报")
+        await person.press("enter")
+        assert person.sees("不允许")
+        album.take(person, "check")
+    async with at_work(settings, MANUFACTURER, "15") as person:
+        album.take(person, "expiry")
+        await person.press("f3")
+        await person.type("17")
+        album.take(person, "history")
+    async with at_work(settings, BROKER, "16") as person:
+        await person.type(OPERATOR)
+        await person.press("enter")
+        await person.type("8900000000059")
+        await person.press("enter")
+        album.take(person, "replacement")
 
 
 async def things_go_wrong(settings: Settings, album: Album) -> None:
