@@ -384,7 +384,7 @@ async def by_delete(operator: Operator) -> None:
 
 
 async def by_menu(operator: Operator) -> None:
-    await operator.press("f9", "down", "down", "enter")
+    await operator.press("f9", "enter")
 
 
 async def by_right_click(operator: Operator) -> None:
