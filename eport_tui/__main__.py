@@ -26,7 +26,7 @@ EXAMPLES = """\
 
 
 def _parser() -> argparse.ArgumentParser:
-    from eport_tui.commands import card, demo, info, registry
+    from eport_tui.commands import card, db, demo, info, registry
     from eport_tui.commands.parsing import Parser
 
     parser = Parser(
@@ -37,10 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=f"eport-tui {__version__}", help="显示版本"
     )
-    parser.add_argument("--database", type=Path, metavar="文件", help="数据库文件")
+    parser.add_argument(
+        "--database", metavar="位置", help="数据库文件，或 postgresql:// 开头的数据库地址"
+    )
     parser.add_argument("--config", type=Path, metavar="文件", help="设置文件（TOML）")
     subparsers = parser.add_subparsers(dest="command", metavar="命令", title="命令")
-    for module in (demo, registry, card, info):
+    for module in (demo, registry, card, db, info):
         module.add_arguments(subparsers)
     return parser
 
@@ -90,6 +92,10 @@ def _run(args: argparse.Namespace) -> int:
             from eport_tui.commands import card
 
             return card.run(args, _settings(args))
+        case "db":
+            from eport_tui.commands import db
+
+            return db.run(args)
         case "info":
             from eport_tui.commands import info
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 from eport_tui import __version__
 from eport_tui.errors import EportError
@@ -35,7 +36,7 @@ def run(settings: Settings) -> int:
     _line("日志", str(settings.log_file))
     _line("锁定", f"{settings.idle_minutes:g}分钟没有操作")
     _line("软件卡可用", "否" if settings.require_hardware else "是")
-    if not settings.database.exists():
+    if isinstance(settings.database, Path) and not settings.database.exists():
         _line("记录数", "数据库尚未建立，首次运行时自动建立")
         return 0
     return _counts(settings)

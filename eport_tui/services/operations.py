@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.services.guard import require_legal_person
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
+from eport_tui.store.faults import GivenUp
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -103,7 +105,7 @@ def perform(
         changes = _with_found(store, planned.changes)
         payload = _payload(store, permit.holder, planned, changes, reason, moment)
         signature = session.sign(SIGNED_FOR + payload)
-        with store.transaction():
+        with suppress(GivenUp), store.transaction():
             # The card may have been pulled while we waited for the lock.
             permit.require()
             if plan(permit.holder) == planned and _with_found(store, planned.changes) == changes:
