@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What pytest is given besides; `make test PYTEST_ARGS="-k login"`.
 PYTEST_ARGS ?=
 
-.PHONY: help demo demo-reset test test-card check snapshots docs lock wheel clean
+.PHONY: help demo demo-reset test test-card test-postgresql check snapshots docs lock wheel clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -18,6 +18,7 @@ help:
 	@echo "make demo-reset  the same, starting afresh"
 	@echo "make test        run the tests"
 	@echo "make test-card   run the tests over a real PC/SC daemon (see docs/readers.md)"
+	@echo "make test-postgresql  run the tests of store and services on a PostgreSQL server too"
 	@echo "make check       run ruff, pyright and import-linter"
 	@echo "make snapshots   take the screens of the snapshot tests anew"
 	@echo "make docs        make the page of keys and the screenshots of the docs anew"
@@ -34,6 +35,10 @@ demo-reset: $(VENV)/run.stamp
 # Two workers, for two cores; all tests on a pty go to the same one.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# Each worker starts a server of its own, as an ordinary user; without one they fail.
+test-postgresql: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -n 2 -m postgresql tests/store tests/services tests/ui $(PYTEST_ARGS)
 
 # In an environment of its own: an ordinary one has neither pyscard nor a daemon.
 test-card: $(CARD_VENV)/stamp

@@ -28,7 +28,7 @@ EXAMPLES = """\
 
 
 def _parser() -> argparse.ArgumentParser:
-    from eport_tui.commands import card, check, demo, expiring, info, ledger, registry
+    from eport_tui.commands import card, check, db, demo, expiring, info, ledger, registry
     from eport_tui.commands.parsing import Parser
 
     parser = Parser(
@@ -39,10 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=f"eport-tui {__version__}", help="显示版本"
     )
-    parser.add_argument("--database", type=Path, metavar="文件", help="数据库文件")
+    parser.add_argument(
+        "--database", metavar="位置", help="数据库文件，或 postgresql:// 开头的数据库地址"
+    )
     parser.add_argument("--config", type=Path, metavar="文件", help="设置文件（TOML）")
     subparsers = parser.add_subparsers(dest="command", metavar="命令", title="命令")
-    for module in (demo, registry, card, check, expiring, ledger, info):
+    for module in (demo, registry, card, check, expiring, ledger, db, info):
         module.add_arguments(subparsers)
     return parser
 
@@ -109,6 +111,10 @@ def _run(args: argparse.Namespace) -> int:
             # A checkpoint is signed with a PIN.
             keep_memory_private()
             return ledger.run(args, _settings(args))
+        case "db":
+            from eport_tui.commands import db
+
+            return db.run(args, _settings(args))
         case "info":
             from eport_tui.commands import info
 

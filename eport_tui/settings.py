@@ -1,6 +1,6 @@
 """The settings of the program: defaults, then a TOML file, then the environment.
 
-database = "/srv/eport/eport.db"       # or EPORT_TUI_DATABASE
+database = "/srv/eport/eport.db"       # or EPORT_TUI_DATABASE; or "postgresql://host/name"
 cards = "/srv/eport/cards"             # EPORT_TUI_CARDS
 authority = "/srv/eport/authority"     # EPORT_TUI_AUTHORITY
 trust = "/srv/eport/trust"             # EPORT_TUI_TRUST
@@ -23,6 +23,7 @@ from typing import Any
 
 from platformdirs import PlatformDirs
 
+from eport_tui.domain.places import Place, parse_place
 from eport_tui.errors import SettingsError
 
 APP = "eport-tui"
@@ -36,7 +37,7 @@ class Settings:
     """Everything that can be set.
 
     Attributes:
-        database: The database file.
+        database: The database file, or the URL of a database on a PostgreSQL server.
         cards_dir: Folder of the software cards.
         authority_dir: Folder of the local test authority that issues cards.
         trust_dir: Folder of the trusted authorities' certificates and revocation lists.
@@ -51,7 +52,7 @@ class Settings:
         demo: Whether this is the demo, with its own data and an F-key that pulls the card.
     """
 
-    database: Path
+    database: Place
     cards_dir: Path
     authority_dir: Path
     trust_dir: Path
@@ -69,7 +70,7 @@ class Settings:
 def load_settings(
     *,
     config: Path | None = None,
-    database: Path | None = None,
+    database: Place | str | None = None,
     environment: Mapping[str, str] = os.environ,
     demo_dir: Path | None = None,
 ) -> Settings:
@@ -77,12 +78,13 @@ def load_settings(
 
     Args:
         config: A settings file that must exist; otherwise the usual one is read if it does.
-        database: The database file.
+        database: The database file, or the URL of a database on a server.
         environment: Environment variables.
         demo_dir: Where the demo keeps everything; makes these the demo's settings.
 
     Raises:
         SettingsError: A file or variable cannot be understood; the message says which and why.
+        InvalidInput: What names the database cannot be understood; see `parse_place`.
     """
     dirs = PlatformDirs(APP, appauthor=False)
     config_dir = config.parent if config else dirs.user_config_path
@@ -90,16 +92,21 @@ def load_settings(
     written = _read(source, must_exist=config is not None)
     home = demo_dir or dirs.user_data_path
 
-    def path(name: str, default: Path) -> Path:
+    def text(name: str) -> str | None:
         value = environment.get(PREFIX + name.upper()) or written.get(name)
         if value is None or demo_dir is not None:
-            return default
+            return None
         if not isinstance(value, str) or not value:
             raise SettingsError(f"设置项 {name} 应为路径", hint=_where(source))
-        return Path(value).expanduser()
+        return value
 
+    def path(name: str, default: Path) -> Path:
+        value = text(name)
+        return Path(value).expanduser() if value is not None else default
+
+    place = database or text("database") or home / "eport.db"
     return Settings(
-        database=database or path("database", home / "eport.db"),
+        database=parse_place(place) if isinstance(place, str) else place,
         cards_dir=path("cards", home / "cards"),
         authority_dir=path("authority", home / "authority"),
         trust_dir=path("trust", home / "trust"),

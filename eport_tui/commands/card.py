@@ -22,6 +22,7 @@ from eport_tui.commands.table import print_table
 from eport_tui.domain.dates import SHANGHAI, now
 from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import parse_card_number, uscc_check_digit_holds
+from eport_tui.domain.places import Place
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound
 
@@ -55,8 +56,8 @@ class CardSettings(Protocol):
     """The settings that these commands look at."""
 
     @property
-    def database(self) -> Path:
-        """The database file, in which the registry of enterprises is."""
+    def database(self) -> Place:
+        """The database, in which the registry of enterprises is."""
         ...
 
     @property
@@ -482,12 +483,12 @@ def _trust(settings: CardSettings) -> TrustStore:
     )
 
 
-def _look_up(database: Path) -> LookUp | None:
+def _look_up(database: Place) -> LookUp | None:
     """Asks the registry of the database about a card; none where there is no database yet.
 
     It is opened only for cards that need it, so that others are shown whatever it is like.
     """
-    if not database.exists():
+    if isinstance(database, Path) and not database.exists():
         return None
 
     def look_up(organization: str, card_number: str) -> list[tuple[Enterprise, Role]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 from eport_tui import __version__
 from eport_tui.errors import EportError
@@ -37,7 +38,7 @@ def run(settings: Settings) -> int:
     _line("软件卡可用", "否" if settings.require_hardware else "是")
     _line("服务器读卡器", "SSH连接中可用" if settings.allow_server_reader else "SSH连接中不用")
     _line("客户端控件", settings.control or "没有设置")
-    if not settings.database.exists():
+    if isinstance(settings.database, Path) and not settings.database.exists():
         _line("记录数", "数据库尚未建立，首次运行时自动建立")
         return 0
     return _counts(settings)

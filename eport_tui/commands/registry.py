@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from eport_tui.commands.progress import Progress
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError
 
@@ -65,7 +66,7 @@ def run(
 def _import(store: Store, file: Path, *, strict: bool) -> int:
     from eport_tui.services import registry
 
-    progress = _Progress() if sys.stderr.isatty() else None
+    progress = Progress("正在读取文件") if sys.stderr.isatty() else None
     try:
         report = registry.import_file(store, file, strict=strict, progress=progress)
     finally:
@@ -103,20 +104,3 @@ def _show(store: Store, code: str, settings: RegistrySettings) -> int:
     if cards := registry.legal_person_cards(store, enterprise.customs_code):
         print(f"法人卡号：{'、'.join(cards)}")
     return 0
-
-
-class _Progress:
-    """One line on the terminal that is written anew for each further percent."""
-
-    def __init__(self) -> None:
-        self._shown = -1
-
-    def __call__(self, done: int, total: int) -> None:
-        percent = 100 * done // total
-        if percent > self._shown:
-            self._shown = percent
-            print(f"\r正在读取文件：{percent}%", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if self._shown >= 0:
-            print(file=sys.stderr)

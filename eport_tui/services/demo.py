@@ -86,11 +86,11 @@ def prepare(settings: Settings, *, reset: bool = False) -> None:
     Raises:
         EportError: The folder cannot be written.
     """
-    home = settings.database.parent
+    home = database_file(settings).parent
     try:
         if reset and home.exists():
             shutil.rmtree(home)
-        if not settings.database.exists():
+        if not database_file(settings).exists():
             shutil.rmtree(home, ignore_errors=True)
             home.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=home.parent, prefix=".demo-") as made:
@@ -104,10 +104,16 @@ def prepare(settings: Settings, *, reset: bool = False) -> None:
         authority.publish(settings.trust_dir)
 
 
+def database_file(settings: Settings) -> Path:
+    """Where the demo's database is; it never is on a server."""
+    assert isinstance(settings.database, Path)
+    return settings.database
+
+
 def _placed_in(settings: Settings, home: Path) -> Settings:
     return replace(
         settings,
-        database=home / settings.database.name,
+        database=home / database_file(settings).name,
         cards_dir=home / settings.cards_dir.name,
         authority_dir=home / settings.authority_dir.name,
         trust_dir=home / settings.trust_dir.name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.services.guard import require_legal_person
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
+from eport_tui.store.faults import GivenUp
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -105,7 +107,7 @@ def perform(
         changes = _with_found(store, planned.changes)
         payload = _payload(store, permit.holder, planned, changes, reason, moment)
         signature = session.sign(SIGNED_FOR + payload.encode())
-        with store.transaction():
+        with suppress(GivenUp), store.transaction():
             # The card may have been pulled while we waited for the lock.
             permit.require()
             recorded_at = _moment(today)

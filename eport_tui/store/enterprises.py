@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Self
-
-import apsw
 
 from eport_tui.domain.holders import Enterprise
 from eport_tui.store.database import Store
-from eport_tui.store.faults import told
 
 _BATCH = 500
 
 _UPSERT = """
     INSERT INTO enterprise (customs_code, uscc, name) VALUES (?, ?, ?)
     ON CONFLICT (customs_code) DO UPDATE SET uscc = excluded.uscc, name = excluded.name
-    WHERE uscc <> excluded.uscc OR name <> excluded.name
+    WHERE enterprise.uscc <> excluded.uscc OR enterprise.name <> excluded.name
 """
 
 _LIST_CARD = """
@@ -147,15 +147,21 @@ def put_legal_person_cards(store: Store, entries: Iterable[Entry]) -> int:
 
 
 class Staging:
-    """Enterprises on their way into the registry, in a temporary file.
+    """Enterprises on their way into the registry, in a temporary file of SQLite.
 
     A file of any size can thus be looked through to its end, with its duplicates
     found, before the database is locked and without keeping it in memory.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        with told(store.path):
+        import apsw
+
+        from eport_tui.store.sqlite import told
+
+        # Of whatever engine the database is, this is a file of this machine.
+        place = store.place if isinstance(store.place, Path) else Path(gettempdir()) / "eport-tui"
+        self._told = partial(told, place)
+        with self._told():
             # A nameless database is private, and SQLite removes its file.
             self._connection = apsw.Connection("")
             self._connection.execute(
@@ -214,13 +220,13 @@ class Staging:
                     line,
                 )
             )
-        with told(self._store.path):
+        with self._told():
             self._connection.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?)", fresh)
             self._connection.executemany("INSERT INTO staged_card VALUES (?, ?)", cards)
         return clashes
 
     def __iter__(self) -> Iterator[Entry]:
-        with told(self._store.path):
+        with self._told():
             for code, uscc, name, cards in self._connection.execute(
                 "SELECT customs_code, uscc, name, cards FROM staged"
             ):
@@ -228,7 +234,7 @@ class Staging:
 
     def _standing(self, codes: list[str]) -> dict[str, tuple[Entry, int]]:
         places = ", ".join("?" * len(codes))
-        with told(self._store.path):
+        with self._told():
             rows = self._connection.execute(
                 "SELECT customs_code, uscc, name, cards, line FROM staged"
                 f" WHERE customs_code IN ({places})",
@@ -239,7 +245,7 @@ class Staging:
             }
 
     def _taken(self, cards: list[str]) -> dict[str, int]:
-        with told(self._store.path):
+        with self._told():
             return {
                 card: line
                 for card in cards

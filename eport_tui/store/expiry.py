@@ -97,7 +97,7 @@ class _Statements:
     """The statements about one list, whose parameters 1 to 4 are those of a question."""
 
     def __init__(self, due: str) -> None:
-        listed = f"WITH due AS (SELECT * FROM ({due}) WHERE ?4 OR NOT lapsing)"
+        listed = f"WITH due AS (SELECT * FROM ({due}) d WHERE ?4 = 1 OR NOT lapsing)"
         self.count = f"{listed} SELECT count(*) FROM due"
         self.count_each = f"{listed} SELECT direction, count(*) FROM due GROUP BY direction"
         self.position = f"""

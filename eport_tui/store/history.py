@@ -65,7 +65,7 @@ _KEY = "principal = ? AND agent = ? AND subsystem = ? AND grant_type = ?"
 
 def count(store: Store, subject: Subject, last: int) -> int:
     """How many entries up to `last` there are."""
-    return store.rows(f"SELECT count(*) FROM ({subject.sql})", subject.parameters(last))[0][0]
+    return store.rows(f"SELECT count(*) FROM ({subject.sql}) s", subject.parameters(last))[0][0]
 
 
 def page(store: Store, subject: Subject, last: int, skip: int, limit: int) -> list[int]:
@@ -147,15 +147,15 @@ class PastStore(Store):
     """
 
     def __init__(self, store: Store, entry: int) -> None:
-        self.path = store.path
+        self.place = store.place
         self.read_only = True
-        self._database = store._database
+        self._present = store
         self.entry = entry
         self._views = _VIEWS.format(entry=entry)
 
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of a fixed SELECT, as of the entry."""
-        return super().rows(self.in_the_past(sql), parameters)
+        return self._present.rows(self.in_the_past(sql), parameters)
 
     def in_the_past(self, sql: str) -> str:
         """A SELECT as it is run."""

@@ -12,6 +12,7 @@ from eport_tui.domain.grants import OperatorGrant
 from eport_tui.store.database import Store
 
 _COLUMNS = "id, enterprise_grant_id, card_number, granted_on, changed_by"
+_NO_LIMIT = 1 << 62
 
 
 def from_row(row: tuple[Any, ...]) -> OperatorGrant:
@@ -66,7 +67,7 @@ def fetch(store: Store, enterprise_grant_id: int, offset: int, limit: int) -> li
 
 def all_under(store: Store, enterprise_grant_id: int) -> list[OperatorGrant]:
     """All of those under an enterprise grant, by card number."""
-    return fetch(store, enterprise_grant_id, 0, -1)
+    return fetch(store, enterprise_grant_id, 0, _NO_LIMIT)
 
 
 def position(store: Store, enterprise_grant_id: int, operator_grant_id: int) -> int | None:

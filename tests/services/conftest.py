@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from eport_tui.domain.places import Place
 from eport_tui.store.database import Store
 from tests import profiles as profiles
+from tests.engines import engine as engine
+from tests.engines import place as place
+from tests.engines import place_on
+from tests.engines import server as server
+from tests.engines import sqlite_store as sqlite_store
 from tests.services.world import register
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "eport.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store.open(path) as store:
+def store(place: Place) -> Iterator[Store]:
+    with Store.open(place) as store:
         register(store)
         yield store
 
 
 @pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared_store(
+    engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
     """One database for many examples, each of which leaves it empty."""
-    with Store.open(tmp_path_factory.mktemp("shared") / "eport.db") as store:
+    file = tmp_path_factory.mktemp("shared") / "eport.db"
+    with place_on(engine, request, file, "made") as place, Store.open(place) as store:
         yield store

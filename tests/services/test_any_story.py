@@ -7,10 +7,12 @@ and each decision must be the one that this list gives.
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -26,6 +28,7 @@ from hypothesis.stateful import (
 from eport_tui.domain.decision import Request
 from eport_tui.domain.grants import ALL_OPERATORS, GrantDraft
 from eport_tui.domain.holders import Role
+from eport_tui.domain.places import Place
 from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.services import decisions, enterprise_grants, operator_grants, permissions
 from eport_tui.services.enterprise_grants import (
@@ -37,6 +40,7 @@ from eport_tui.services.operator_grants import NewOperatorGrant
 from eport_tui.services.verification import Verification
 from eport_tui.store.database import Store
 from tests.ledger.making import trust_in
+from tests.postgres import Server
 from tests.services.world import (
     BROKER,
     MANUFACTURER,
@@ -81,9 +85,9 @@ class Granted:
 class AnyStory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = Store.open(Path(self.folder.name) / "eport.db")
-        self.trust = trust_in(Path(self.folder.name) / "trust")
+        self.left_behind = ExitStack()
+        self.store = self.left_behind.enter_context(Store.open(self.place()))
+        self.trust = trust_in(self.folder())
         self.today = TODAY
         self.all: list[Granted] = []
 
@@ -91,11 +95,16 @@ class AnyStory(RuleBasedStateMachine):
     def enterprises_are_registered(self) -> None:
         register(self.store)
 
+    def place(self) -> Place:
+        return self.folder() / "eport.db"
+
+    def folder(self) -> Path:
+        return Path(self.left_behind.enter_context(tempfile.TemporaryDirectory()))
+
     def teardown(self) -> None:
         # Whatever happened, the signed operations alone give what the tables hold.
         assert list(Verification(self.store, self.trust).findings()) == []
-        self.store.close()
-        self.folder.cleanup()
+        self.left_behind.close()
 
     # -- what happens ------------------------------------------------------------------
 
@@ -386,3 +395,22 @@ def naive(grants: list[Granted], request: Request) -> bool:
 
 TestAnyStory = AnyStory.TestCase
 TestAnyStory.settings = settings(max_examples=25, stateful_step_count=20)
+
+
+class AnyStoryOnPostgresql(AnyStory):
+    server: ClassVar[Server]
+
+    def place(self) -> Place:
+        return self.left_behind.enter_context(self.server.database(template="made"))
+
+
+@pytest.fixture(scope="module")
+def told_on_the_server(server: Server) -> None:
+    AnyStoryOnPostgresql.server = server
+
+
+@pytest.mark.postgresql
+@pytest.mark.usefixtures("told_on_the_server")
+class TestAnyStoryOnPostgresql(AnyStoryOnPostgresql.TestCase):
+    # Each question takes ten times as long; what SQLite has answered needs no such proof.
+    settings = settings(max_examples=6, stateful_step_count=20)

@@ -19,7 +19,16 @@ from eport_tui.__main__ import main
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.services import decisions
 from eport_tui.store.database import Store
-from tests.services.world import BROKER, CARD, MANUFACTURER, OTHER_CARD, TODAY, grant, hand_on
+from tests.services.world import (
+    BROKER,
+    CARD,
+    MANUFACTURER,
+    OTHER_CARD,
+    TODAY,
+    grant,
+    hand_on,
+    register,
+)
 
 LINE = {
     "card": CARD,
@@ -40,10 +49,12 @@ def today() -> Iterator[None]:
 
 
 @pytest.fixture
-def database(path: Path, store: Store) -> Path:
+def database(sqlite_store: Store) -> Path:
     """The manufacturer lets one card of the broker operate its account books."""
-    hand_on(store, grant(store), CARD)
-    return path
+    register(sqlite_store)
+    hand_on(sqlite_store, grant(sqlite_store), CARD)
+    assert isinstance(sqlite_store.place, Path)
+    return sqlite_store.place
 
 
 def arguments(**changes: str) -> list[str]:
@@ -132,9 +143,9 @@ def test_a_database_that_is_not_there_is_2_and_is_not_made(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_database_is_2(database: Path, store: Store) -> None:
+def test_a_damaged_database_is_2(database: Path, sqlite_store: Store) -> None:
     # With its log worked into it, which would mend it.
-    store.close()
+    sqlite_store.close()
     database.write_bytes(b"SQLite format 3\0" + b"\xff" * 9000)
     assert check(database, *arguments()) == ERROR
 

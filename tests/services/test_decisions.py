@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from eport_tui.domain.decision import Request, decide
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise, Role
+from eport_tui.domain.places import Place
 from eport_tui.services import decisions
 from eport_tui.services.permissions import Direction, query
 from eport_tui.store import enterprise_grants
@@ -160,8 +160,8 @@ def granted_by_the_rule(
     }
 
 
-def test_a_request_about_oneself_needs_no_grant(path: Path) -> None:
-    with Store.open(path) as store:
+def test_a_request_about_oneself_needs_no_grant(place: Place) -> None:
+    with Store.open(place) as store:
         request = Request(
             CARDS[0], Role.OPERATOR, ENTERPRISES[0], ENTERPRISES[0], "95", "query", TODAY
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
 from eport_tui.domain.grants import GrantDraft, GrantKey, GrantState
 from eport_tui.domain.holders import Enterprise, Holder
-from eport_tui.errors import InvalidInput, NotFound, NotPermitted
+from eport_tui.domain.places import Place
+from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import (
     Conflict,
     GrantStands,
@@ -22,6 +24,7 @@ from eport_tui.services.enterprise_grants import (
 )
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
+from eport_tui.store.faults import GivenUp
 from tests.services.world import (
     BROKER,
     CARD,
@@ -54,6 +57,46 @@ def form(**changes: str) -> GrantDraft:
         "valid_until": "20261231",
     }
     return GrantDraft(**{**typed, **changes})
+
+
+# -- a database that gives transactions up -----------------------------------------
+
+
+def giving_up(monkeypatch: pytest.MonkeyPatch, store: Store, times: int) -> list[str]:
+    """Let so many transactions be given up at their end, as in a deadlock of PostgreSQL."""
+    begun: list[str] = []
+    transaction = store.transaction
+
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        with transaction():
+            yield
+            begun.append("transaction")
+            if len(begun) <= times:
+                raise GivenUp("占用")
+
+    monkeypatch.setattr(store, "transaction", interrupted)
+    return begun
+
+
+def test_a_save_that_the_database_gave_up_is_done_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = giving_up(monkeypatch, store, 2)
+    saved = save(store, TABLES, OURS, form(), today=TODAY)
+    assert saved.created
+    assert len(begun) == 3
+    assert store.rows("SELECT count(*) FROM ledger_entry") == [(1,)]
+
+
+def test_a_save_that_the_database_always_gives_up_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    giving_up(monkeypatch, store, 100)
+    before = tables_of(store)
+    with pytest.raises(EportError, match="没有保存"):
+        save(store, TABLES, OURS, form(), today=TODAY)
+    assert tables_of(store) == before
 
 
 # -- saving a new grant ------------------------------------------------------------
@@ -196,9 +239,11 @@ def test_a_grant_whose_code_was_retired_can_still_be_changed(store: Store) -> No
     assert save(store, TABLES, OURS, draft, today=TODAY).grant.valid_until == date(2027, 1, 1)
 
 
-def test_a_change_made_by_someone_else_is_told_with_both_versions(store: Store, path: Path) -> None:
+def test_a_change_made_by_someone_else_is_told_with_both_versions(
+    store: Store, place: Place
+) -> None:
     standing = grant(store)
-    with Store.open(path) as second:
+    with Store.open(place) as second:
         theirs = save(second, TABLES, OURS, opened(standing, AFTER), today=TODAY).grant
     mine = opened(standing, TODAY)
     with pytest.raises(Conflict, match="该授权已被他人修改，没有保存") as caught:
@@ -207,9 +252,9 @@ def test_a_change_made_by_someone_else_is_told_with_both_versions(store: Store, 
     assert [row.grant for row in rows(made(store, OURS))] == [theirs]
 
 
-def test_a_grant_that_someone_else_has_deleted(store: Store, path: Path) -> None:
+def test_a_grant_that_someone_else_has_deleted(store: Store, place: Place) -> None:
     standing = grant(store)
-    with Store.open(path) as second:
+    with Store.open(place) as second:
         delete(second, OURS, standing.id, revision=1, operator_grants=0)
     with pytest.raises(NotFound, match="该授权已不存在"):
         save(store, TABLES, OURS, opened(standing, AFTER), today=TODAY)

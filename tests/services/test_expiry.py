@@ -144,7 +144,7 @@ def test_an_enterprise_that_is_not_in_the_registry_is_listed_by_its_code(store: 
 
 
 @pytest.mark.parametrize("enterprise", [MANUFACTURER.customs_code, None])
-def test_no_list_reads_a_whole_table(store: Store, enterprise: str | None) -> None:
+def test_no_list_reads_a_whole_table(sqlite_store: Store, enterprise: str | None) -> None:
     question = Question(enterprise, TODAY)
     statements = expiry_rows._statements(question)
     for sql, more in (
@@ -153,7 +153,7 @@ def test_no_list_reads_a_whole_table(store: Store, enterprise: str | None) -> No
         (statements.fetch, (100, 0)),
         (statements.position, (1,)),
     ):
-        plan = store.rows(f"EXPLAIN QUERY PLAN {sql}", (*question.parameters, *more))
+        plan = sqlite_store.rows(f"EXPLAIN QUERY PLAN {sql}", (*question.parameters, *more))
         steps = [row[3] for row in plan]
         # g, m, o, e, p, a and v are tables; only what was searched for in them may be scanned.
         assert [step for step in steps if re.match("SCAN [gmoepav]\\b", step)] == []

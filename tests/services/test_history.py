@@ -645,15 +645,16 @@ class Explained(PastStore):
         self.steps: list[str] = []
 
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
-        plan = Store.rows(self, f"EXPLAIN QUERY PLAN {self.in_the_past(sql)}", parameters)
+        plan = self._present.rows(f"EXPLAIN QUERY PLAN {self.in_the_past(sql)}", parameters)
         self.steps += [step for *_, step in plan]
         return super().rows(sql, parameters)
 
 
-def test_no_list_of_a_past_day_reads_a_whole_table(store: Store) -> None:
-    standing = grant(store)
-    hand_on(store, standing, CARD)
-    explained = Explained(store)
+def test_no_list_of_a_past_day_reads_a_whole_table(sqlite_store: Store) -> None:
+    register(sqlite_store)
+    standing = grant(sqlite_store)
+    hand_on(sqlite_store, standing, CARD)
+    explained = Explained(sqlite_store)
     for source in (
         enterprise_grants.made(explained, OURS),
         operator_grants.received(explained, THEIRS),
@@ -680,11 +681,12 @@ def test_no_list_of_a_past_day_reads_a_whole_table(store: Store) -> None:
 @pytest.mark.parametrize("card", [None, CARD])
 @pytest.mark.parametrize("of_grant", [False, True])
 def test_a_page_of_the_history_is_read_along_an_index(
-    store: Store, of_grant: bool, card: str | None
+    sqlite_store: Store, of_grant: bool, card: str | None
 ) -> None:
-    key = grant(store).key if of_grant else None
+    register(sqlite_store)
+    key = grant(sqlite_store).key if of_grant else None
     subject = Subject(MANUFACTURER.customs_code, key, card)
-    steps = store.rows(
+    steps = sqlite_store.rows(
         f"EXPLAIN QUERY PLAN {subject.sql} ORDER BY entry DESC LIMIT 10",
         subject.parameters(5),
     )
@@ -693,8 +695,9 @@ def test_a_page_of_the_history_is_read_along_an_index(
         assert not [step for *_, step in steps if "TEMP B-TREE" in step]
 
 
-def test_the_entry_at_the_end_of_a_day_is_found_along_an_index(store: Store) -> None:
-    steps = store.rows(
+def test_the_entry_at_the_end_of_a_day_is_found_along_an_index(sqlite_store: Store) -> None:
+    register(sqlite_store)
+    steps = sqlite_store.rows(
         f"EXPLAIN QUERY PLAN {rows_of_history.LAST_BEFORE}",
         ("2026-01-01",),
     )

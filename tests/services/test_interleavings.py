@@ -138,7 +138,10 @@ def test_no_save_goes_through_that_the_card_in_the_reader_did_not_sign(story) ->
                 desk.save(*step)
 
 
-def test_an_undisturbed_save_goes_through_and_a_twin_signs_nothing(store: Store) -> None:
+def test_an_undisturbed_save_goes_through_and_a_twin_signs_nothing(
+    sqlite_store: Store,
+) -> None:
+    store = sqlite_store
     register(store)
     desk = Desk(store)
     desk.save("95", 0, "lock")

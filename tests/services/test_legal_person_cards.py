@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eport_tui.domain.holders import Enterprise, Role
+from eport_tui.domain.places import Place
 from eport_tui.errors import InvalidInput
 from eport_tui.services.registry import (
     LineFault,
@@ -26,8 +27,8 @@ CARD, OTHER = "8900000000011", "JJ7G000000073"
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store.open(path) as store:
+def store(place: Place) -> Iterator[Store]:
+    with Store.open(place) as store:
         yield store
 
 
@@ -196,9 +197,11 @@ def test_of_several_with_one_organization_code_the_one_that_lists_the_card_count
     assert len(look_up_card(store, "PDY00001X", OTHER)) == 2
 
 
-def test_the_registry_is_asked_through_an_index(store: Store, file: Callable[..., Path]) -> None:
-    import_file(store, file(WITH_CARDS, f"{FIRST},{CARD}"))
-    plan = store.rows(
+def test_the_registry_is_asked_through_an_index(
+    sqlite_store: Store, file: Callable[..., Path]
+) -> None:
+    import_file(sqlite_store, file(WITH_CARDS, f"{FIRST},{CARD}"))
+    plan = sqlite_store.rows(
         "EXPLAIN QUERY PLAN SELECT e.customs_code FROM enterprise AS e"
         " WHERE substr(e.uscc, 9, 9) = 'PDY00001X'"
     )

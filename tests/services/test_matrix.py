@@ -55,6 +55,7 @@ from tests.services.world import (
     grant,
     hand_on,
     opened,
+    register,
     tables_of,
 )
 from tests.services.world import session as legal_person
@@ -403,6 +404,13 @@ faults = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """On one engine alone: what a card may do does not depend on where the grants are."""
+    register(sqlite_store)
+    return sqlite_store
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(tmp_path_factory.mktemp("bench"))
@@ -504,7 +512,7 @@ def test_no_card_is_asked_while_nobody_else_can_write(
         with other.transaction():
             desk.in_chip.mute = mute
 
-    with Store.open(store.path, patience=0) as other:
+    with Store.open(store.place, patience=0) as other:
         desk.in_chip.before = others_can_write
         if mute:
             with pytest.raises(CardMute):

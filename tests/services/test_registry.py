@@ -16,6 +16,7 @@ import pytest
 from eport_tui.commands import registry as command
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.identifiers import uscc_check_digit
+from eport_tui.domain.places import Place
 from eport_tui.errors import InvalidInput, NotFound, StoreError
 from eport_tui.services import registry
 from eport_tui.services.registry import LineFault, import_file, look_up
@@ -27,8 +28,8 @@ SECOND = "3101980002,91310000PDY000028G,上海乙报关有限公司"
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store.open(path) as store:
+def store(place: Place) -> Iterator[Store]:
+    with Store.open(place) as store:
         yield store
 
 
@@ -261,11 +262,11 @@ def test_memory_does_not_grow_with_the_file(store: Store, tmp_path: Path) -> Non
     assert peaks[1] < 2 * peaks[0]
 
 
-def test_others_can_save_while_a_file_is_read(store: Store, path: Path, tmp_path: Path) -> None:
+def test_others_can_save_while_a_file_is_read(store: Store, place: Place, tmp_path: Path) -> None:
     saved = threading.Event()
 
     def save(done: int, total: int) -> None:
-        with Store.open(path, patience=0) as other, other.transaction():
+        with Store.open(place, patience=0) as other, other.transaction():
             saved.set()
 
     import_file(store, write_many(tmp_path / "x.csv", 10), progress=save)
@@ -273,17 +274,17 @@ def test_others_can_save_while_a_file_is_read(store: Store, path: Path, tmp_path
 
 
 def test_an_import_that_finds_the_database_locked_leaves_nothing_half_done(
-    path: Path, tmp_path: Path
+    place: Place, tmp_path: Path
 ) -> None:
     csv_file = write_many(tmp_path / "x.csv", 10)
     with (
-        Store.open(path, patience=0.01) as store,
-        Store.open(path) as other,
+        Store.open(place, patience=0.01) as store,
+        Store.open(place) as other,
         other.transaction(),
         pytest.raises(StoreError, match="占用"),
     ):
         import_file(store, csv_file)
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         assert stored(store) == []
 
 
@@ -298,14 +299,14 @@ def test_a_report_lists_a_thousand_faults_and_counts_the_others(
 
 
 @pytest.fixture
-def run(path: Path) -> Callable[..., int]:
+def run(place: Place, tmp_path: Path) -> Callable[..., int]:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser.add_subparsers())
 
     def call(*arguments: object) -> int:
         parsed = parser.parse_args(["registry", *map(str, arguments)])
-        settings = SimpleNamespace(config_dir=path.parent)
-        return command.run(parsed, lambda: Store.open(path), settings)
+        settings = SimpleNamespace(config_dir=tmp_path)
+        return command.run(parsed, lambda: Store.open(place), settings)
 
     return call
 

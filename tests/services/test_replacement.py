@@ -220,14 +220,14 @@ def test_an_end_between_the_rows_leaves_none_of_them_moved(
     standing = [grant(store, subsystem=subsystem) for subsystem in ("95", "B1")]
     for each in standing:
         hand_on(store, each, CARD)
-    write_many = Store.write_many
+    write_many = type(store).write_many
 
     def until_the_new_rows(self: Store, sql: str, *args: object) -> int:
         if "INSERT INTO operator_grant\n" in sql:
             raise EportError("断电")
         return write_many(self, sql, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Store, "write_many", until_the_new_rows)
+    monkeypatch.setattr(type(store), "write_many", until_the_new_rows)
     with pytest.raises(EportError, match="断电"):
         change_card(store)
     assert [cards(store, each) for each in standing] == [[CARD], [CARD]]

@@ -145,7 +145,8 @@ def hand_on(
 
 def tables_of(store: Store) -> dict[str, list[tuple[object, ...]]]:
     """All that the database holds, to see that a refusal changed nothing."""
-    tables = store.rows(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-    )
-    return {name: sorted(store.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}
+    return {
+        name: sorted(store.rows(f"SELECT * FROM {name}"), key=repr)
+        # PostgreSQL counts every turn of a writer there, also of one that changed nothing.
+        for name in sorted(store.tables() - {"turn", "migration"})
+    }

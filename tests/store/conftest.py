@@ -1,4 +1,4 @@
-"""Databases on real files."""
+"""Databases on real files, and on a real server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from eport_tui.domain.places import Place
 from eport_tui.store.database import Store
+from tests.engines import engine as engine
+from tests.engines import new_place as new_place
+from tests.engines import place as place
+from tests.engines import server as server
+from tests.engines import sqlite_store as sqlite_store
 
 
 @pytest.fixture
@@ -16,6 +22,6 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store.open(path) as store:
+def store(place: Place) -> Iterator[Store]:
+    with Store.open(place) as store:
         yield store

@@ -9,11 +9,38 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
 from eport_tui.store import migrations, models
 from eport_tui.store.database import Store
 
-SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+ON_SQLITE = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+ON_POSTGRESQL = """
+    SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default,
+           CAST(is_identity AS text)
+    FROM information_schema.columns WHERE table_schema = 'eport_tui'
+    UNION ALL
+    SELECT CAST(conrelid AS regclass)::text, conname, pg_get_constraintdef(oid), '', '', '', ''
+    FROM pg_constraint WHERE connamespace = CAST('eport_tui' AS regnamespace)
+    UNION ALL
+    SELECT tablename, indexname, indexdef, '', '', '', '' FROM pg_indexes
+    WHERE schemaname = 'eport_tui'
+    UNION ALL
+    SELECT CAST(tgrelid AS regclass)::text, tgname, pg_get_triggerdef(t.oid), prosrc, '', '', ''
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal
+    ORDER BY 1, 2, 3
+"""
+
+
+def schema_of(store: Store) -> list[tuple[object, ...]]:
+    return store.rows(ON_SQLITE if isinstance(store.place, Path) else ON_POSTGRESQL)
+
+
+def content_of(place: Place) -> object:
+    if isinstance(place, Path):
+        return place.read_bytes()
+    with Store.open(place, read_only=True) as store:
+        return schema_of(store)
 
 
 def all_migrations() -> list[migrations.Migration]:
@@ -33,7 +60,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, found: list[migrations.Migration]) 
 def next_migration(statement: str) -> migrations.Migration:
     number = migrations.latest() + 1
     return SimpleNamespace(  # type: ignore[return-value]
-        NUMBER=number, NAME="next", apply=lambda database: database.execute_sql(statement)
+        NUMBER=number, NAME="next", apply=lambda schema: schema.execute_sql(statement)
     )
 
 
@@ -49,33 +76,33 @@ def test_numbers_are_unique_without_gaps_and_the_same_as_in_the_file_name() -> N
 
 @pytest.mark.parametrize("number", range(1, migrations.latest() + 1))
 def test_a_database_of_every_earlier_number_becomes_like_a_new_one(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    new_place: Place, store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with monkeypatch.context() as patch:
         pretend(patch, all_migrations()[:number])
-        with Store.open(path) as store:
-            assert store.schema_version == number
-    with Store.open(path) as old, Store.open(tmp_path / "new.db") as new:
+        with Store.open(new_place) as old:
+            assert old.schema_version == number
+    with Store.open(new_place) as old:
         assert old.schema_version == migrations.latest()
-        assert old.rows(SCHEMA) == new.rows(SCHEMA)
+        assert schema_of(old) == schema_of(store) != []
 
 
 def test_what_was_stored_before_is_there_after_every_migration(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    new_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = ("3101940001", "91310000PDY00001XG", "上海甲制造有限公司")
     with monkeypatch.context() as patch:
         pretend(patch, all_migrations()[:1])
-        with Store.open(path) as store, store.transaction():
+        with Store.open(new_place) as store, store.transaction():
             store.rows("INSERT INTO enterprise VALUES (?, ?, ?)", row)
-    with Store.open(path) as store:
+    with Store.open(new_place) as store:
         assert store.rows("SELECT * FROM enterprise") == [row]
         assert store.rows("SELECT * FROM legal_person_card") == []
 
 
-def test_each_migration_is_recorded_once(path: Path) -> None:
-    Store.open(path).close()
-    with Store.open(path) as store:
+def test_each_migration_is_recorded_once(new_place: Place) -> None:
+    Store.open(new_place).close()
+    with Store.open(new_place) as store:
         assert store.rows("SELECT number, name FROM migration") == [
             (each.NUMBER, each.NAME) for each in all_migrations()
         ]
@@ -83,7 +110,7 @@ def test_each_migration_is_recorded_once(path: Path) -> None:
 
 def test_the_models_name_the_columns_of_the_tables(store: Store) -> None:
     for model in models.ALL:
-        columns = [row[1] for row in store.rows(f"PRAGMA table_info({model._meta.table_name})")]
+        columns = store.columns(model._meta.table_name)
         assert columns == [field.column_name for field in model._meta.sorted_fields]
 
 
@@ -107,42 +134,45 @@ def test_a_copy_is_made_before_a_database_is_migrated(
         assert store.rows("SELECT content FROM draft") == [("before",)]
 
 
-def test_a_new_database_needs_no_copy(store: Store, path: Path) -> None:
+def test_a_new_database_needs_no_copy(path: Path) -> None:
+    Store.open(path).close()
     assert list(path.parent.glob("*.bak")) == []
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Store.open(path).close()
+    Store.open(place).close()
     pretend(
         monkeypatch, [*all_migrations(), next_migration("INSERT INTO no_such_table VALUES (1)")]
     )
     with pytest.raises(StoreError):
-        Store.open(path)
+        Store.open(place)
     monkeypatch.undo()
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         assert store.schema_version == migrations.latest()
 
 
 def test_a_database_that_is_newer_than_the_program_is_refused(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        pretend(patch, [*all_migrations(), next_migration("CREATE TABLE novelty (a)")])
-        Store.open(path).close()
-    before = path.read_bytes()
+        pretend(patch, [*all_migrations(), next_migration("CREATE TABLE novelty (a TEXT)")])
+        Store.open(place).close()
+        before = content_of(place)
     with pytest.raises(StoreError, match=f"比程序的版本{migrations.latest()}新") as caught:
-        Store.open(path)
+        Store.open(place)
     assert caught.value.hint == "请升级程序后再打开"
-    assert path.read_bytes() == before
+    with monkeypatch.context() as patch:
+        pretend(patch, [*all_migrations(), next_migration("CREATE TABLE novelty (a TEXT)")])
+        assert content_of(place) == before
 
 
 def test_an_old_database_is_not_migrated_for_reading_only(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Store.open(path).close()
-    pretend(monkeypatch, [*all_migrations(), next_migration("CREATE TABLE novelty (a)")])
+    Store.open(place).close()
+    pretend(monkeypatch, [*all_migrations(), next_migration("CREATE TABLE novelty (a TEXT)")])
     with pytest.raises(StoreError, match="需要先升级"):
-        Store.open(path, read_only=True)
-    assert list(path.parent.glob("*.bak")) == []
+        Store.open(place, read_only=True)
+    assert list(tmp_path.glob("*.bak")) == []

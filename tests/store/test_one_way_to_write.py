@@ -55,8 +55,9 @@ def used(names: set[str]) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_transaction_begins_in_one_place() -> None:
-    assert used(BEGINNING) == [("database.py", "atomic")]
+def test_a_transaction_begins_in_one_place_of_each_engine() -> None:
+    # `snapshot` begins one that only reads; a database on a server is made in a third.
+    assert used(BEGINNING) == [("postgres.py", "atomic")] * 3 + [("sqlite.py", "atomic")] * 2
 
 
 def test_rows_are_written_by_queries_alone() -> None:
@@ -88,6 +89,20 @@ def test_sql_that_writes_is_in_the_store_alone(path: Path) -> None:
             "ledger_subject",
             "operator_grant",
             "operator_grant_version",
+        }
+    elif path == PACKAGE / "store" / "copying.py":
+        # Into the tables of an empty database, by their names.
+        assert written == ["INSERT INTO "]
+    elif path == PACKAGE / "store" / "sqlite.py":
+        # Where SQLite keeps which numbers were given.
+        assert {table_of(text) for text in written} == {"sqlite_sequence"}
+    elif path == PACKAGE / "store" / "postgres.py":
+        # The row that writers have their turns by, transactions, and what triggers are made of.
+        assert {" ".join(text.split()[:2]) for text in written} == {
+            "UPDATE turn",
+            "INSERT INTO",
+            "BEGIN",
+            "DELETE",
         }
     elif path == PACKAGE / "store" / "migrations" / "m0003_ledger.py":
         # The bodies of the triggers that refuse to change the ledger.

@@ -34,30 +34,34 @@ def scanned(plan: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(("name", "question"), questions())
 def test_no_list_is_read_by_going_through_a_whole_table(
-    store: Store, name: str, question: Question
+    sqlite_store: Store, name: str, question: Question
 ) -> None:
     for sql, more in (
         (permissions.COUNT, ()),
         (permissions.FETCH, (100, 0)),
         (permissions.POSITION, (1,)),
     ):
-        plan = plans(store, f"{question.sql} {sql}", (*question.parameters, *more))
+        plan = plans(sqlite_store, f"{question.sql} {sql}", (*question.parameters, *more))
         assert any(step.startswith("SEARCH g ") for step in plan)
         assert any(step.startswith("SEARCH o ") for step in plan)
         assert scanned(plan) == []
 
 
-def test_a_decision_is_read_without_going_through_a_whole_table(store: Store) -> None:
-    plan = plans(store, permissions.DECISION, ("", CARD, PRINCIPAL, AGENT, "95"))
+def test_a_decision_is_read_without_going_through_a_whole_table(sqlite_store: Store) -> None:
+    plan = plans(sqlite_store, permissions.DECISION, ("", CARD, PRINCIPAL, AGENT, "95"))
     assert any(re.match(r"SEARCH g .*subsystem=\?", step) for step in plan)
     assert scanned(plan) == []
 
 
-def test_a_page_of_an_agents_list_is_read_in_order_and_not_sorted(store: Store) -> None:
+def test_a_page_of_an_agents_list_is_read_in_order_and_not_sorted(sqlite_store: Store) -> None:
     question = permissions.of_operators(AGENT, None, DAY)
-    plan = plans(store, f"{question.sql} {permissions.FETCH}", (*question.parameters, 100, 0))
+    plan = plans(
+        sqlite_store, f"{question.sql} {permissions.FETCH}", (*question.parameters, 100, 0)
+    )
     assert not any("ORDER BY" in step for step in plan)
 
 
-def test_a_scan_would_be_noticed(store: Store) -> None:
-    assert scanned(plans(store, "SELECT count(*) FROM operator_grant o WHERE granted_on > ''", ()))
+def test_a_scan_would_be_noticed(sqlite_store: Store) -> None:
+    assert scanned(
+        plans(sqlite_store, "SELECT count(*) FROM operator_grant o WHERE granted_on > ''", ())
+    )

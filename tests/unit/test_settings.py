@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eport_tui.errors import SettingsError
+from eport_tui.domain.places import ServerUrl
+from eport_tui.errors import InvalidInput, SettingsError
 from eport_tui.settings import Settings, load_settings
 
 
@@ -89,6 +90,20 @@ def test_the_command_line_goes_before_everything(tmp_path: Path) -> None:
         database=Path("/tmp/mine.db"), environment={"EPORT_TUI_DATABASE": "/tmp/o.db"}
     )
     assert settings.database == Path("/tmp/mine.db")
+
+
+def test_the_database_may_be_on_a_server(tmp_path: Path) -> None:
+    url = "postgresql://clerk@host/eport"
+    assert loaded(tmp_path, f'database = "{url}"').database == ServerUrl(url)
+    assert loaded(tmp_path, database=url).database == ServerUrl(url)
+    given = load_settings(database=url, environment={"EPORT_TUI_DATABASE": "/tmp/o.db"})
+    assert given.database == ServerUrl(url)
+
+
+def test_a_password_in_the_settings_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="数据库地址中不能写密码") as refused:
+        loaded(tmp_path, 'database = "postgresql://clerk:secret@host/eport"')
+    assert "secret" not in str(refused.value)
 
 
 def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:

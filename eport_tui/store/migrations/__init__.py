@@ -1,8 +1,13 @@
 """The steps that bring a database to the form this program works with.
 
 Each is a module `mNNNN_what_it_does` with `NUMBER`, `NAME` and
-`apply(database)`.  One that has been released is never changed: a later one
+`apply(schema)`.  One that has been released is never changed: a later one
 mends it.
+
+Tables, indexes and triggers are defined once, in SQLite's words; `store.postgres`
+puts them into those of PostgreSQL, and knows the few that stand here: `TEXT`,
+`INTEGER`, `BLOB`, `STRICT`, `WITHOUT ROWID`, `AUTOINCREMENT`, `GLOB` with digits, and
+triggers that refuse (`SELECT RAISE(ABORT, ...)`) when a condition holds.
 """
 
 from __future__ import annotations
@@ -13,9 +18,15 @@ import re
 from collections.abc import Iterator
 from typing import Protocol, cast
 
-from peewee import Database
-
 _MODULE = re.compile(r"m(\d{4})_\w+", re.ASCII)
+
+
+class Schema(Protocol):
+    """The tables of a database, for those who change them."""
+
+    def execute_sql(self, sql: str) -> object:
+        """Run one statement, in SQLite's words."""
+        ...
 
 
 class Migration(Protocol):
@@ -24,7 +35,7 @@ class Migration(Protocol):
     NUMBER: int
     NAME: str
 
-    def apply(self, database: Database) -> None:
+    def apply(self, schema: Schema) -> None:
         """Change the tables; runs inside the transaction that records the migration."""
         ...
 

@@ -1,11 +1,8 @@
 """The registry, the grants and the drafts."""
 
-# Peewee's stubs leave `execute_sql` untyped.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
-from peewee import Database
+from eport_tui.store.migrations import Schema
 
 NUMBER = 1
 NAME = "grants"
@@ -87,7 +84,7 @@ _STATEMENTS = (
 )
 
 
-def apply(database: Database) -> None:
+def apply(schema: Schema) -> None:
     """Create the tables of the first release."""
     for statement in _STATEMENTS:
-        database.execute_sql(statement)
+        schema.execute_sql(statement)

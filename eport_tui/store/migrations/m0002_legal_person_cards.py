@@ -1,11 +1,8 @@
 """The registry's list of legal-person cards, and finding enterprises by organization code."""
 
-# Peewee's stubs leave `execute_sql` untyped.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
-from peewee import Database
+from eport_tui.store.migrations import Schema
 
 NUMBER = 2
 NAME = "legal_person_cards"
@@ -23,7 +20,7 @@ _STATEMENTS = (
 )
 
 
-def apply(database: Database) -> None:
+def apply(schema: Schema) -> None:
     """Create the list, empty."""
     for statement in _STATEMENTS:
-        database.execute_sql(statement)
+        schema.execute_sql(statement)

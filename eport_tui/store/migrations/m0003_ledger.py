@@ -1,11 +1,8 @@
 """The signed ledger, the versions that it gives each grant, and the lapse marks."""
 
-# Peewee's stubs leave `execute_sql` untyped.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
-from peewee import Database
+from eport_tui.store.migrations import Schema
 
 NUMBER = 3
 NAME = "ledger"
@@ -17,6 +14,7 @@ _KEY = """
     grant_type TEXT NOT NULL
 """
 _KEY_NAMES = "principal, agent, subsystem, grant_type"
+_NO_HASH = "0" * 64
 _VERSION = """
     from_entry INTEGER NOT NULL REFERENCES ledger_entry (number),
     until_entry INTEGER REFERENCES ledger_entry (number),
@@ -60,12 +58,12 @@ _STATEMENTS = (
     "CREATE INDEX ledger_entry_certificate ON ledger_entry (certificate)",
     *_append_only("ledger_certificate"),
     *_append_only("ledger_entry"),
-    """
+    f"""
     CREATE TRIGGER ledger_entry_chain BEFORE INSERT ON ledger_entry
     WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM ledger_entry)
       OR NEW.previous_hash <> coalesce(
             (SELECT hash FROM ledger_entry ORDER BY number DESC LIMIT 1),
-            printf('%064d', 0)
+            '{_NO_HASH}'
          )
     BEGIN SELECT RAISE(ABORT, 'the entry does not continue the chain'); END
     """,
@@ -146,7 +144,7 @@ _STATEMENTS = (
 )
 
 
-def apply(database: Database) -> None:
+def apply(schema: Schema) -> None:
     """Create the ledger, empty: what stands already is not accounted for by it."""
     for statement in _STATEMENTS:
-        database.execute_sql(statement)
+        schema.execute_sql(statement)

@@ -1,0 +1,593 @@
+"""A database on a PostgreSQL server, by psycopg 3.
+
+All is in a schema of its own.  Writers have their turns by a lock that each transaction
+takes first, so it sees all that was committed before it, and READ COMMITTED is as good
+for it as SQLite's IMMEDIATE.  The commits are counted in the row of the table `turn`.
+"""
+
+# Peewee's stubs leave much untyped, and psycopg's ask for statements that are literals.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportArgumentType=false
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from itertools import count
+from math import ceil
+from typing import Any
+
+import peewee
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from eport_tui.domain.places import ServerUrl
+from eport_tui.errors import StoreError
+from eport_tui.store import faults
+from eport_tui.store.database import Store
+from eport_tui.store.faults import GivenUp, Told, fault
+
+SCHEMA = "eport_tui"
+"""The schema that holds everything."""
+
+_MIGRATING = 0x45505455
+"""Of the advisory lock for those who bring a database up to date."""
+
+_TURN = _MIGRATING + 1
+"""Of the one for those who write."""
+
+# Milliseconds; a program that was stopped within a transaction keeps all others from writing.
+_LONGEST_PAUSE = 60_000
+
+# `off` of the last one would lose saves that were acknowledged; what is stricter stays.
+_SETTINGS = f"""
+    SELECT set_config('search_path', '{SCHEMA}', false),
+           set_config('default_transaction_read_only', 'on', false),
+           set_config('idle_in_transaction_session_timeout', '{_LONGEST_PAUSE}', false),
+           set_config('lock_timeout', ?, false),
+           set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+               WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
+"""
+_WRITING = "ISOLATION LEVEL READ COMMITTED READ WRITE"
+_READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# The lock of a row goes to whoever asks at the right moment, an advisory one to whoever
+# has waited longest; both in one statement, because the server may be far away.
+_TAKE_TURN = f"""
+    UPDATE turn SET number = number + 1 WHERE pg_advisory_xact_lock({_TURN}) IS NOT NULL
+"""
+_BEFORE_ALL = (
+    """
+    CREATE TABLE migration (
+        number INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        applied_at TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE turn (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        number INTEGER NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO turn VALUES (1, 0)",
+    # The bytes of a value as SQLite has them, for `CAST(... AS BLOB)`.
+    "CREATE FUNCTION blob(bytea) RETURNS bytea IMMUTABLE LANGUAGE sql AS 'SELECT $1'",
+    "CREATE FUNCTION blob(text) RETURNS bytea IMMUTABLE LANGUAGE sql"
+    " AS 'SELECT convert_to($1, ''UTF8'')'",
+    "CREATE FUNCTION blob(bigint) RETURNS bytea IMMUTABLE LANGUAGE sql"
+    " AS 'SELECT convert_to(CAST($1 AS text), ''UTF8'')'",
+    # The lesser and the greater of two, which PostgreSQL calls otherwise.
+    *(
+        f"CREATE FUNCTION {name}({kind}, {kind}) RETURNS {kind} IMMUTABLE STRICT LANGUAGE sql"
+        f" AS 'SELECT CASE WHEN $1 {sign} $2 THEN $1 ELSE $2 END'"
+        for name, sign in (("min", "<="), ("max", ">="))
+        for kind in ("text", "bigint")
+    ),
+    # A value in JSON by its path, as SQLite writes it: `payload ->> '$.card'`.
+    "CREATE FUNCTION value_at(text, text) RETURNS text IMMUTABLE LANGUAGE sql"
+    " AS 'SELECT CAST($1 AS jsonb) #>> string_to_array(substr($2, 3), ''.'')'",
+    "CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = text, FUNCTION = value_at)",
+)
+
+_PAGE = 2000
+_numbers = count(1)
+_log = logging.getLogger(__name__)
+
+_LOST: Told = (
+    "与数据库服务器的连接已断开，没有保存",
+    "输入的内容还在，服务器恢复后会自动重新连接，请稍候再试",
+)
+_IN_DOUBT: Told = (
+    "保存时与数据库服务器的连接断开，不能确定是否已保存",
+    "服务器恢复后请刷新列表，核对后再决定是否重新保存",
+)
+_UNREACHABLE: Told = (
+    "无法连接数据库服务器",
+    "输入的内容还在，请检查网络和 {place}，服务器恢复后会自动重新连接",
+)
+_READ_ONLY: Told = ("数据库是只读的，不能保存", "请检查 {place} 是否为备用服务器")
+_NO_ACCESS: Told = ("没有权限使用数据库", "请检查 {place} 的用户、密码文件和权限")
+_TOO_MANY: Told = ("数据库服务器的连接已满", "请稍候再试，一直如此则请管理员增加连接数")
+_TIMED_OUT: Told = ("数据库操作超时，没有保存", "请稍候再试")
+
+# By SQLSTATE, or its class (PostgreSQL documentation, appendix A).
+_TOLD: dict[str, Told] = {
+    "08": _LOST,
+    "57P": _LOST,
+    "25P03": _LOST,
+    "55P03": faults.LOCKED,
+    "40": faults.LOCKED,
+    "57014": _TIMED_OUT,
+    "53100": faults.FULL,
+    "53300": _TOO_MANY,
+    "25006": _READ_ONLY,
+    "42501": _NO_ACCESS,
+    "28": _NO_ACCESS,
+    "3D000": ("服务器上没有该数据库", "请检查 {place}"),
+    "23": faults.REFUSED,
+    "58030": faults.DISK,
+    "XX001": faults.DAMAGED,
+    "XX002": faults.DAMAGED,
+}
+
+# libpq gives no SQLSTATE where there is no connection yet.
+_TOLD_BY_TEXT = (
+    ("authentication failed", _NO_ACCESS),
+    ("no password supplied", _NO_ACCESS),
+    ("does not exist", _TOLD["3D000"]),
+    ("too many", _TOO_MANY),
+    ("remaining connection slots", _TOO_MANY),
+)
+
+
+class PostgresStore(Store):
+    """A database on a server, open."""
+
+    def __init__(self, url: ServerUrl, *, read_only: bool, patience: float) -> None:
+        self._connections = _Database(url, patience=patience)
+        super().__init__(url, self._connections, read_only=read_only)
+
+    def close(self) -> None:
+        with self._told():
+            self._connections.close_all()
+
+    # -- reading and writing ---------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        self._require_no_transaction()
+        # The server refuses to take the turn of one who may only read.
+        how = _READING if self.read_only else _WRITING
+        with self._told(), self._connections.atomic(how, _TAKE_TURN):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        self._require_no_transaction()
+        with self._told(), self._connections.atomic(_READING, "SELECT 1"):
+            yield
+
+    def iterate(
+        self, sql: str, parameters: Sequence[str | int | bytes | None] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        if not self._connections.in_transaction():
+            # The server keeps no cursor for those who see another moment with each page.
+            yield from self.rows(sql, parameters)
+            return
+        with self._told():
+            connection = self._connections.connected()
+            # A cursor of the server, which sends a page at a time.
+            with psycopg.RawServerCursor(connection, f"rows_{next(_numbers)}") as cursor:
+                cursor.itersize = _PAGE
+                cursor.execute(in_psycopgs_words(sql), parameters)
+                yield from cursor
+
+    def write_many(self, sql: str, rows: Iterable[Sequence[str | int | bytes | None]]) -> int:
+        self._require_transaction()
+        with self._told():
+            cursor = self._connections.connected().cursor()
+            cursor.executemany(sql, rows)
+            return max(cursor.rowcount, 0)
+
+    def change_counter(self) -> int:
+        return self.rows("SELECT number FROM turn")[0][0]
+
+    def cancel_waiting(self) -> None:
+        self._connections.cancel_waiting()
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        try:
+            yield
+        except (psycopg.Error, peewee.PeeweeException) as error:
+            cause: object = error
+            while isinstance(cause, peewee.PeeweeException):
+                cause = getattr(cause, "orig", None)
+            if not isinstance(cause, psycopg.Error):
+                raise
+            raise self._fault(cause) from error
+
+    def _fault(self, error: psycopg.Error) -> StoreError:
+        state = error.sqlstate or ""
+        if isinstance(error, _Closed):
+            return fault(faults.CLOSED, "", self.place)
+        if isinstance(error, _InDoubt):
+            return fault(_IN_DOUBT, "", self.place)
+        if isinstance(error, _Unreachable):
+            _log.warning("no connection: %s", error)
+            text = str(error)
+            told = (told for part, told in _TOLD_BY_TEXT if part in text)
+            return fault(next(told, _UNREACHABLE), "", self.place)
+        if state == "57014" and self._connections.wait_was_cancelled():
+            return fault(faults.CANCELLED, state, self.place)
+        found = next((_TOLD[part] for part in (state, state[:3], state[:2]) if part in _TOLD), None)
+        if found is None and isinstance(error, psycopg.OperationalError) and not state:
+            found = _LOST
+        return fault(found, state, self.place, GivenUp if state.startswith("40") else StoreError)
+
+    # -- tables ----------------------------------------------------------------
+
+    def tables(self) -> set[str]:
+        # Our own search path has this one schema; what others have is not looked at.
+        sql = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = ?"
+        return {name for (name,) in self.rows(sql, (SCHEMA,))} - {"turn"}
+
+    def columns(self, table: str) -> list[str]:
+        rows = self.rows(
+            """
+            SELECT attname FROM pg_catalog.pg_attribute
+            WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped
+            ORDER BY attnum
+            """,
+            (table,),
+        )
+        return [name for (name,) in rows]
+
+    def numbers_given(self) -> dict[str, int]:
+        rows = self.rows(
+            "SELECT sequencename, last_value FROM pg_catalog.pg_sequences WHERE schemaname = ?",
+            (SCHEMA,),
+        )
+        return {name.removesuffix("_id_seq"): number for name, number in rows if number is not None}
+
+    def give_numbers_after(self, table: str, number: int) -> None:
+        self._require_transaction()
+        self.rows("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", (table, number))
+
+    # -- opening ---------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        with self._told():
+            self._check_url()
+        if self.rows("SHOW server_encoding") != [("UTF8",)]:
+            raise StoreError("数据库的编码不是UTF8", hint=f"请为 {self.place} 另建UTF8编码的数据库")
+        # Without that right the tables would seem not to be there.
+        if self.rows(
+            "SELECT 1 FROM pg_catalog.pg_namespace"
+            " WHERE nspname = ? AND NOT has_schema_privilege(oid, 'USAGE')",
+            (SCHEMA,),
+        ):
+            raise fault(_NO_ACCESS, "", self.place)
+        if not self._behind():
+            return
+        with (
+            self._told(),
+            self._connections.atomic(_WRITING, f"SELECT pg_advisory_xact_lock({_MIGRATING})"),
+        ):
+            # Whoever had the lock before may have done it.
+            if not self._behind():
+                return
+            schema = _Definitions(self._connections)
+            if self.schema_version:
+                self._connections.execute_sql(_TAKE_TURN)
+            else:
+                self._make_schema()
+                for statement in _BEFORE_ALL:
+                    schema.execute_sql(statement)
+            self._apply_migrations(schema)
+
+    def _check_url(self) -> None:
+        try:
+            conninfo_to_dict(str(self.place))
+        except psycopg.ProgrammingError as error:
+            raise StoreError(
+                "数据库地址的写法不对",
+                hint="应为 postgresql://用户@主机/数据库 的形式",
+            ) from error
+
+    def _make_schema(self) -> None:
+        # It may have been made for a user who could not make one.
+        if not self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", (SCHEMA,)):
+            self._connections.execute_sql(f"CREATE SCHEMA {SCHEMA}")
+
+
+# -- connections -----------------------------------------------------------------
+
+
+class _Closed(psycopg.OperationalError):
+    """The store was closed."""
+
+
+class _Unreachable(psycopg.OperationalError):
+    """There is no connection to be had."""
+
+
+class _InDoubt(psycopg.OperationalError):
+    """The connection was lost when it was to commit."""
+
+
+class _Wait:
+    """A wait of one thread for its turn."""
+
+    def __init__(self, connection: psycopg.Connection[Any], seconds: float) -> None:
+        self.cancelled = False
+        self._connection = connection
+        self._seconds = seconds
+        self._canceller: threading.Thread | None = None
+
+    def cancel(self) -> None:
+        """Ask the server to end it; whoever calls this does not wait for the server."""
+        self.cancelled = True
+        self._canceller = threading.Thread(target=self._ask, name="cancel", daemon=True)
+        self._canceller.start()
+
+    def end(self) -> None:
+        """See that no cancelling that is under way hits what comes after."""
+        if self._canceller is not None:
+            self._canceller.join()
+
+    def _ask(self) -> None:
+        with suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=self._seconds)
+
+
+class _Cursor(psycopg.RawCursor[Any]):
+    """A cursor that takes `?` for values, as SQLite does."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(in_psycopgs_words(query), params, **options)
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        super().executemany(in_psycopgs_words(query), params_seq, **options)
+
+    def fetchall(self) -> list[Any]:
+        # SQLite has no rows of a statement that gives none, and no error.
+        return super().fetchall() if self.description else []
+
+
+class _Database(peewee.PostgresqlDatabase):
+    """Peewee's database with our settings on every connection, and connections made anew."""
+
+    param = "?"
+
+    def __init__(self, url: ServerUrl, *, patience: float) -> None:
+        self._seconds = patience
+        self._open: list[psycopg.Connection[Any]] = []
+        self._waiting: set[_Wait] = set()
+        self._own = threading.local()
+        self._closed_for_good = False
+        super().__init__(str(url))
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._closed_for_good:
+            raise _Closed
+        # Without these a server that has vanished would be waited for, for hours.
+        usual: dict[str, Any] = {
+            "connect_timeout": max(2, ceil(self._seconds)),
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+            "application_name": "eport-tui",
+        }
+        given = conninfo_to_dict(self.database)
+        wanted = {name: value for name, value in usual.items() if name not in given}
+        try:
+            connection = psycopg.connect(
+                self.database,
+                autocommit=True,
+                cursor_factory=_Cursor,
+                client_encoding="utf8",
+                **wanted,
+            )
+        except psycopg.OperationalError as error:
+            raise _Unreachable(*error.args) from error
+        try:
+            # As 0 it would be no limit at all.
+            connection.execute(_SETTINGS, (str(max(1, round(self._seconds * 1000))),))
+        except BaseException:
+            connection.close()
+            raise
+        self._open = [each for each in self._open if not each.closed]
+        self._open.append(connection)
+        return connection
+
+    def _set_server_version(self, conn: psycopg.Connection[Any]) -> None:
+        self.server_version = conn.info.server_version
+
+    def connected(self) -> psycopg.Connection[Any]:
+        """This thread's connection."""
+        return self.connection()
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)
+        except peewee.PeeweeException:
+            # Outside of a transaction one can only read, and may do so again.
+            if self.in_transaction() or not self._is_lost():
+                raise
+            self.close()
+            return super().execute_sql(sql, params)
+
+    def begin(self, isolation_level: str | None = _WRITING, first: str | None = None) -> None:
+        """Begin a transaction, and run its first statement, which waits for a lock.
+
+        Nothing was done before, so a connection that is found lost is made anew.
+        """
+        try:
+            self._begin(isolation_level, first)
+        except peewee.PeeweeException:
+            if not self._is_lost():
+                raise
+            self.close()
+            self._begin(isolation_level, first)
+
+    def _begin(self, isolation_level: str | None, first: str | None) -> None:
+        wait = self._own.wait = _Wait(self.connected(), self._seconds)
+        try:
+            super().execute_sql(f"BEGIN {isolation_level}")
+            if first:
+                self._waiting.add(wait)
+                try:
+                    super().execute_sql(first)
+                finally:
+                    self._waiting.discard(wait)
+                    wait.end()
+        except peewee.NotSupportedError as error:
+            # What a server says that only follows another one.
+            self.rollback()
+            raise psycopg.errors.ReadOnlySqlTransaction from error
+        except BaseException:
+            self.rollback()
+            raise
+
+    def commit(self) -> None:
+        connection = self.connected()
+        if connection.info.transaction_status is TransactionStatus.INERROR:
+            # PostgreSQL would roll back without a word.
+            raise RuntimeError("a statement of this transaction has failed, and was passed over")
+        try:
+            connection.commit()
+        except psycopg.OperationalError as error:
+            if connection.closed:
+                raise _InDoubt from error
+            raise
+
+    def rollback(self) -> None:
+        connection = self.connected()
+        try:
+            connection.rollback()
+        except psycopg.Error:
+            # The server rolls back what it has lost the connection of.
+            connection.close()
+
+    def _is_lost(self) -> bool:
+        return not self.is_closed() and self.connected().closed
+
+    def cancel_waiting(self) -> None:
+        for wait in tuple(self._waiting):
+            wait.cancel()
+
+    def wait_was_cancelled(self) -> bool:
+        wait: _Wait | None = getattr(self._own, "wait", None)
+        return wait is not None and wait.cancelled
+
+    def close_all(self) -> None:
+        self._closed_for_good = True
+        self.close()
+        while self._open:
+            self._open.pop().close()
+
+
+# -- SQL -------------------------------------------------------------------------
+
+_PARTS = re.compile(
+    r"""'(?:[^']|'')*' | "[^"]*" | --[^\n]* | (?P<place>\?(?P<number>\d*))
+        | (?P<join>\bCROSS\sJOIN\b) | (?P<hint>\bINDEXED\sBY\s\w+)
+        | \bCAST\((?P<value>[\w.]+)\sAS\sBLOB\)""",
+    re.VERBOSE,
+)
+
+
+@lru_cache(maxsize=512)
+def in_psycopgs_words(sql: str) -> str:
+    """A statement with `$1`, `$2` for `?` or `?1`, `?2`, and without what SQLite alone knows."""
+    last = 0
+
+    def part(found: re.Match[str]) -> str:
+        nonlocal last
+        if found["place"]:
+            number = int(found["number"] or last + 1)
+            last = max(last, number)
+            return f"${number}"
+        if found["value"]:
+            return f"blob({found['value']})"
+        # SQLite alone needs to be told which table to begin with, and along which index.
+        if found["join"]:
+            return "JOIN"
+        return "" if found["hint"] else found[0]
+
+    return _PARTS.sub(part, sql)
+
+
+_TYPES = (
+    (r"\)\s*STRICT(?:\s*,\s*WITHOUT ROWID)?\s*$", ")"),
+    # An identity gives no number twice, so AUTOINCREMENT is no other thing.
+    (
+        r"\bid INTEGER PRIMARY KEY(?: AUTOINCREMENT)?",
+        "id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+    ),
+    (r"\bINTEGER\b", "bigint"),
+    # By code point, as SQLite sorts and compares.
+    (r"\bTEXT\b", 'text COLLATE "C"'),
+    (r"\bBLOB\b", "bytea"),
+)
+_GLOB = re.compile(r"\bGLOB '((?:\[0-9\]|[\w-])*)'", re.ASCII)
+_TRIGGER = re.compile(
+    r"""
+    \s* CREATE \s TRIGGER \s (?P<name>\w+) \s BEFORE \s (?P<event>INSERT|UPDATE|DELETE)
+    \s ON \s (?P<table>\w+) \s+ (?: WHEN \s (?P<when>.+?) \s+ )?
+    BEGIN \s SELECT \s RAISE\(ABORT, \s (?P<why>'[^']*')\); \s END \s*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def definitions(sql: str) -> list[str]:
+    """What defines a table, an index or a trigger in PostgreSQL, from SQLite's words."""
+    if found := _TRIGGER.fullmatch(sql):
+        return list(_trigger(**found.groupdict()))
+    sql = _GLOB.sub(lambda glob: f"~ '^{glob[1]}$'", sql)
+    for pattern, replacement in _TYPES:
+        sql = re.sub(pattern, replacement, sql)
+    return [sql]
+
+
+def _trigger(name: str, event: str, table: str, when: str | None, why: str) -> Generator[str]:
+    # 23514 is a violated check, which it is.
+    yield f"""
+        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $function$
+        BEGIN
+            IF {when or "true"} THEN
+                RAISE EXCEPTION {why} USING ERRCODE = '23514';
+            END IF;
+            RETURN {"OLD" if event == "DELETE" else "NEW"};
+        END $function$
+    """
+    yield f"""
+        CREATE TRIGGER {name} BEFORE {event} ON {table}
+        FOR EACH ROW EXECUTE FUNCTION {name}()
+    """
+    if event == "DELETE" and when is None:
+        # SQLite has no other way to take rows away.
+        yield f"""
+            CREATE TRIGGER {name}_at_once BEFORE TRUNCATE ON {table}
+            FOR EACH STATEMENT EXECUTE FUNCTION {name}()
+        """
+
+
+class _Definitions:
+    """The tables of a database, for migrations."""
+
+    def __init__(self, database: _Database) -> None:
+        self._database = database
+
+    def execute_sql(self, sql: str) -> object:
+        for statement in definitions(sql):
+            self._database.execute_sql(statement)
+        return None

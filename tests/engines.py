@@ -1,0 +1,65 @@
+"""Places for a database, one for each engine; the conftest files name these fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from eport_tui.domain.places import Place
+from eport_tui.store.database import Store
+from tests.postgres import Server
+
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server; without its programs this fails."""
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine that a test is run on."""
+    return request.param
+
+
+@contextmanager
+def place_on(
+    engine: str, request: pytest.FixtureRequest, file: Path, template: str
+) -> Iterator[Place]:
+    """The file, or a database on a server that begins as the template."""
+    if engine == "sqlite":
+        yield file
+        return
+    server: Server = request.getfixturevalue("server")
+    with server.database(template=template) as url:
+        yield url
+
+
+@pytest.fixture
+def new_place(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where the program has never been."""
+    with place_on(engine, request, tmp_path / "new.db", "template0") as place:
+        yield place
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """For what only SQLite can tell, such as EXPLAIN QUERY PLAN."""
+    with Store.open(tmp_path / "sqlite.db") as store:
+        yield store
+
+
+@pytest.fixture
+def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where the program may have been, and has left nothing but empty tables."""
+    with place_on(engine, request, tmp_path / "eport.db", "made") as place:
+        yield place

@@ -1,0 +1,157 @@
+"""A PostgreSQL server of the tests' own, as an ordinary user, on a socket in a temporary folder."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eport_tui.domain.places import ServerUrl
+from eport_tui.store.database import Store
+
+PROGRAMS = ("initdb", "postgres")
+
+# What is lost when the machine dies does not matter here.
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "max_wal_size": "256MB",
+    "autovacuum": "off",
+    "deadlock_timeout": "50ms",
+}
+
+
+def programs() -> Path:
+    """The folder of the server's programs.
+
+    Debian keeps them off the path, one folder for each release.
+    """
+    found = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in found:
+        if all((folder / name).exists() for name in PROGRAMS):
+            return folder
+    raise RuntimeError("there is no PostgreSQL server: apt-get install postgresql")
+
+
+def _in_memory() -> str | None:
+    """A folder in memory, where there is room: a new database is many small files."""
+    memory = "/dev/shm"
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30:
+        return memory
+    return None
+
+
+class Server:
+    """A server that can be stopped and started; every user may do everything."""
+
+    def __init__(self) -> None:
+        self._programs = programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="eport-pg-", dir=_in_memory()))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+        self._as_user: dict[str, Any] = {}
+        if os.getuid() == 0:
+            # The server refuses to run as root.
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            self._as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        subprocess.run(
+            # A collation that sorts unlike SQLite, so that ours has to be named.
+            [
+                *(self._programs / "initdb", "-D", self._data, "-A", "trust", "-U", "eport"),
+                *("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"),
+                *("--locale-provider=icu", "--icu-locale=zh"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self._folder,
+            **self._as_user,
+        )
+        self.start()
+        try:
+            with self.connection() as connection:
+                connection.execute("CREATE DATABASE made")
+            Store.open(self.url("made")).close()
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def url(self, database: str, user: str = "eport", **more: str) -> ServerUrl:
+        """Of a database, for a user."""
+        query = "".join(f"&{name}={value}" for name, value in more.items())
+        return ServerUrl(f"postgresql://{user}@/{database}?host={self._folder}{query}")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(self._programs / "postgres", "-D", self._data, "-k", self._folder),
+                    *(f"--{name}={value}" for name, value in SETTINGS.items()),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                **self._as_user,
+            )
+        import psycopg
+
+        until = time.monotonic() + 30
+        while True:
+            try:
+                self.connection().close()
+                return
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: SIGINT throws the programs out, SIGQUIT is a crash."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        self._process.wait()
+
+    def remove(self) -> None:
+        """Stop it, and take away what it has made."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self._folder)
+
+    def connection(self, database: str = "postgres") -> Any:
+        """A connection past the program."""
+        import psycopg
+
+        return psycopg.connect(str(self.url(database)), autocommit=True)
+
+    @contextmanager
+    def database(self, *, template: str = "template0") -> Iterator[ServerUrl]:
+        """A new database, which is removed at the end.
+
+        Args:
+            template: What it begins as; `made` is one that the program has made.
+        """
+        name = f"t{next(self._numbers)}"
+        with self.connection() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.url(name)
+        finally:
+            with self.connection() as connection:
+                connection.execute(f"DROP DATABASE {name} (FORCE)")

@@ -1,0 +1,373 @@
+"""What is PostgreSQL's own: lost connections, locks of others, its schema, its words."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from eport_tui.domain.dates import now
+from eport_tui.domain.places import Place, ServerUrl
+from eport_tui.errors import StoreError
+from eport_tui.store import drafts
+from eport_tui.store.database import Store
+from eport_tui.store.faults import GivenUp
+from tests.postgres import Server
+from tests.store.writing import contents, write_something
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+def other(server: Server, place: Place) -> Iterator[Any]:
+    """Another program on the same database, which knows nothing of turns."""
+    with server.connection(database_of(place)) as connection:
+        connection.execute("SET search_path = eport_tui")
+        yield connection
+
+
+def database_of(place: Place) -> str:
+    return str(place).partition("@/")[2].partition("?")[0]
+
+
+def throw_out(other: Any) -> None:
+    """End the other connections to this database, and wait until they have ended."""
+    ended = other.execute(
+        "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert ended.fetchone() == (True,)
+
+
+# -- a connection that is lost -----------------------------------------------------
+
+
+def test_reading_and_saving_go_on_after_the_connection_was_ended(store: Store, other: Any) -> None:
+    write_something(store, "before")
+    throw_out(other)
+    assert contents(store) == ["before"]
+    throw_out(other)
+    write_something(store, "after")
+    assert contents(store) == ["after"]
+
+
+def test_a_connection_that_is_lost_in_a_transaction_loses_the_whole_of_it(
+    store: Store, other: Any
+) -> None:
+    write_something(store, "before")
+
+    def save() -> None:
+        with store.transaction():
+            drafts.put(store, "8900000000011", "screen", "half", now())
+            throw_out(other)
+            drafts.put(store, "8900000000011", "other", "half", now())
+
+    with pytest.raises(StoreError, match="与数据库服务器的连接已断开，没有保存") as lost:
+        save()
+    assert lost.value.hint == "输入的内容还在，服务器恢复后会自动重新连接，请稍候再试"
+    assert contents(store) == ["before"]
+    write_something(store, "after")
+    assert contents(store) == ["after"]
+
+
+def test_a_connection_that_is_lost_when_it_commits_is_not_said_to_have_failed(
+    store: Store, other: Any
+) -> None:
+
+    def save() -> None:
+        with store.transaction():
+            drafts.put(store, "8900000000011", "screen", "in doubt", now())
+            throw_out(other)
+
+    with pytest.raises(StoreError, match="不能确定是否已保存"):
+        save()
+    write_something(store, "after")
+    assert contents(store) == ["after"]
+
+
+def test_a_connection_that_is_lost_while_waiting_for_others_waits_on_a_new_one(
+    store: Store, place: Place, other: Any
+) -> None:
+    other.execute("BEGIN; UPDATE turn SET number = number + 1")
+    waiting = threading.Thread(target=write_something, args=(store, "after all"))
+    waiting.start()
+    _until_someone_waits(other)
+    throw_out(other)
+    _until_someone_waits(other)
+    other.execute("COMMIT")
+    waiting.join()
+    assert contents(store) == ["after all"]
+
+
+def _until_someone_waits(other: Any) -> None:
+    until = time.monotonic() + 10
+    while other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+def test_a_server_that_is_gone_is_told_and_work_goes_on_when_it_is_back(
+    store: Store, server: Server, how: signal.Signals
+) -> None:
+    write_something(store, "before")
+    server.stop(how)
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreError, match="无法连接数据库服务器") as refused:
+                contents(store)
+            assert "服务器恢复后会自动重新连接" in (refused.value.hint or "")
+            with pytest.raises(StoreError, match="无法连接数据库服务器"):
+                write_something(store, "lost")
+    finally:
+        server.start()
+    assert contents(store) == ["before"]
+    write_something(store, "after")
+    assert contents(store) == ["after"]
+
+
+def test_a_server_that_is_not_there(server: Server) -> None:
+    with pytest.raises(StoreError, match="无法连接数据库服务器"):
+        Store.open(ServerUrl("postgresql://eport@/eport?host=/nowhere"))
+
+
+def test_a_database_that_is_not_there(server: Server) -> None:
+    with pytest.raises(StoreError, match="服务器上没有该数据库"):
+        Store.open(server.url("absent"))
+
+
+def test_a_url_that_libpq_does_not_understand() -> None:
+    with pytest.raises(StoreError, match="数据库地址的写法不对"):
+        Store.open(ServerUrl("postgresql://eport@/eport?hots=here"))
+
+
+def test_a_closed_store_says_so(place: Place) -> None:
+    store = Store.open(place)
+    store.close()
+    with pytest.raises(StoreError, match="数据库已关闭"):
+        contents(store)
+
+
+# -- transactions ------------------------------------------------------------------
+
+
+def test_a_failure_that_is_passed_over_in_a_transaction_is_no_save(store: Store) -> None:
+    def save() -> None:
+        with store.transaction():
+            drafts.put(store, "8900000000011", "screen", "kept", now())
+            with suppress(StoreError):
+                store.rows("INSERT INTO legal_person_card VALUES ('x', 'y')")
+
+    with pytest.raises(RuntimeError, match="passed over"):
+        save()
+    assert contents(store) == []
+
+
+def test_a_transaction_sees_what_was_committed_while_it_waited(store: Store, other: Any) -> None:
+    other.execute("BEGIN; UPDATE turn SET number = number + 1")
+    other.execute("INSERT INTO draft VALUES ('8900000000011', 's', 'just now', '2026-01-01')")
+    seen: list[int] = []
+
+    def look() -> None:
+        with store.transaction():
+            seen.append(store.rows("SELECT count(*) FROM draft")[0][0])
+
+    waiting = threading.Thread(target=look)
+    waiting.start()
+    _until_someone_waits(other)
+    other.execute("COMMIT")
+    waiting.join()
+    assert seen == [1]
+
+
+def test_a_deadlock_with_another_program_is_given_up_and_can_be_done_anew(
+    store: Store, server: Server, other: Any
+) -> None:
+    write_something(store, "before")
+    # The one who finds out is the one who gives up: that shall be us.
+    other.execute("SET deadlock_timeout = '1h'")
+    other.execute("BEGIN; UPDATE draft SET content = 'theirs'")
+    taking = threading.Thread(target=other.execute, args=("UPDATE turn SET number = 0",))
+
+    def save() -> None:
+        with store.transaction():
+            taking.start()
+            _until_someone_waits(third)
+            drafts.put(store, "8900000000011", "screen", "ours", now())
+
+    with (
+        server.connection(database_of(store.place)) as third,
+        pytest.raises(GivenUp, match="没有保存"),
+    ):
+        save()
+    taking.join()
+    other.execute("ROLLBACK")
+    write_something(store, "anew")
+    assert contents(store) == ["anew"]
+
+
+# -- the schema --------------------------------------------------------------------
+
+
+def test_everything_is_in_a_schema_of_its_own(store: Store, other: Any) -> None:
+    found = other.execute(
+        "SELECT DISTINCT schemaname FROM pg_tables"
+        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    assert found == [("eport_tui",)]
+
+
+def test_a_table_of_the_same_name_elsewhere_is_not_ours(new_place: Place, server: Server) -> None:
+    with server.connection(database_of(new_place)) as connection:
+        connection.execute("CREATE TABLE public.migration (number int)")
+        connection.execute("INSERT INTO public.migration VALUES (99)")
+    with Store.open(new_place) as store:
+        write_something(store, "ours")
+        assert contents(store) == ["ours"]
+
+
+def test_a_user_without_rights_is_told_so(place: Place, server: Server, other: Any) -> None:
+    Store.open(place).close()
+    other.execute("CREATE ROLE guest LOGIN")
+    try:
+        with pytest.raises(StoreError, match="没有权限使用数据库"):
+            Store.open(server.url(database_of(place), user="guest"))
+    finally:
+        other.execute("DROP ROLE guest")
+
+
+def test_a_user_who_may_not_make_tables_can_work_with_those_that_are_there(
+    place: Place, server: Server, other: Any
+) -> None:
+    other.execute("CREATE ROLE clerk LOGIN")
+    other.execute("GRANT USAGE ON SCHEMA eport_tui TO clerk")
+    other.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA eport_tui TO clerk")
+    try:
+        with Store.open(server.url(database_of(place), user="clerk")) as store:
+            write_something(store, "kept")
+            assert contents(store) == ["kept"]
+    finally:
+        other.execute("DROP OWNED BY clerk; DROP ROLE clerk")
+
+
+def test_a_database_in_another_encoding_is_refused(server: Server) -> None:
+    with server.connection() as connection:
+        connection.execute(
+            "CREATE DATABASE old TEMPLATE template0 ENCODING 'EUC_CN'"
+            " LOCALE_PROVIDER libc LOCALE 'C'"
+        )
+    try:
+        with pytest.raises(StoreError, match="数据库的编码不是UTF8"):
+            Store.open(server.url("old"))
+    finally:
+        with server.connection() as connection:
+            connection.execute("DROP DATABASE old (FORCE)")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_certificate SET der = ''",
+        "DELETE FROM ledger_certificate",
+        "TRUNCATE ledger_certificate CASCADE",
+        "TRUNCATE ledger_entry CASCADE",
+    ],
+)
+def test_the_ledger_refuses_every_way_to_take_something_away(
+    store: Store, other: Any, statement: str
+) -> None:
+    import psycopg
+
+    other.execute("INSERT INTO ledger_certificate VALUES (repeat('0', 64), '')")
+    with pytest.raises(psycopg.errors.CheckViolation, match="the ledger is append-only"):
+        other.execute(statement)
+
+
+def test_a_save_is_on_the_disk_even_where_the_server_is_set_otherwise(
+    place: Place, other: Any
+) -> None:
+    name = database_of(place)
+    other.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with Store.open(place) as store:
+        assert store.rows("SHOW synchronous_commit") == [("on",)]
+    other.execute(f"ALTER DATABASE {name} SET synchronous_commit = remote_apply")
+    with Store.open(place) as store:
+        assert store.rows("SHOW synchronous_commit") == [("remote_apply",)]
+
+
+# -- words -------------------------------------------------------------------------
+
+
+def test_texts_sort_and_compare_as_in_sqlite(store: Store) -> None:
+    screens = ["b", "A", "a", "B", "中", "1", "-", "é"]
+    with store.transaction():
+        for screen in screens:
+            drafts.put(store, "8900000000011", screen, "{}", now())
+    found = [name for (name,) in store.rows("SELECT screen FROM draft ORDER BY screen")]
+    assert found == sorted(screens)
+    between = store.rows("SELECT screen FROM draft WHERE screen >= ? AND screen < ?", ("A", "a"))
+    assert sorted(name for (name,) in between) == ["A", "B"]
+
+
+def test_a_question_mark_or_a_percent_sign_in_a_text_is_no_place_for_a_value(store: Store) -> None:
+    rows = store.rows("SELECT '?', '100%', 'it''s ?', CAST(? AS text) -- why?", ("value",))
+    assert rows == [("?", "100%", "it's ?", "value")]
+
+
+def test_a_value_with_a_number_may_stand_more_than_once(store: Store, sqlite_store: Store) -> None:
+    sql = "SELECT CAST(?2 AS text), CAST(?1 AS text), CAST(?2 AS text), CAST(? AS text)"
+    for each in (store, sqlite_store):
+        assert each.rows(sql, ("a", "b", "c")) == [("b", "a", "b", "c")]
+
+
+def test_the_bytes_of_a_value_are_those_of_sqlite(store: Store, sqlite_store: Store) -> None:
+    sql = """
+        SELECT CAST(t.a AS BLOB), CAST(b AS BLOB), CAST(c AS BLOB), CAST(d AS BLOB)
+        FROM bytes_of t
+    """
+    found = []
+    for each in (store, sqlite_store):
+        blob = "BLOB" if each is sqlite_store else "bytea"
+        with each.transaction():
+            each.rows(f"CREATE TABLE bytes_of (a text, b {blob}, c bigint, d text)")
+            each.rows("INSERT INTO bytes_of VALUES (?, ?, ?, ?)", ("中\\x", b"\0\xff", 12, None))
+        found += each.rows(sql)
+    assert found == [("中\\x".encode(), b"\0\xff", b"12", None)] * 2
+
+
+def test_the_lesser_and_the_greater_of_two_values(store: Store, sqlite_store: Store) -> None:
+    sql = "SELECT min(screen, ?), max(screen, ?), min(1, 2), max(screen, NULL) FROM draft"
+    for each in (store, sqlite_store):
+        with each.transaction():
+            drafts.put(each, "8900000000011", "B", "{}", now())
+        assert each.rows(sql, ("a", "a")) == [("B", "a", 1, None)]
+        assert each.rows("SELECT min(screen), max(screen) FROM draft") == [("B", "B")]
+
+
+def test_a_value_in_json_is_found_by_its_path(store: Store, sqlite_store: Store) -> None:
+    for each in (store, sqlite_store):
+        with each.transaction():
+            drafts.put(each, "8900000000011", "s", '{"card": "89", "a": {"b": 12}}', now())
+        sql = "SELECT content ->> '$.card', content ->> '$.none' FROM draft"
+        assert each.rows(sql) == [("89", None)]
+
+
+def test_which_table_and_index_to_begin_with_is_told_to_sqlite_alone(
+    store: Store, sqlite_store: Store
+) -> None:
+    sql = """
+        SELECT 1 FROM enterprise a INDEXED BY enterprise_uscc
+        CROSS JOIN enterprise b ON a.name = b.name WHERE a.uscc = ?
+    """
+    for each in (store, sqlite_store):
+        assert each.rows(sql, ("none",)) == []
