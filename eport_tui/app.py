@@ -26,6 +26,7 @@ from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.keygate import KeyGate
 from eport_tui.widgets.bars import MessageLine
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.themes import theme_for
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ Row = TypeVar("Row")
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25
+SEE_OTHERS_SECONDS = 0.8
+"""How often the program asks whether somebody has saved something."""
 SHOW_BUSY_AFTER = 0.4
 
 
@@ -84,6 +87,7 @@ class EportApp(KeyGate):
         self._last_input = time.monotonic()
         self._give_up: asyncio.Event | None = None
         self._kept_drafts: set[str] = set()
+        self._store_seen: Hashable = None
         self._unlocked = asyncio.Event()
         self._unlocked.set()
 
@@ -236,6 +240,7 @@ class EportApp(KeyGate):
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._line_dropped, number)
         self.set_interval(WATCH_SECONDS, self._watch)
+        self.set_interval(SEE_OTHERS_SECONDS, self._look_at_the_store)
 
     async def open_workplace(self) -> None:
         """Open database, code tables and software cards; may be tried again after an error.
@@ -272,6 +277,8 @@ class EportApp(KeyGate):
         """A card was unlocked: show the main menu, and offer what was left unsaved."""
         from eport_tui.screens.menus import MainMenuScreen
 
+        # Before the first list is read, so that nothing is missed that is saved meanwhile.
+        self._store_seen = await self.call(self.store.change_counter)
         self.session = session
         await self.push_screen(MainMenuScreen())
 
@@ -349,6 +356,27 @@ class EportApp(KeyGate):
         self._watch()
         if not self.leaving and isinstance(self.screen, LoginScreen):
             self.screen.look_for_cards()
+
+    async def _look_at_the_store(self) -> None:
+        """Read the lists again when somebody has saved something, and only then."""
+        store, screen = self._store, self.screen
+        if store is None or self.session is None or self.is_busy or not self._unlocked.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            counter = await loop.run_in_executor(self._data_thread, store.change_counter)
+        except EportError:
+            # Whoever works with the store next is told.
+            return
+        is_calm = screen is self.screen and not self.is_busy
+        if counter != self._store_seen and is_calm and isinstance(screen, EportScreen):
+            self._store_seen = counter
+            self.start_flow(self._reload_lists(screen))
+
+    async def _reload_lists(self, screen: EportScreen) -> None:
+        for grid in screen.query(Grid):
+            if not await grid.refresh_rows():
+                screen.say("所选的记录已被他人删除", "warning")
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""

@@ -66,6 +66,7 @@ class KeyGate(App[None]):
         self._waiting_keys: deque[events.Event] = deque()
         self._delivering: asyncio.Task[None] | None = None
         self._flows = 0
+        self._begun = 0
         self._flows_done = asyncio.Event()
         self._flows_done.set()
 
@@ -74,6 +75,7 @@ class KeyGate(App[None]):
     def start_flow(self, flow: Coroutine[Any, Any, None]) -> None:
         """Run a flow; keys that come meanwhile wait for it."""
         self._hold()
+        self._begun += 1
         self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False)
 
     async def _run_flow(self, flow: Coroutine[Any, Any, None]) -> None:
@@ -84,6 +86,7 @@ class KeyGate(App[None]):
         except Exception as error:
             self.flow_failed(error)
         finally:
+            self._begun -= 1
             self._release()
 
     def cancel_other_flows(self) -> None:
@@ -95,6 +98,11 @@ class KeyGate(App[None]):
     def flow_failed(self, error: Exception) -> None:
         """A flow ended with an error."""
         raise NotImplementedError
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a flow runs or waits for an answer, or a key has not had its effect yet."""
+        return self._begun > 0 or self._delivering is not None
 
     async def ask(self, dialog: Screen[Result]) -> Result | None:
         """Show a dialog from within a flow and wait for its answer; keys go to the dialog."""

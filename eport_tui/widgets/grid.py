@@ -216,6 +216,21 @@ class Grid(Widget, Generic[Row], can_focus=True):
         selected = self.selected
         await self._read(select if select is not None or selected is None else self._key(selected))
 
+    async def refresh_rows(self) -> bool:
+        """Read the list again, because others have changed it.
+
+        Returns:
+            False where the selected row is gone; then none is selected, because what is
+            done next is not meant for another row.
+        """
+        selected = self.selected
+        await self.reload()
+        now = self.selected
+        if selected is None or (now is not None and self._key(now) == self._key(selected)):
+            return True
+        await self.select_none()
+        return False
+
     async def _read(self, select: Hashable | None) -> None:
         source = self._source
         if source is None:

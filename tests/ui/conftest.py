@@ -55,6 +55,12 @@ def no_defect(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not defects, "\n".join(logging.Formatter().format(record) for record in defects)
 
 
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others save is seen when the test asks for it, and not while it is elsewhere."""
+    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 3600)
+
+
 @pytest.fixture
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the program look for cards so often that nobody has to wait."""
