@@ -14,7 +14,7 @@ from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.text import printable
 from eport_tui.errors import NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.day import DayScreen
 from eport_tui.services import expiry as service
 from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
@@ -31,7 +31,7 @@ MOST_NAMED = 3
 """How many enterprises a question names."""
 
 
-class ExpiryScreen(FormScreen):
+class ExpiryScreen(DayScreen):
     """A time to choose and a date to renew to, the list, the selected grant in full."""
 
     PLACE = "委托授权系统 / 到期提醒"
@@ -40,7 +40,7 @@ class ExpiryScreen(FormScreen):
         "列出已到期和30、60或90天内到期的授权，「代理本企业」是本企业授出的，「本企业代理」是授予本企业的。"
         "按空格键选择一条或多条，录入续期至的日期，按F10一起续期；没有选择时办理光标所在的一条。"
         "授予本企业的授权只有授权企业能续期。不再续期的按F8，不再提醒；按F2可再看到，再按F8恢复提醒。"
-        "续期和F8只有法人卡可以办理。"
+        "续期和F8只有法人卡可以办理。按Ctrl+Y可查看其他日期到期的授权。"
     )
     BINDINGS = [*bindings("mark_all", "renew", "lapse", "show_lapsing", "reload", "check")]
 
@@ -89,8 +89,8 @@ class ExpiryScreen(FormScreen):
                     11,
                     lambda row: row.grant.valid_until.isoformat() + ("~" if row.gap else ""),
                 ),
-                Column("剩余", 9, _days_left),
-                Column("状态", 8, _state, _state_style),
+                Column("剩余", 9, self._days_left),
+                Column("状态", 8, self._state, self._state_style),
             ],
             lambda row: row.grant.id,
             marking=True,
@@ -120,6 +120,18 @@ class ExpiryScreen(FormScreen):
     async def _start(self) -> None:
         await self._show()
 
+    def _days_left(self, row: DueRow) -> str:
+        days = (row.grant.valid_until - self.day).days
+        if days < 0:
+            return f"已过{-days}天"
+        return f"{days}天" if days else "今天到期" if self.day == today() else "当天到期"
+
+    def _state(self, row: DueRow) -> str:
+        return "到期不续" if row.lapsing else row.grant.state(self.day).label
+
+    def _state_style(self, row: DueRow) -> str | None:
+        return None if row.lapsing else row.grant.state(self.day).value
+
     @property
     def _within(self) -> int:
         """Days from today that are looked ahead."""
@@ -128,16 +140,21 @@ class ExpiryScreen(FormScreen):
     async def _show(self) -> None:
         desk = self.desk
         source = service.due(
-            desk.store,
+            self.store,
             desk.active_session,
             within=self._within,
             lapsing_too=self._lapsing_too,
+            today=self.day,
         )
         await self._grid.show(desk.rows(source))
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
         await self._grid.select(0)
         self.say("" if self._grid.count else f"{self._within}天内没有到期的授权，也没有已过期的")
         self.hint(self.list_hint(self._grid))
+
+    async def show_day(self) -> None:
+        """What ran out by another day, and what ran out soon after it."""
+        await self._show()
 
     async def picked(self, field: str) -> None:
         """Another time was chosen: show that; a date is taken as it is."""
@@ -214,6 +231,8 @@ class ExpiryScreen(FormScreen):
 
     async def _chosen(self) -> list[DueRow]:
         """The marked rows or else the selected one; none where that may not be worked on."""
+        if self.is_another_day():
+            return []
         if not self.desk.active_session.holder.is_legal_person:
             await self.tell(guard.NOT_LEGAL_PERSON, kind="warning")
             return []
@@ -339,18 +358,3 @@ def _named(enterprise: Enterprise) -> str:
 def _other(row: DueRow) -> Enterprise:
     """The enterprise on the other side."""
     return row.principal if row.direction is Direction.OURS else row.agent
-
-
-def _days_left(row: DueRow) -> str:
-    days = (row.grant.valid_until - today()).days
-    if days < 0:
-        return f"已过{-days}天"
-    return f"{days}天" if days else "今天到期"
-
-
-def _state(row: DueRow) -> str:
-    return "到期不续" if row.lapsing else row.grant.state(today()).label
-
-
-def _state_style(row: DueRow) -> str | None:
-    return None if row.lapsing else row.grant.state(today()).value

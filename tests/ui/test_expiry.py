@@ -333,3 +333,28 @@ async def test_the_whole_of_a_long_list_is_renewed_at_once(
         await operator.wait_for("已将253条授权续期至 2027-12-31")
         assert shown(operator) == []
     assert colleague.grant_to("3101980249", "95").valid_until == date(2027, 12, 31)
+
+
+# -- other days ------------------------------------------------------------------------
+
+
+async def test_what_was_due_on_a_past_day_can_be_seen_and_not_worked_on(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "15") as operator:
+        await operator.burst("<ctrl+y>", "20261101", "<enter>")
+        assert operator.sees("查看 2026-11-01：当天结束时的授权")
+        # By then this one had run out, and the other was to run out within thirty days.
+        assert operator.sees("2026-10-20 已过12天 已过期", "2026-11-14 13天 即将到期")
+        await operator.press("f10")
+        assert operator.sees("现在显示的是 2026-11-01 的授权，不能改动")
+        await operator.press("f8")
+        assert operator.sees("不能改动")
+        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
+        assert operator.sees("已返回今天", "2026-11-14 已过10天 已过期")
+
+
+async def test_what_will_be_due_on_a_coming_day_can_be_seen(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "15") as operator:
+        await operator.burst("<ctrl+y>", "20271215", "<enter>")
+        assert operator.sees("查看 2027-12-15", "2027-12-29 14天 即将到期")
