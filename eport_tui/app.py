@@ -21,7 +21,7 @@ from eport_tui.actions import bindings
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
-from eport_tui.terminal.keygate import KeyGate
+from eport_tui.terminal.lean import LeanApp
 from eport_tui.widgets.bars import MessageLine
 from eport_tui.widgets.themes import theme_for
 
@@ -45,7 +45,7 @@ WATCH_SECONDS = 0.25
 SHOW_BUSY_AFTER = 0.4
 
 
-class EportApp(KeyGate):
+class EportApp(LeanApp):
     """The delegated-authorization terminal."""
 
     TITLE = "eport-tui"
@@ -55,7 +55,7 @@ class EportApp(KeyGate):
 
     def __init__(self, settings: Settings) -> None:
         # Without a theme of terminal colours NO_COLOR would turn ours into greys.
-        super().__init__(ansi_color="NO_COLOR" in os.environ or None)
+        super().__init__(ansi_color="NO_COLOR" in os.environ or None, output=settings.output)
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
         self.theme = theme.name
@@ -178,8 +178,11 @@ class EportApp(KeyGate):
 
     def key_comes(self) -> None:
         """What was said at the last key has been seen by now."""
-        if isinstance(self.screen, EportScreen):
-            self.screen.query_one(MessageLine).fresh = False
+        super().key_comes()
+        # A screen that is only just being opened has no message line yet.
+        for line in self.screen.children:
+            if isinstance(line, MessageLine):
+                line.fresh = False
 
     def passes_at_once(self, event: events.Key) -> bool:
         """Esc during a long wait gives it up."""
@@ -216,7 +219,7 @@ class EportApp(KeyGate):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._line_dropped, number)
-        self.set_interval(WATCH_SECONDS, self._watch)
+        self.every(WATCH_SECONDS, self._watch)
 
     async def open_workplace(self) -> None:
         """Open database, code tables and card reader; may be tried again after an error.
@@ -390,7 +393,7 @@ class EportApp(KeyGate):
 
     def action_repaint(self) -> None:
         """Paint the whole screen anew, as after line noise."""
-        self.screen.refresh(repaint=True, layout=True)
+        self.repaint()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the demo has a card that a key can pull."""

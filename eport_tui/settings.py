@@ -6,6 +6,7 @@ authority = "/srv/eport/authority"     # EPORT_TUI_AUTHORITY
 trust = "/srv/eport/trust"             # EPORT_TUI_TRUST
 idle_minutes = 10                      # EPORT_TUI_IDLE_MINUTES
 require_hardware = false               # EPORT_TUI_REQUIRE_HARDWARE
+output = "lean"                        # EPORT_TUI_OUTPUT
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from eport_tui.errors import SettingsError
 
 APP = "eport-tui"
 PREFIX = "EPORT_TUI_"
+OUTPUTS = ("lean", "textual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Settings:
         config_dir: Folder of the settings file; an organisation's own code tables are there too.
         log_file: Where defects are logged; nothing personal is.
         source: The settings file that was read, if there was one.
+        output: `lean` writes to the terminal only what changed, `textual` as Textual does.
         demo: Whether this is the demo, with its own data and an F-key that pulls the card.
     """
 
@@ -52,6 +55,7 @@ class Settings:
     config_dir: Path
     log_file: Path
     source: Path | None
+    output: str = "lean"
     demo: bool = False
 
 
@@ -59,6 +63,7 @@ def load_settings(
     *,
     config: Path | None = None,
     database: Path | None = None,
+    output: str | None = None,
     environment: Mapping[str, str] = os.environ,
     demo_dir: Path | None = None,
 ) -> Settings:
@@ -67,6 +72,7 @@ def load_settings(
     Args:
         config: A settings file that must exist; otherwise the usual one is read if it does.
         database: The database file.
+        output: How to write to the terminal.
         environment: Environment variables.
         demo_dir: Where the demo keeps everything; makes these the demo's settings.
 
@@ -97,6 +103,7 @@ def load_settings(
         config_dir=config_dir,
         log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
         source=source if written else None,
+        output=_output(output, environment, written, source),
         demo=demo_dir is not None,
     )
 
@@ -120,7 +127,15 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"
         raise SettingsError(f"设置文件 {source} 的格式不对", hint=f"请检查{where}") from error
-    known = {"database", "cards", "authority", "trust", "idle_minutes", "require_hardware"}
+    known = {
+        "database",
+        "cards",
+        "authority",
+        "trust",
+        "idle_minutes",
+        "require_hardware",
+        "output",
+    }
     for name in written:
         if name not in known:
             raise SettingsError(
@@ -152,3 +167,14 @@ def _switch(
     if isinstance(value, str) and value.lower() in ("1", "true", "yes", "0", "false", "no", ""):
         return value.lower() in ("1", "true", "yes")
     raise SettingsError(f"设置项 {name} 应为 true 或 false，现为 {value}", hint=_where(source))
+
+
+def _output(
+    given: str | None, environment: Mapping[str, str], written: dict[str, Any], source: Path
+) -> str:
+    value = given or environment.get(PREFIX + "OUTPUT") or written.get("output", OUTPUTS[0])
+    if value not in OUTPUTS:
+        raise SettingsError(
+            f"设置项 output 应为 {' 或 '.join(OUTPUTS)}，现为 {value}", hint=_where(source)
+        )
+    return value

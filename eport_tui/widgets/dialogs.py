@@ -20,6 +20,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
+from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend
 from eport_tui.widgets.cells import fit, wrap
 
@@ -76,7 +77,7 @@ class Panel(Widget):
         return Strip(segments).adjust_cell_length(width, self._style("text"))
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(LeanScreen[Result], ModalScreen[Result]):
     """A modal screen with one panel and a legend of its keys."""
 
     BINDINGS = [*bindings("back", "repaint")]

@@ -28,6 +28,7 @@ def test_without_a_file_everything_has_a_place(
     assert settings.database == tmp_path / "data" / "eport-tui" / "eport.db"
     assert settings.idle_minutes == 10
     assert not settings.require_hardware
+    assert settings.output == "lean"
 
 
 def test_the_file_is_read_and_named(tmp_path: Path) -> None:
@@ -44,16 +45,21 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         'database = "/srv/e.db"\nidle_minutes = 3',
         database="/tmp/o.db",
         idle_minutes="0.5",
+        output="textual",
     )
+    assert settings.output == "textual"
     assert settings.database == Path("/tmp/o.db")
     assert settings.idle_minutes == 0.5
 
 
 def test_the_command_line_goes_before_everything(tmp_path: Path) -> None:
     settings = load_settings(
-        database=Path("/tmp/mine.db"), environment={"EPORT_TUI_DATABASE": "/tmp/o.db"}
+        database=Path("/tmp/mine.db"),
+        output="lean",
+        environment={"EPORT_TUI_DATABASE": "/tmp/o.db", "EPORT_TUI_OUTPUT": "textual"},
     )
     assert settings.database == Path("/tmp/mine.db")
+    assert settings.output == "lean"
 
 
 def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
@@ -72,6 +78,7 @@ def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
         ("idle_minutes = 0", "idle_minutes 应为大于0、不超过1440的分钟数，现为 0"),
         ("idle_minutes = true", "idle_minutes"),
         ("idle_minutes = 'soon'", "现为 soon"),
+        ("output = 'fast'", "output 应为 lean 或 textual，现为 fast"),
         ("require_hardware = 'maybe'", "require_hardware 应为 true 或 false，现为 maybe"),
     ],
 )
