@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ from eport_tui import __version__
 from eport_tui.errors import EportError
 
 if TYPE_CHECKING:
+    import argparse
+
     from eport_tui.settings import Settings
 
 OPERATIONAL_ERROR = 2
@@ -30,6 +31,7 @@ EXAMPLES = """\
 def _parser() -> argparse.ArgumentParser:
     from eport_tui.commands import card, check, db, demo, expiring, info, ledger, registry
     from eport_tui.commands.parsing import Parser
+    from eport_tui.settings import OUTPUTS
 
     parser = Parser(
         prog="eport-tui",
@@ -43,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         "--database", metavar="位置", help="数据库文件，或 postgresql:// 开头的数据库地址"
     )
     parser.add_argument("--config", type=Path, metavar="文件", help="设置文件（TOML）")
+    parser.add_argument(
+        "--output",
+        choices=OUTPUTS,
+        metavar="方式",
+        help="向终端输出的方式：lean只写变化之处，textual为Textual自带的方式",
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="命令", title="命令")
     for module in (demo, registry, card, check, expiring, ledger, db, info):
         module.add_arguments(subparsers)
@@ -55,7 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not arguments:
             # The usual start needs neither the other commands nor what they import.
-            return _work(argparse.Namespace(config=None, database=None))
+            from eport_tui.settings import load_settings
+
+            return _work(load_settings())
         return _run(_parser().parse_args(arguments))
     except EportError as error:
         print(f"eport-tui: {error}", file=sys.stderr)
@@ -69,13 +79,13 @@ def main(argv: list[str] | None = None) -> int:
 def _settings(args: argparse.Namespace) -> Settings:
     from eport_tui.settings import load_settings
 
-    return load_settings(config=args.config, database=args.database)
+    return load_settings(config=args.config, database=args.database, output=args.output)
 
 
-def _work(args: argparse.Namespace) -> int:
+def _work(settings: Settings) -> int:
     from eport_tui.commands.work import work
 
-    return work(_settings(args))
+    return work(settings)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -120,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
 
             return info.run(_settings(args))
         case _:
-            return _work(args)
+            return _work(_settings(args))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from eport_tui.actions import bindings
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
-from eport_tui.terminal.keygate import KeyGate
+from eport_tui.terminal.lean import LeanApp
 from eport_tui.widgets.bars import MessageLine
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.themes import theme_for
@@ -58,7 +58,7 @@ class ReadersMoved(Message):
     """A card, a reader or what drives the readers came or went; sent from any thread."""
 
 
-class EportApp(KeyGate):
+class EportApp(LeanApp):
     """The delegated-authorization terminal."""
 
     TITLE = "eport-tui"
@@ -68,7 +68,7 @@ class EportApp(KeyGate):
 
     def __init__(self, settings: Settings) -> None:
         # Without a theme of terminal colours NO_COLOR would turn ours into greys.
-        super().__init__(ansi_color="NO_COLOR" in os.environ or None)
+        super().__init__(ansi_color="NO_COLOR" in os.environ or None, output=settings.output)
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
         self.theme = theme.name
@@ -88,6 +88,7 @@ class EportApp(KeyGate):
         self._give_up: asyncio.Event | None = None
         self._kept_drafts: set[str] = set()
         self._store_seen: Hashable = None
+        self._store_asked: asyncio.Future[Hashable] | None = None
         self._unlocked = asyncio.Event()
         self._unlocked.set()
 
@@ -201,8 +202,11 @@ class EportApp(KeyGate):
 
     def key_comes(self) -> None:
         """What was said at the last key has been seen by now."""
-        if isinstance(self.screen, EportScreen):
-            self.screen.query_one(MessageLine).fresh = False
+        super().key_comes()
+        # A screen that is only just being opened has no message line yet.
+        for line in self.screen.children:
+            if isinstance(line, MessageLine):
+                line.fresh = False
 
     def passes_at_once(self, event: events.Key) -> bool:
         """Esc during a long wait gives it up."""
@@ -239,8 +243,8 @@ class EportApp(KeyGate):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._line_dropped, number)
-        self.set_interval(WATCH_SECONDS, self._watch)
-        self.set_interval(SEE_OTHERS_SECONDS, self._look_at_the_store)
+        self.every(WATCH_SECONDS, self._watch)
+        self.every(SEE_OTHERS_SECONDS, self._look_at_the_store)
 
     async def open_workplace(self) -> None:
         """Open database, code tables and software cards; may be tried again after an error.
@@ -357,20 +361,23 @@ class EportApp(KeyGate):
         if not self.leaving and isinstance(self.screen, LoginScreen):
             self.screen.look_for_cards()
 
-    async def _look_at_the_store(self) -> None:
+    def _look_at_the_store(self) -> None:
         """Read the lists again when somebody has saved something, and only then."""
-        store, screen = self._store, self.screen
-        if store is None or self.session is None or self.is_busy or not self._unlocked.is_set():
+        if self._store is None or self.session is None or not self._unlocked.is_set():
+            return
+        if self.is_busy or not (self._store_asked is None or self._store_asked.done()):
             return
         loop = asyncio.get_running_loop()
-        try:
-            counter = await loop.run_in_executor(self._data_thread, store.change_counter)
-        except EportError:
-            # Whoever works with the store next is told.
+        self._store_asked = loop.run_in_executor(self._data_thread, self._store.change_counter)
+        self._store_asked.add_done_callback(partial(self._store_told, self.screen))
+
+    def _store_told(self, screen: Screen[Any], told: asyncio.Future[Hashable]) -> None:
+        # Whoever works with the store next is told what is wrong with it.
+        if told.cancelled() or told.exception() is not None or self._exit:
             return
-        is_calm = screen is self.screen and not self.is_busy
-        if counter != self._store_seen and is_calm and isinstance(screen, EportScreen):
-            self._store_seen = counter
+        is_calm = screen is self.screen and not self.is_busy and self._unlocked.is_set()
+        if told.result() != self._store_seen and is_calm and isinstance(screen, EportScreen):
+            self._store_seen = told.result()
             self.start_flow(self._reload_lists(screen))
 
     async def _reload_lists(self, screen: EportScreen) -> None:
@@ -469,7 +476,7 @@ class EportApp(KeyGate):
 
     def action_repaint(self) -> None:
         """Paint the whole screen anew, as after line noise."""
-        self.screen.refresh(repaint=True, layout=True)
+        self.repaint()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the demo has a card that a key can pull."""

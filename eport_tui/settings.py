@@ -9,6 +9,7 @@ require_hardware = false               # EPORT_TUI_REQUIRE_HARDWARE
 strict = false                         # EPORT_TUI_STRICT
 allow_server_reader = false            # EPORT_TUI_ALLOW_SERVER_READER
 control = "ws://127.0.0.1:61232"       # EPORT_TUI_CONTROL
+output = "lean"                        # EPORT_TUI_OUTPUT
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from eport_tui.errors import SettingsError
 
 APP = "eport-tui"
 PREFIX = "EPORT_TUI_"
+OUTPUTS = ("lean", "textual")
 
 _CONTROL = re.compile(r"ws://(?:127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})/?", re.ASCII)
 
@@ -49,6 +51,7 @@ class Settings:
         config_dir: Folder of the settings file; an organisation's own code tables are there too.
         log_file: Where defects are logged; nothing personal is.
         source: The settings file that was read, if there was one.
+        output: `lean` writes to the terminal only what changed, `textual` as Textual does.
         demo: Whether this is the demo, with its own data and an F-key that pulls the card.
     """
 
@@ -64,6 +67,7 @@ class Settings:
     config_dir: Path
     log_file: Path
     source: Path | None
+    output: str = "lean"
     demo: bool = False
 
 
@@ -71,6 +75,7 @@ def load_settings(
     *,
     config: Path | None = None,
     database: Place | str | None = None,
+    output: str | None = None,
     environment: Mapping[str, str] = os.environ,
     demo_dir: Path | None = None,
 ) -> Settings:
@@ -79,6 +84,7 @@ def load_settings(
     Args:
         config: A settings file that must exist; otherwise the usual one is read if it does.
         database: The database file, or the URL of a database on a server.
+        output: How to write to the terminal.
         environment: Environment variables.
         demo_dir: Where the demo keeps everything; makes these the demo's settings.
 
@@ -118,6 +124,7 @@ def load_settings(
         config_dir=config_dir,
         log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
         source=source if written else None,
+        output=_output(output, environment, written, source),
         demo=demo_dir is not None,
     )
 
@@ -144,6 +151,7 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
     known = {
         *("database", "cards", "authority", "trust", "idle_minutes"),
         *("require_hardware", "strict", "allow_server_reader", "control"),
+        "output",
     }
     for name in written:
         if name not in known:
@@ -192,3 +200,14 @@ def _control(environment: Mapping[str, str], written: dict[str, Any], source: Pa
     raise SettingsError(
         f"设置项 control 应为 unix:路径 或 ws://127.0.0.1:端口，现为 {value}", hint=_where(source)
     )
+
+
+def _output(
+    given: str | None, environment: Mapping[str, str], written: dict[str, Any], source: Path
+) -> str:
+    value = given or environment.get(PREFIX + "OUTPUT") or written.get("output", OUTPUTS[0])
+    if value not in OUTPUTS:
+        raise SettingsError(
+            f"设置项 output 应为 {' 或 '.join(OUTPUTS)}，现为 {value}", hint=_where(source)
+        )
+    return value

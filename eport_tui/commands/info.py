@@ -35,6 +35,7 @@ def run(settings: Settings) -> int:
     _line("测试发证机构", str(settings.authority_dir))
     _line("日志", str(settings.log_file))
     _line("锁定", f"{settings.idle_minutes:g}分钟没有操作")
+    _line("终端输出", _output(settings))
     _line("软件卡可用", "否" if settings.require_hardware else "是")
     _line("服务器读卡器", "SSH连接中可用" if settings.allow_server_reader else "SSH连接中不用")
     _line("客户端控件", settings.control or "没有设置")
@@ -42,6 +43,17 @@ def run(settings: Settings) -> int:
         _line("记录数", "数据库尚未建立，首次运行时自动建立")
         return 0
     return _counts(settings)
+
+
+def _output(settings: Settings) -> str:
+    """How the screen is written, and why not leanly."""
+    from eport_tui.terminal import internals
+
+    if settings.output != "lean":
+        return "textual，即Textual自带的方式（设置项 output）"
+    if fault := internals.unexpected():
+        return f"textual，即Textual自带的方式（{fault}）"
+    return "lean，只写变化之处"
 
 
 def _counts(settings: Settings) -> int:

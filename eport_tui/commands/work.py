@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -27,6 +28,8 @@ def work(settings: Settings) -> int:
         raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    # Imports and the first screen make no garbage; the application takes it up again.
+    gc.disable()
     _log_to(settings)
     from eport_tui.app import EportApp
 

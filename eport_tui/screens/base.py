@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.reactive import Reactive
-from textual.screen import Screen
 from textual.widget import Widget
 
 from eport_tui.actions import bindings, legend
 from eport_tui.errors import EportError
+from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
 from eport_tui.widgets.dialogs import Prompt, Question, confirmation
 from eport_tui.widgets.grid import Grid
@@ -41,7 +40,7 @@ def flow(
     return start
 
 
-class EportScreen(Screen[None]):
+class EportScreen(LeanScreen[None]):
     """A screen with a title above and a message line and the keys below.
 
     Attributes:
@@ -58,9 +57,6 @@ class EportScreen(Screen[None]):
     ABOUT = ""
     IDLE: tuple[str, ...] = ()
     BINDINGS = [*bindings("help", "back", "main_menu")]
-
-    # The stock reactive repaints the whole screen at each change of focus.
-    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     @property
     def desk(self) -> EportApp:

@@ -64,7 +64,6 @@ class DayScreen(FormScreen):
                 "例如 20260630、2026-06-30、+90（天），空着为今天。",
                 "查看日期",
                 _parsed,
-                value="" if self._view is None else self._view.on.isoformat(),
             )
         )
         if text is None:

@@ -557,6 +557,8 @@ class EnterpriseGrantsScreen(DayScreen):
             await self.tell("请选择数据!")
         elif await self.may_leave("确定放弃，打开所选授权吗？", "放弃录入"):
             self._load(row)
+            # Who opens a grant means to replace its date.
+            self.form.select_text("valid_until")
             self.say("已打开所选授权，可修改权限有效期后按F10保存")
 
     async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:

@@ -32,11 +32,8 @@ class FormScreen(EportScreen):
     @property
     def form(self) -> Form:
         """The form that has the cursor, or the first one."""
-        focused = self.focused
-        for form in self.query(Form):
-            if focused is not None and focused in form.children:
-                return form
-        return self.query(Form).first()
+        around = self.focused.parent if self.focused is not None else None
+        return around if isinstance(around, Form) else self.query(Form).first()
 
     def form_of(self, field: str) -> Form | None:
         """The form that has a field which can be typed in at present."""

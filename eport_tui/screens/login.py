@@ -153,7 +153,7 @@ class LoginScreen(EportScreen):
         super().on_mount()
         self._show_step()
         self.action_reload()
-        self.set_interval(LOOK_FOR_CARDS_SECONDS, self.look_for_cards)
+        self.desk.every(LOOK_FOR_CARDS_SECONDS, self.look_for_cards)
 
     def _say_demo_pin(self) -> None:
         if self.desk.settings.demo and self._step == "choose":

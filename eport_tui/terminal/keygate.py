@@ -138,6 +138,9 @@ class KeyGate(App[None]):
     def key_comes(self) -> None:
         """A key is about to be delivered."""
 
+    def key_done(self, *, more: bool) -> None:
+        """A key has had its whole effect; `more` keys may wait."""
+
     def passes_at_once(self, event: events.Key) -> bool:
         """Whether a key was dealt with before its turn (Esc while something is under way)."""
         return False
@@ -165,6 +168,7 @@ class KeyGate(App[None]):
                 self.key_comes()
                 await super().on_event(self._waiting_keys.popleft())
                 await self._settle()
+                self.key_done(more=bool(self._waiting_keys))
         finally:
             self._delivering = None
 

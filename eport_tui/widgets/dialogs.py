@@ -23,6 +23,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError
+from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.field import first_line
@@ -80,7 +81,7 @@ class Panel(Widget):
         return Strip(segments).adjust_cell_length(width, self._style("text"))
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(LeanScreen[Result], ModalScreen[Result]):
     """A modal screen with one panel and a legend of its keys."""
 
     BINDINGS = [*bindings("back", "repaint")]

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from eport_tui.domain.codes import CodeTable
 from eport_tui.domain.text import printable
+from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
 
 
@@ -43,6 +44,8 @@ class TextField(Input):
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
     cursor_blink: Reactive[bool] = Reactive(False, init=False)
 
+    wants_cursor = True
+
     BINDINGS = [
         Binding("up", "screen.focus_previous", show=False),
         Binding("down", "screen.focus_next", show=False),
@@ -54,6 +57,15 @@ class TextField(Input):
         super().__init__(id=id, compact=True, select_on_focus=False, max_length=max_length)
         self.opens_list = opens_list
         self.styles.width = width
+
+    @property
+    def _cursor_visible(self) -> bool:  # type: ignore[override]
+        """Whether a cursor is painted."""
+        return not has_own_cursor(self.app)
+
+    @_cursor_visible.setter
+    def _cursor_visible(self, visible: bool) -> None:
+        """It does not blink."""
 
     async def _on_key(self, event: events.Key) -> None:
         """Space opens the list of a field whose text has no spaces."""

@@ -188,9 +188,9 @@ class Form(Widget):
         """The ground of a field at present."""
         return Ground.SHOWN if id in self._locked else self._fields[id].ground
 
-    def _dress(self, id: str) -> None:
+    def _dress(self, id: str, *, update: bool = True) -> None:
         for ground in Ground:
-            self._widgets[id].set_class(self.ground(id) is ground, f"-{ground}")
+            self._widgets[id].set_class(self.ground(id) is ground, f"-{ground}", update=update)
 
     def mark_error(self, id: str | None) -> None:
         """Show one field as being at fault, and no other."""
@@ -248,7 +248,8 @@ class Form(Widget):
                     opens_list=field.opens_list,
                 )
             self._widgets[id] = widget
-            self._dress(id)
+            # Mounting will look at the styles; until then nobody needs them.
+            self._dress(id, update=False)
             yield widget
         # Before the first layout the form spans the screen, so the first frame is right already.
         self._place(self.app.size.width)

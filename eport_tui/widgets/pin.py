@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from eport_tui.terminal.lean import has_own_cursor
+
 LENGTH = 8
 """The most characters that a PIN has; how many it must have depends on the card."""
 
@@ -23,6 +25,7 @@ class PinField(Widget, can_focus=True):
     """
 
     COMPONENT_CLASSES = {"pin--cursor"}
+    wants_cursor = True
 
     class Refused(Message):
         """A key or a paste was not taken; the text says why."""
@@ -115,6 +118,6 @@ class PinField(Widget, can_focus=True):
         """Draw an asterisk for each character."""
         width, base = self.size.width, self.rich_style
         segments = [Segment("*" * self._length, base)]
-        if self.has_focus:
+        if self.has_focus and not has_own_cursor(self.app):
             segments.append(Segment(" ", self.get_component_rich_style("pin--cursor")))
         return Strip(segments).adjust_cell_length(width, base)

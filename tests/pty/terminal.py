@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyte
 from wcwidth import wcwidth
@@ -135,6 +135,13 @@ class _Screen(pyte.Screen):
             self.buffer, self._other_buffer = self._other_buffer, self.buffer
             self.restore_cursor()
         super().reset_mode(*modes, **kwargs)
+
+    def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
+        super().erase_in_display(how, *args, **kwargs)
+        if how == 2:
+            # pyte leaves out the cells that nothing was ever written in.
+            for y in range(self.lines):
+                self.buffer[y].update(dict.fromkeys(range(self.columns), self.cursor.attrs))
 
     def draw(self, data: str) -> None:
         # pyte drops the rest of a text that holds an invisible character.

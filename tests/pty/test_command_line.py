@@ -54,7 +54,8 @@ def test_help_says_what_there_is_in_chinese(run: Run) -> None:
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     assert out.startswith("用法: eport-tui ")
-    for word in ("demo", "registry", "card", "info", "--database", "--config", "--version"):
+    commands = ("demo", "registry", "card", "info")
+    for word in (*commands, "--database", "--config", "--output", "--version"):
         assert word in out
     assert re.findall("usage|options|arguments|show|exit|error", out) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -140,8 +141,14 @@ def test_ctrl_l_repaints_what_another_program_wrote_over(launch: Launch) -> None
 
 
 def picture(desk: Desk) -> list[Cell]:
-    """The whole screen with its colours."""
-    return [desk.cell(x, y) for y in range(24) for x in range(80)]
+    """The whole screen with what is seen of its colours."""
+    cells = (desk.cell(x, y) for y in range(24) for x in range(80))
+    return [
+        replace(cell, fg="", bold=False)
+        if cell.text == " " and not (cell.underline or cell.reverse)
+        else cell
+        for cell in cells
+    ]
 
 
 # Colours

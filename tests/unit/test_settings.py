@@ -29,6 +29,7 @@ def test_without_a_file_everything_has_a_place(
     assert settings.database == tmp_path / "data" / "eport-tui" / "eport.db"
     assert settings.idle_minutes == 10
     assert not settings.require_hardware
+    assert settings.output == "lean"
 
 
 def test_the_file_is_read_and_named(tmp_path: Path) -> None:
@@ -45,7 +46,9 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         'database = "/srv/e.db"\nidle_minutes = 3',
         database="/tmp/o.db",
         idle_minutes="0.5",
+        output="textual",
     )
+    assert settings.output == "textual"
     assert settings.database == Path("/tmp/o.db")
     assert settings.idle_minutes == 0.5
 
@@ -87,9 +90,12 @@ def test_the_servers_reader_is_allowed_in_the_file(tmp_path: Path) -> None:
 
 def test_the_command_line_goes_before_everything(tmp_path: Path) -> None:
     settings = load_settings(
-        database=Path("/tmp/mine.db"), environment={"EPORT_TUI_DATABASE": "/tmp/o.db"}
+        database=Path("/tmp/mine.db"),
+        output="lean",
+        environment={"EPORT_TUI_DATABASE": "/tmp/o.db", "EPORT_TUI_OUTPUT": "textual"},
     )
     assert settings.database == Path("/tmp/mine.db")
+    assert settings.output == "lean"
 
 
 def test_the_database_may_be_on_a_server(tmp_path: Path) -> None:
@@ -134,6 +140,7 @@ def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
         ("control = 'ws://127.0.0.1:61232/x'", "control"),
         ("control = 'unix:control.sock'", "control"),
         ("allow_server_reader = 1", "allow_server_reader 应为 true 或 false，现为 1"),
+        ("output = 'fast'", "output 应为 lean 或 textual，现为 fast"),
         ("require_hardware = 'maybe'", "require_hardware 应为 true 或 false，现为 maybe"),
     ],
 )

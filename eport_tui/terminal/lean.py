@@ -1,0 +1,252 @@
+"""An application on a lean terminal: little is written, and nothing polls."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.color import ColorSystem
+from textual import events
+from textual.driver import Driver
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from eport_tui.terminal import internals
+from eport_tui.terminal.compositor import CroppingCompositor
+from eport_tui.terminal.keygate import KeyGate
+
+if TYPE_CHECKING:
+    from eport_tui.terminal.output import Output
+
+# What a screen makes and drops seldom needs a collection.
+_THRESHOLDS = 20_000, 20, 50
+_SETTLED_SECONDS = 0.5
+# No rendition, no link, no cursor: as Textual's own output wants the terminal.
+_NEUTRAL = "\x1b[m\x1b]8;;\x1b\\\x1b[?25l"
+# So long a frame is held back for the end of what a key has begun.
+_HELD_SECONDS = 0.06
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+
+class LeanApp(KeyGate):
+    """An application that writes to its terminal only what changed.
+
+    Where that is switched off, cannot be relied on, or there is no terminal,
+    everything goes Textual's own way.
+
+    Args:
+        output: `lean` or `textual`.
+    """
+
+    def __init__(self, *, ansi_color: bool | None = None, output: str = "lean") -> None:
+        self._wants_lean = output == "lean"
+        self._output: Output | None = None
+        self._frame_due = 0.0
+        self._bursting = False
+        super().__init__(ansi_color=ansi_color)
+
+    def get_driver_class(self) -> type[Driver]:
+        """The lean driver in place of the one for ordinary terminals."""
+        stock = super().get_driver_class()
+        if not self._wants_lean:
+            return stock
+        if fault := internals.unexpected():
+            log.warning("the terminal is not lean: %s", fault)
+            return stock
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from eport_tui.terminal.driver import LeanDriver
+
+        return LeanDriver if stock is LinuxDriver else stock
+
+    def terminal_taken(self) -> None:
+        """The driver takes the terminal over; what it shows is not known."""
+        from eport_tui.terminal.output import Output
+
+        if self._output is not None:
+            self.call_later(self.repaint)
+        system = self.console._color_system or ColorSystem.TRUECOLOR
+        self._output = Output(*self.size, system)
+
+    @property
+    def has_own_cursor(self) -> bool:
+        """Whether the terminal's own cursor is seen, so that no field paints one."""
+        return self._output is not None
+
+    # Writing
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        output, driver = self._output, self._driver
+        if output is None or driver is None or not self._running or self._closed:
+            super()._display(screen, renderable)
+            return
+        if not output.takes(renderable):
+            if renderable is not None:
+                output.reset()
+            super()._display(screen, renderable)
+            return
+        if self._batch_count:
+            self.post_display_hook()
+            return
+        try:
+            self._show(output, driver, renderable)
+        except Exception:
+            log.exception("the lean output failed, and Textual's own takes over")
+            self._output = None
+            driver.write(_NEUTRAL)
+            self.repaint()
+        self.post_display_hook()
+
+    def _show(self, output: Output, driver: Driver, update: Any) -> None:
+        if self.size != (output.width, output.height):
+            output.resize(*self.size)
+        written = output.show(
+            update,
+            self.screen.outer_size.clamp_offset(self.cursor_position),
+            show_cursor=getattr(self.screen.focused, "wants_cursor", False),
+            synchronize=self._sync_available,
+        )
+        if written:
+            driver.write(written)
+            driver.flush()
+
+    def repaint(self) -> None:
+        """Write the whole screen, whatever the terminal shows."""
+        if self._output is not None:
+            self._output.reset()
+        self.screen.refresh(repaint=True, layout=True)
+
+    def _set_pointer_shape(self, shape: str) -> None:
+        """Leave the mouse pointer as it is; nothing is written when it only moves."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Paint everything anew when the window's size may have changed.
+
+        Terminals move or cut their contents then, even if the size is the old
+        one again by the time the program is told.
+        """
+        await super().on_event(event)
+        if isinstance(event, events.Resize) and self._output is not None and self._output.shown:
+            self.repaint()
+
+    # Frames
+
+    @property
+    def holds_frames(self) -> bool:
+        """Whether a key that is on its way will soon have something whole to show.
+
+        A flow that takes longer, and a burst of keys, show something now and then.
+        """
+        return (
+            self._output is not None
+            and self._delivering is not None
+            and time.monotonic() < self._frame_due
+        )
+
+    def key_comes(self) -> None:
+        """A key is about to be delivered."""
+        super().key_comes()
+        if not self._bursting:
+            self._frame_due = time.monotonic() + _HELD_SECONDS
+
+    def key_done(self, *, more: bool) -> None:
+        """Paint what a key, or a burst of them, has changed: once, and at once."""
+        super().key_done(more=more)
+        if self._output is None:
+            return
+        self._bursting = more
+        if more and time.monotonic() < self._frame_due:
+            return
+        self._frame_due = 0.0
+        try:
+            self.screen._on_timer_update()
+        except Exception as error:
+            self._handle_exception(error)
+        self._frame_due = time.monotonic() + _HELD_SECONDS if more else 0.0
+
+    # Looking now and then
+
+    def every(self, seconds: float, look: Callable[[], None]) -> None:
+        """Look at something again and again, until the application ends.
+
+        A timer of Textual wakes up tasks and idle handlers as well, which costs more than a look.
+        """
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            if self._is_ending:
+                return
+            try:
+                look()
+            except Exception as error:
+                self._handle_exception(error)
+            loop.call_later(seconds, again)
+
+        loop.call_later(seconds, again)
+
+    # Memory
+
+    def on_ready(self) -> None:
+        """Take the garbage collector up again where the start had put it off."""
+        if not gc.isenabled():
+            asyncio.get_running_loop().call_later(_SETTLED_SECONDS, _collect_seldom)
+
+
+def _collect_seldom() -> None:
+    """What the start has made is there to stay; look for garbage among the rest only."""
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
+    gc.enable()
+
+
+class LeanScreen(Screen[Result]):
+    """A screen that is painted once a key has had its whole effect."""
+
+    # The stock reactive repaints the whole screen at each change of focus.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._compositor = CroppingCompositor()
+        self._held_back = self._gathers = False
+
+    @property
+    def _holds_frames(self) -> bool:
+        return isinstance(self.app, LeanApp) and self.app.holds_frames
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Styles are right from mounting on; themes change all screens that are on the stack."""
+        event.refresh_styles = False
+
+    def _on_timer_update(self) -> None:
+        if self._holds_frames:
+            # The timer goes on and asks again.
+            return
+        # Layout and repaint would each show a frame, and the first of them half of what changed.
+        self._gathers = has_own_cursor(self.app)
+        try:
+            super()._on_timer_update()
+        finally:
+            self._gathers = False
+        if self._held_back and self.is_current:
+            self._compositor_refresh()
+
+    def _compositor_refresh(self) -> None:
+        self._held_back = self._gathers or self._holds_frames
+        if not self._held_back:
+            super()._compositor_refresh()
+        elif not self._gathers:
+            self._update_timer.resume()
+
+
+def has_own_cursor(app: object) -> bool:
+    """Whether an application shows the terminal's own cursor in the focused field."""
+    return isinstance(app, LeanApp) and app.has_own_cursor
