@@ -47,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="文件", help="设置文件（TOML）")
     parser.add_argument(
         "--output",
+        # `ledger checkpoint` has an --output of its own.
+        dest="screen_output",
         choices=OUTPUTS,
         metavar="方式",
         help="向终端输出的方式：lean只写变化之处，textual为Textual自带的方式",
@@ -79,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 def _settings(args: argparse.Namespace) -> Settings:
     from eport_tui.settings import load_settings
 
-    return load_settings(config=args.config, database=args.database, output=args.output)
+    return load_settings(config=args.config, database=args.database, output=args.screen_output)
 
 
 def _work(settings: Settings) -> int:

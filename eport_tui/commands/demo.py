@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from eport_tui.commands.work import work
     from eport_tui.services import demo
 
-    settings = load_settings(config=args.config, demo_dir=demo_dir(), output=args.output)
+    settings = load_settings(config=args.config, demo_dir=demo_dir(), output=args.screen_output)
     if args.reset or not demo.database_file(settings).exists():
         print("正在建立演示数据和演示卡", flush=True)
     demo.prepare(settings, reset=args.reset)
