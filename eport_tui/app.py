@@ -372,8 +372,12 @@ class EportApp(LeanApp):
         self._store_asked.add_done_callback(partial(self._store_told, self.screen))
 
     def _store_told(self, screen: Screen[Any], told: asyncio.Future[Hashable]) -> None:
-        # Whoever works with the store next is told what is wrong with it.
-        if told.cancelled() or told.exception() is not None or self._exit:
+        if told.cancelled() or self._exit:
+            return
+        if (failure := told.exception()) is not None:
+            # What is wrong with the store is told to whoever works with it next; a defect is not.
+            if not isinstance(failure, EportError):
+                log.error("a defect", exc_info=failure)
             return
         is_calm = screen is self.screen and not self.is_busy and self._unlocked.is_set()
         if told.result() != self._store_seen and is_calm and isinstance(screen, EportScreen):
