@@ -35,7 +35,6 @@ DEPLOY = ROOT / "deploy"
 EPORT_UID, OPERATOR_UID = 61001, 61002
 HOST = "eport.example.org"
 PATIENCE = 10.0
-_RESEAT_SECONDS = 0.9
 _SSHD = "/usr/sbin/sshd"
 
 _PARTS = ("etc", "opt", "run", "usr/local/bin", "var/lib", "var/log")
@@ -71,7 +70,6 @@ class Machine:
             pytest.fail(f"the user ID {uid}, which the tests need, is {pwd.getpwuid(uid).pw_name}")
         self.folder = folder
         self._slot = VirtualReader()
-        self._pulled = 0.0
         self._service: subprocess.Popen[bytes] | None = None
         self._mounts: list[tuple[Path, str]] = []
         self._running: list[subprocess.Popen[bytes]] = []
@@ -163,14 +161,11 @@ class Machine:
     def insert(self, applet: PivApplet) -> None:
         """Put a card in."""
         assert self._service is not None
-        # pcscd 1.9.9 may overlook a card that comes back faster.
-        time.sleep(max(0.0, self._pulled + _RESEAT_SECONDS - time.monotonic()))
         _in_network_of(self._service.pid, lambda: self._slot.insert(applet))
 
     def pull(self) -> None:
         """Take the card out."""
         self._slot.pull()
-        self._pulled = time.monotonic()
 
     def stop(self) -> None:
         """Stop everything that was started."""

@@ -31,8 +31,6 @@ def inserted(authority) -> Iterator[PivApplet]:
     service.start()
     applet = make_piv(authority, kind="rsa")
     slot.insert(applet)
-    # The service looks for a card now and then only.
-    run("opensc-tool", "--wait", "--name")
     yield applet
     slot.pull()
     service.stop()

@@ -28,8 +28,6 @@ from tests.card.vpcd import VirtualReader
 pytestmark = pytest.mark.card
 
 READER = "Virtual PCD 00 00"
-# pcscd 1.9.9 may overlook a card that comes back faster after it was spoken to in vain.
-RESEAT_SECONDS = 0.9
 
 
 class PcscRig:
@@ -38,20 +36,17 @@ class PcscRig:
     def __init__(self, service: Pcscd) -> None:
         self._service = service
         self._slot = VirtualReader()
-        self._pulled = 0.0
         self.changes: list[float] = []
         self.reader = PcscReader(lambda: self.changes.append(time.monotonic()), seconds=1.0)
 
     def insert(self, applet: PivApplet) -> None:
-        time.sleep(max(0.0, self._pulled + RESEAT_SECONDS - time.monotonic()))
         self._slot.insert(applet)
 
     def pull(self) -> None:
         self._slot.pull()
-        self._pulled = time.monotonic()
 
     def swap(self, applet: PivApplet) -> None:
-        self._slot.insert(applet)
+        self._slot.swap(applet)
 
     def mute(self, applet: PivApplet) -> None:
         self._slot.mute()
@@ -81,10 +76,9 @@ def service() -> Iterator[Pcscd]:
 
 @pytest.fixture
 def rig(service) -> Iterator[PcscRig]:
-    """An empty reader, which the last test has left a while ago."""
+    """An empty reader."""
     rig = PcscRig(service)
     until(lambda: rig.reader.status().message == pcsc.NO_CARD, "the reader is not empty")
-    time.sleep(RESEAT_SECONDS)
     yield rig
     rig.leave()
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from tests.card.piv_applet import PivApplet
 
 PORT = 35963
+_PATIENCE = 10.0
 _OFF, _ON, _RESET, _ATR = 0, 1, 2, 4
 
 
@@ -25,13 +26,25 @@ class VirtualReader:
         self._port = port
         self._card: _Inserted | None = None
 
-    def insert(self, applet: PivApplet, *, patience: float = 5.0) -> None:
-        """Put a card in; the one that is there falls out."""
+    def insert(self, applet: PivApplet) -> None:
+        """Put a card in, and wait until the service has noticed it.
+
+        pcscd 1.9.9 overlooks a card that takes, between two looks, the place of one that
+        was spoken to in vain; it is then pulled and put in once more.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        self.swap(applet)
+        while not (card := self._card) or not card.is_noticed(deadline):
+            assert time.monotonic() < deadline, "the service does not notice the card"
+            self.swap(applet)
+
+    def swap(self, applet: PivApplet) -> None:
+        """Put a card in, without waiting; the one that is there falls out."""
         self.pull()
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                connection = socket.create_connection(("127.0.0.1", self._port), timeout=patience)
+                connection = socket.create_connection(("127.0.0.1", self._port), _PATIENCE)
                 break
             except OSError:
                 if time.monotonic() > deadline:
@@ -63,8 +76,19 @@ class _Inserted:
         self._applet = applet
         self.speaking = threading.Event()
         self.speaking.set()
+        self._change = threading.Condition()
+        self._powered = False
+        self._looks = 0
         applet.power_off()
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def is_noticed(self, deadline: float) -> bool:
+        """Wait for the service: it powers a card that it notices after two looks at it."""
+        with self._change:
+            self._change.wait_for(
+                lambda: self._powered or self._looks > 2, deadline - time.monotonic()
+            )
+            return self._powered
 
     def pull(self) -> None:
         with suppress(OSError):  # the reader may have hung up first
@@ -78,7 +102,13 @@ class _Inserted:
                 body = self._read(int.from_bytes(self._read(2)))
                 if body in (bytes([_OFF]), bytes([_ON]), bytes([_RESET])):
                     self._applet.power_off()
+                    with self._change:
+                        self._powered = self._powered or body[0] == _ON
+                        self._change.notify_all()
                 elif body == bytes([_ATR]):
+                    with self._change:
+                        self._looks += 1
+                        self._change.notify_all()
                     self._write(self._applet.atr)
                 else:
                     self.speaking.wait()

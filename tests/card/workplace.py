@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from eport_tui.card.authority import TestAuthority
@@ -25,9 +24,6 @@ _ENTERPRISES = """\
 3101980002,91310000PDY000028G,上海乙报关有限公司
 """
 
-# pcscd 1.9.9 may overlook a card that comes back faster after it was spoken to in vain.
-RESEAT_SECONDS = 0.9
-
 
 class Workplace:
     """Everything that the program needs, in a folder, and a reader.
@@ -40,7 +36,6 @@ class Workplace:
         self._folder = folder
         self._authority: TestAuthority = make_authority(folder)
         self._reader = VirtualReader()
-        self._pulled = 0.0
         self.service = Pcscd()
         file = folder / "enterprises.csv"
         file.write_text(_ENTERPRISES, encoding="utf-8")
@@ -64,14 +59,12 @@ class Workplace:
         )
 
     def insert(self, applet: PivApplet) -> None:
-        """Put a card in the reader, which was empty for a moment."""
-        time.sleep(max(0.0, self._pulled + RESEAT_SECONDS - time.monotonic()))
+        """Put a card in the reader."""
         self._reader.insert(applet)
 
     def pull(self) -> None:
         """Take the card out."""
         self._reader.pull()
-        self._pulled = time.monotonic()
 
     def mute(self) -> None:
         """The card takes commands and answers none of them."""
