@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from eport_tui.card import signatures
-from eport_tui.card.control import (
+from eport_tui.card.control import ControlCard, ControlReader
+from eport_tui.card.control_client import (
     LARGEST,
     Control,
-    ControlCard,
     ControlFault,
-    ControlReader,
     Limits,
     _checked,
     _message,

@@ -13,7 +13,7 @@ import pytest
 
 import eport_tui
 from eport_tui.card import software
-from eport_tui.card.control import Control
+from eport_tui.card.control_client import Control
 from eport_tui.card.errors import CardBusy, CardError, CardGone, CardMute
 from eport_tui.card.pcsc import Line
 from eport_tui.card.piv import PivCard, PivClient

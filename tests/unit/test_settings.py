@@ -65,7 +65,7 @@ def test_nothing_of_readers_is_on_unless_it_is_said(tmp_path: Path) -> None:
 def test_the_address_of_a_control_comes_from_the_file_or_the_connection(
     tmp_path: Path, address: str
 ) -> None:
-    from eport_tui.card.control import Control
+    from eport_tui.card.control_client import Control
 
     assert loaded(tmp_path, f"control = '{address}'").control == address
     assert loaded(tmp_path, "control = 'unix:/else'", control=address).control == address
