@@ -13,6 +13,7 @@ from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
     Change,
     EnterpriseGrantRow,
+    Kind,
     LapseMark,
     OperatorGrantRow,
     Row,
@@ -51,6 +52,7 @@ class HistoryScreen(EportScreen):
         super().__init__(name="history")
         self._key = key
         self._card_number = card_number
+        self._is_reinstatable = False
 
     def body(self) -> Iterable[Widget]:
         """The list, and the selected operation below it."""
@@ -71,7 +73,7 @@ class HistoryScreen(EportScreen):
         else:
             more = [
                 Column("操作卡号", 13, lambda row: row.card_number),
-                Column("改动", 0, lambda row: summary(row.changes)),
+                Column("改动", 0, lambda row: summary(row)),
             ]
         self._grid: Grid[HistoryRow] = Grid(
             self._title(), [*columns, *more], lambda row: row.number, id="operations"
@@ -130,14 +132,25 @@ class HistoryScreen(EportScreen):
             "agent": await self._enterprise(key.agent) if key else "",
             "grant": _grant(key, tables) if key else "",
             "signer": row.card_number if row else "",
-            "changes": summary(row.changes) if row else "",
+            "changes": summary(row) if row else "",
             "reason": row.reason if row else "",
         }
         if row is not None and len(row.keys) > 1:
             values["grant"] = f"共{len(row.keys)}条授权"
         for field, value in values.items():
             self._details.set_value(field, value)
+        desk = self.desk
+        self._is_reinstatable = row is not None and await desk.call(
+            reinstatement.is_possible, desk.store, desk.active_session, row.number
+        )
+        self.show_legend()
         self.hint(self._hint(row))
+
+    def legend_ids(self) -> tuple[str, ...]:
+        """Taking back only where it can be done."""
+        if self._is_reinstatable:
+            return self.LEGEND
+        return tuple(id for id in self.LEGEND if id != "reinstate")
 
     async def _enterprise(self, code: str) -> str:
         """An enterprise by its code, with its name where the registry has it."""
@@ -151,7 +164,7 @@ class HistoryScreen(EportScreen):
         if row is None:
             return ""
         hint = "按Enter查看全部改动"
-        if row.enterprise == self._own and deletes(row.changes):
+        if self._is_reinstatable:
             hint += "；按F6恢复所删除的授权"
         return hint
 
@@ -264,19 +277,11 @@ class OperationScreen(EportScreen):
 # -- in words ------------------------------------------------------------------
 
 
-def deletes(changes: Iterable[Change]) -> bool:
-    """Whether an operation deleted a grant."""
-    return any(
-        change.after is None and not change.found and not isinstance(change.before, LapseMark)
-        for change in changes
-    )
-
-
-def summary(changes: Iterable[Change]) -> str:
+def summary(row: HistoryRow) -> str:
     """What an operation changed, in one line."""
     parts: list[str] = []
     added, removed = list[str](), list[str]()
-    for change in changes:
+    for change in row.changes:
         before, after = change.before, change.after
         if change.found:
             continue
@@ -287,6 +292,9 @@ def summary(changes: Iterable[Change]) -> str:
                 (removed if after is None else added).append(card)
             case LapseMark():
                 parts.append("取消到期不续" if after is None else "到期不续")
+    if row.kind is Kind.REPLACE_CARD and added and removed:
+        # Where the new card had a grant already, the old one's only went.
+        return f"换卡 {removed[0]} -> {added[0]}，{len(removed)}条授权"
     for what, cards in (("删除", removed), ("添加", added)):
         if cards:
             parts.append(f"{what}{_cards(cards)}")
@@ -302,7 +310,8 @@ def _change_of_grant(before: EnterpriseGrantRow | None, after: EnterpriseGrantRo
 
 
 def _cards(cards: list[str]) -> str:
-    return _card(cards[0]) if len(cards) == 1 else f"{len(cards)}张操作员卡"
+    different = dict.fromkeys(cards)
+    return _card(cards[0]) if len(different) == 1 else f"{len(different)}张操作员卡"
 
 
 def _card(card_number: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from eport_tui.domain.dates import today
-from eport_tui.services import history
+from eport_tui.services import history, replacement
 from eport_tui.settings import Settings
 from tests.rows import insert_operator_grant
 from tests.ui.colleague import BROKER_CODE, Colleague
@@ -12,6 +14,7 @@ from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, Operator, at_work
 TO_THE_LIST = ("<tab>",) * 5
 GRANT = ("3101980001", "<tab>", "95", "<enter>", "<tab>", "20271231")
 REASON = "客户来函"
+NEW = "8900000000997"
 
 
 def last_reason(colleague: Colleague) -> str:
@@ -193,6 +196,65 @@ async def test_any_card_looks_and_only_a_legal_person_s_takes_back(
         assert operator.sees("删除操作员", "8900000000042")
         await operator.press("f6")
         assert "非法人卡，不允许操作!" in operator.message
+
+
+async def test_f6_is_offered_where_the_selected_operation_can_be_taken_back(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        assert "F6恢复" in operator.legend
+        assert "按F6恢复" in operator.message
+        await operator.press("down")
+        assert "F6" not in operator.legend + operator.message
+        await operator.press("f6")
+        assert operator.message.endswith("该操作没有删除授权，不能恢复（只有删除的操作可以恢复）")
+        await operator.press("up")
+        assert "F6恢复" in operator.legend
+        colleague.grant(BROKER_CODE, "B1")
+        await operator.press("f5")
+        assert "F6" not in operator.legend
+
+
+async def test_f6_is_not_offered_to_those_who_may_not_take_back(
+    settings: Settings, broker: Colleague
+) -> None:
+    broker.take_back(broker.received()[0].grant.id, OPERATOR)
+    for card in (OPERATOR, MANUFACTURER):
+        async with at_work(settings, card, "17") as operator:
+            assert "删除操作员" in operator.row("35")
+            assert "F6" not in operator.legend + operator.message
+
+
+async def test_a_replaced_card_is_summed_up_as_that(settings: Settings, broker: Colleague) -> None:
+    confirmed = replacement.preview(broker.store, broker.session, OPERATOR, NEW)
+    replacement.replace(broker.store, broker.session, confirmed)
+    count = len(confirmed.moving)
+    async with at_work(settings, BROKER, "17") as operator:
+        assert operator.value("改动") == f"换卡 {OPERATOR} -> {NEW}，{count}条授权"
+    async with at_work(settings, MANUFACTURER, "17") as operator:
+        assert f"换卡 {OPERATOR} -> {NEW}，" in operator.value("改动")
+
+
+async def test_a_long_operation_says_how_to_see_the_rest(
+    settings: Settings, broker: Colleague
+) -> None:
+    confirmed = replacement.preview(broker.store, broker.session, OPERATOR, NEW)
+    replacement.replace(broker.store, broker.session, confirmed)
+    async with at_work(settings, BROKER, "17") as operator:
+        await operator.press("enter")
+        assert operator.sees("第1-18行，共", "上下键翻看")
+        await operator.press("end")
+        assert re.search(r"第\d+-(\d+)行，共\1行", operator.text)
+        await operator.press("home", "down")
+        assert operator.sees("第2-19行，共")
+
+
+async def test_a_short_operation_says_nothing_of_more(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        await operator.press("enter")
+        assert not operator.sees("翻看")
 
 
 async def test_one_key_opens_the_history_of_the_selected_grant_and_operator(
