@@ -178,13 +178,15 @@ class ExpiryScreen(DayScreen):
         """In the list what can be done with rows, in the form what can be typed."""
         if isinstance(self.focused, Grid):
             return (
-                *("help", "mark", "show_lapsing", "reload"),
-                *("mark_all", "lapse", "renew", "check", "back"),
+                *("help", "mark", "show_lapsing", "reload", "mark_all"),
+                *("remind" if self._is_taking_back else "lapse", "renew", "check", "back"),
             )
         return ("help", "show_lapsing", "open_list", "reload", "renew", "back", "main_menu")
 
     def list_hint(self, grid: Grid) -> str:
-        """How to renew."""
+        """How to renew, or how to be reminded again."""
+        if self._is_taking_back:
+            return "标记为到期不续，不再提醒；按F8恢复提醒，也可录入「续期至」后按F10续期"
         return "按空格键选择，Tab到「续期至」录入日期，F10续期；不再续期的按F8"
 
     async def open_row(self, grid: Grid) -> None:
@@ -207,6 +209,17 @@ class ExpiryScreen(DayScreen):
             }
         for field, value in values.items():
             self._details.set_value(field, value)
+        self._offer()
+
+    def on_grid_marked(self, message: Grid.Marked) -> None:
+        """What is chosen now may be meant to lapse, or not."""
+        self._offer()
+
+    def _offer(self) -> None:
+        """Say what F8 does with what is chosen."""
+        self.show_legend()
+        if isinstance(self.focused, Grid):
+            self.hint(self.list_hint(self._grid))
 
     # Choosing
 
@@ -229,18 +242,27 @@ class ExpiryScreen(DayScreen):
         if self._lapsing_too:
             self.say("已列出到期不续的授权。选中后按F8恢复提醒")
 
+    @property
+    def _rows(self) -> list[DueRow]:
+        """The marked rows or else the selected one."""
+        selected = self._grid.selected
+        return self._grid.marked or ([selected] if selected is not None else [])
+
+    @property
+    def _is_taking_back(self) -> bool:
+        """Whether all that is chosen is meant to lapse already."""
+        return bool(self._rows) and all(row.lapsing for row in self._rows)
+
     async def _chosen(self) -> list[DueRow]:
-        """The marked rows or else the selected one; none where that may not be worked on."""
+        """What is chosen; nothing where that may not be worked on."""
         if self.is_another_day():
             return []
         if not self.desk.active_session.holder.is_legal_person:
             await self.tell(guard.NOT_LEGAL_PERSON, kind="warning")
             return []
-        selected = self._grid.selected
-        rows = self._grid.marked or ([selected] if selected is not None else [])
-        if not rows:
+        if not self._rows:
             await self.tell("请选择数据!")
-        return rows
+        return self._rows
 
     async def _begin_anew(self) -> None:
         """Read the list again, with no row marked."""
@@ -303,7 +325,7 @@ class ExpiryScreen(DayScreen):
         rows = await self._chosen()
         if not rows:
             return
-        taking_back = all(row.lapsing for row in rows)
+        taking_back = self._is_taking_back
         change = service.keep if taking_back else service.let_lapse
         desk = self.desk
         try:

@@ -291,7 +291,10 @@ def summary(row: HistoryRow) -> str:
             case OperatorGrantRow(card_number=card):
                 (removed if after is None else added).append(card)
             case LapseMark():
-                parts.append("取消到期不续" if after is None else "到期不续")
+                # A mark about an earlier end went to make room for the new one.
+                if after is not None or row.kind is Kind.KEEP:
+                    parts.append("取消到期不续" if after is None else "到期不续")
+    parts = list(dict.fromkeys(parts))
     if row.kind is Kind.REPLACE_CARD and added and removed:
         # Where the new card had a grant already, the old one's only went.
         return f"换卡 {removed[0]} -> {added[0]}，{len(removed)}条授权"

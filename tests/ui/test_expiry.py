@@ -275,6 +275,25 @@ async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(
         assert len(shown(operator)) == 3
 
 
+async def test_the_last_line_says_what_f8_does_with_what_is_chosen(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        assert "F8不续" in operator.legend
+        await operator.press("end", "f8", "f2", "end")
+        assert "F8恢复" in operator.legend
+        assert "按F8恢复提醒" in operator.message
+        await operator.press("space", "home")
+        assert "F8恢复" in operator.legend
+        await operator.press("space")
+        assert "F8不续" in operator.legend
+        await operator.press("f6", "f6", "end")
+        assert "F8恢复" in operator.legend
+        await operator.press("f6")
+        assert "F8不续" in operator.legend
+        await operator.press("f6", "f8")
+        assert operator.message == "+ 已恢复提醒1条"
+        assert "F8不续" in operator.legend
+
+
 async def test_several_at_once_lapse(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
         await operator.press("f6", "f8")

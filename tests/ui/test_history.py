@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from eport_tui.domain.dates import today
-from eport_tui.services import history, replacement
+from eport_tui.services import expiry, history, replacement
 from eport_tui.settings import Settings
 from tests.rows import insert_operator_grant
 from tests.ui.colleague import BROKER_CODE, Colleague
@@ -234,6 +235,20 @@ async def test_a_replaced_card_is_summed_up_as_that(settings: Settings, broker: 
         assert operator.value("改动") == f"换卡 {OPERATOR} -> {NEW}，{count}条授权"
     async with at_work(settings, MANUFACTURER, "17") as operator:
         assert f"换卡 {OPERATOR} -> {NEW}，" in operator.value("改动")
+
+
+async def test_marks_that_were_put_anew_are_summed_up_as_one(
+    settings: Settings, colleague: Colleague
+) -> None:
+    grant = colleague.grant_to(BROKER_CODE, "B1", "X2")
+    expiry.let_lapse(colleague.store, colleague.session, [grant])
+    colleague.change(grant, date(2026, 12, 20))
+    chosen = [
+        colleague.grant_to(BROKER_CODE, code, type) for code, type in (("B1", "X2"), ("Z8", "X1"))
+    ]
+    expiry.let_lapse(colleague.store, colleague.session, chosen)
+    async with at_work(settings, MANUFACTURER, "17") as operator:
+        assert operator.value("改动") == "到期不续"
 
 
 async def test_a_long_operation_says_how_to_see_the_rest(
