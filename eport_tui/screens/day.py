@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
@@ -16,8 +16,10 @@ from eport_tui.services import history
 from eport_tui.services.history import DayView
 from eport_tui.widgets.bars import Banner, Body
 from eport_tui.widgets.dialogs import TextQuestion
+from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
+    from eport_tui.services.pages import PageSource
     from eport_tui.store.database import Store
 
 
@@ -51,6 +53,21 @@ class DayScreen(FormScreen):
     async def show_day(self) -> None:
         """Read the lists anew, from `store` and as of `day`."""
         raise NotImplementedError
+
+    async def show_rows(self, grid: Grid[Any], source: PageSource[Any]) -> None:
+        """Show a list of grants; the selected one stays selected where it is there, or the first.
+
+        Args:
+            source: Of rows with a `grant`, by the number of which they are known.
+        """
+        desk, selected, number = self.desk, grid.selected, None
+        if selected is not None:
+            number = await desk.call(
+                history.number_of, self.store, desk.active_session, selected.grant.key
+            )
+        await grid.show(desk.rows(source), select=number)
+        if grid.cursor is None:
+            await grid.select(0)
 
     @flow
     async def action_as_of(self) -> None:

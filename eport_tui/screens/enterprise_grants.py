@@ -20,6 +20,7 @@ from eport_tui.screens.day import DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
+from eport_tui.services.pages import PageSource
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
@@ -138,14 +139,16 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def _start(self) -> None:
         self._clear()
-        await self.show_day()
+        await self._grid.show(self.desk.rows(self._made()))
         if self._restored is not None:
             await self._put_back(self._restored)
 
     async def show_day(self) -> None:
         """Show the grants that were made, of today or another day."""
-        made = service.made(self.store, self.desk.active_session, today=self.day)
-        await self._grid.show(self.desk.rows(made))
+        await self.show_rows(self._grid, self._made())
+
+    def _made(self) -> PageSource[GrantRow]:
+        return service.made(self.store, self.desk.active_session, today=self.day)
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""

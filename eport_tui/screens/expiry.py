@@ -137,7 +137,8 @@ class ExpiryScreen(DayScreen):
         """Days from today that are looked ahead."""
         return int(self._choice.value("within"))
 
-    async def _show(self) -> None:
+    async def _show(self, *, again: bool = False) -> None:
+        """Show what is due from its beginning, or `again` with the same row selected."""
         desk = self.desk
         source = service.due(
             self.store,
@@ -146,15 +147,18 @@ class ExpiryScreen(DayScreen):
             lapsing_too=self._lapsing_too,
             today=self.day,
         )
-        await self._grid.show(desk.rows(source))
+        if again:
+            await self.show_rows(self._grid, source)
+        else:
+            await self._grid.show(desk.rows(source))
+            await self._grid.select(0)
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
-        await self._grid.select(0)
         self.say("" if self._grid.count else f"{self._within}天内没有到期的授权，也没有已过期的")
         self.hint(self.list_hint(self._grid))
 
     async def show_day(self) -> None:
         """What ran out by another day, and what ran out soon after it."""
-        await self._show()
+        await self._show(again=True)
 
     async def picked(self, field: str) -> None:
         """Another time was chosen: show that; a date is taken as it is."""

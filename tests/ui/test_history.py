@@ -284,6 +284,11 @@ async def test_one_key_opens_the_history_of_the_selected_grant_and_operator(
         assert operator.sees("8900000000042 在该授权下的操作历史")
 
 
+def selection(operator: Operator) -> list[str]:
+    """The lines with the cursor in lists of grants, without their ends and states."""
+    return [line[:64] for line in operator.lines if re.match(r"> \d{10} ", line)]
+
+
 # -- other days ------------------------------------------------------------------------
 
 
@@ -324,6 +329,39 @@ async def test_a_date_that_is_none_is_told_and_can_be_corrected(settings: Settin
         assert operator.sees("查看日期不存在：没有13月")
         await operator.press("escape")
         assert operator.sees("共5条")
+
+
+async def test_the_selected_grant_stays_selected_on_another_day_and_back(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<end>")
+        (selected,) = selection(operator)
+        await operator.burst("<ctrl+y>", "+90", "<enter>")
+        assert selection(operator) == [selected]
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert len(selection(operator)) == 1
+        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
+        assert len(selection(operator)) == 1
+
+
+async def test_the_first_grant_is_selected_on_a_day_when_the_selected_one_was_not(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<down>", "<down>")
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("第1条 共2条")
+
+
+async def test_the_selected_received_grant_is_found_on_a_past_day(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.press("end", "up")
+        (selected,) = selection(operator)
+        await operator.burst("<ctrl+y>", "20261101", "<enter>")
+        # The banner has taken a line from the list.
+        await operator.wait_until(lambda: bool(selection(operator)), what="the selected row")
+        assert [row[:50] for row in selection(operator)] == [selected[:50]]
 
 
 async def test_operators_and_permissions_of_another_day(settings: Settings) -> None:
