@@ -303,11 +303,12 @@ class EnterpriseGrantsScreen(DayScreen):
         """Store what is in the form."""
         if self.is_another_day():
             return
-        if self._opened is not None and not self.unsaved:
-            self.say("没有改动，不需要保存")
-            return
         draft = self._gathered()
-        if await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft):
+        # What was opened and not changed is saved all the same, as it may have to be signed.
+        as_it_is = self._opened is not None and not self.unsaved
+        if as_it_is or (
+            await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft)
+        ):
             await self._save(draft)
 
     async def _agent_was_shown(self, draft: GrantDraft) -> bool:
@@ -336,7 +337,7 @@ class EnterpriseGrantsScreen(DayScreen):
         )
 
     async def _save(self, draft: GrantDraft, *, confirm_renewal: bool = False) -> None:
-        desk = self.desk
+        desk, opened = self.desk, self._opened
         agreed = await self._loss_of_shortening(draft)
         if agreed is not None:
             reason = await self._agree_to_the_loss(draft, agreed)
@@ -353,6 +354,7 @@ class EnterpriseGrantsScreen(DayScreen):
                 confirm_renewal=confirm_renewal,
                 agreed=agreed,
                 reason=self.form.value("reason"),
+                proof=desk.proof,
             )
         except service.RenewalNeedsConfirmation as error:
             if await self.confirm(
@@ -368,10 +370,12 @@ class EnterpriseGrantsScreen(DayScreen):
             return
         await desk.forget_draft(self)
         await self._show_saved(saved.grant.id)
-        if saved.changed:
-            await self.tell("保存成功")
-        else:
+        if not saved.changed:
             self.say("没有改动，不需要保存")
+        elif opened and not saved.renewed and opened.valid_until == saved.grant.valid_until:
+            await self.tell("保存成功，该授权已用本卡重新签名")
+        else:
+            await self.tell("保存成功")
 
     async def _loss_of_shortening(self, draft: GrantDraft) -> LossPreview | None:
         """What stops working because the opened grant ends earlier; none where nothing does."""
