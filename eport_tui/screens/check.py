@@ -219,7 +219,7 @@ class CheckScreen(FormScreen):
     def on_form_entered(self, message: Form.Entered) -> None:
         """What was filled in is replaced by what is typed."""
         super().on_form_entered(message)
-        self.form.select_text(message.field.id)
+        self.form.select_text(message.field)
 
     def on_form_edited(self, message: Form.Edited) -> None:
         """The answer is to what stood there before."""
