@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from eport_tui.store.database import Store
 
 
+_CHANGING = {
+    *("new", "open_row", "add", "delete", "save"),
+    *("mark", "mark_all", "renew", "lapse", "remind"),
+}
+"""What is refused on another day."""
+
+
 class DayScreen(FormScreen):
     """A form screen that shows the grants of today, or those of another day.
 
@@ -39,6 +46,15 @@ class DayScreen(FormScreen):
             if isinstance(widget, Body):
                 yield Banner()
             yield widget
+
+    def _shown_ids(self) -> tuple[str, ...]:
+        """On another day nothing that changes something, but the way back to today."""
+        shown = super()._shown_ids()
+        if self._view is None:
+            return shown
+        kept = [id for id in shown if id not in _CHANGING]
+        kept[1:1] = [] if "as_of" in kept else ["as_of"]
+        return tuple(kept)
 
     @property
     def store(self) -> Store:
@@ -94,6 +110,7 @@ class DayScreen(FormScreen):
             view = await desk.call(history.on_day, desk.store, on)
         self._view = view
         self.query_one(Banner).text = "" if view is None else _banner(view)
+        self.show_legend()
         await self.show_day()
         if view is None:
             self.say("已返回今天", "done")

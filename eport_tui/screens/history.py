@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 
 from textual.widget import Widget
 
@@ -125,18 +124,16 @@ class HistoryScreen(EportScreen):
     async def on_grid_selected(self, message: Grid.Selected) -> None:
         """Show the selected operation in full."""
         row: HistoryRow | None = message.row
-        key = row.keys[0] if row is not None and row.keys else self._key
-        tables = self.desk.tables
-        values = {
-            "principal": await self._enterprise(key.principal) if key else "",
-            "agent": await self._enterprise(key.agent) if key else "",
-            "grant": _grant(key, tables) if key else "",
-            "signer": row.card_number if row else "",
-            "changes": summary(row) if row else "",
-            "reason": row.reason if row else "",
-        }
-        if row is not None and len(row.keys) > 1:
-            values["grant"] = f"共{len(row.keys)}条授权"
+        values = dict.fromkeys(("principal", "agent", "grant", "signer", "changes", "reason"), "")
+        if keys := (row.keys if row is not None else []) or ([self._key] if self._key else []):
+            values["principal"] = await self._enterprises({key.principal for key in keys})
+            values["agent"] = await self._enterprises({key.agent for key in keys})
+            values["grant"] = (
+                f"共{len(keys)}条授权" if len(keys) > 1 else _grant(keys[0], self.desk.tables)
+            )
+        if row is not None:
+            values["signer"], values["reason"] = row.card_number, row.reason
+            values["changes"] = summary(row)
         for field, value in values.items():
             self._details.set_value(field, value)
         desk = self.desk
@@ -151,6 +148,10 @@ class HistoryScreen(EportScreen):
         if self._is_reinstatable:
             return self.LEGEND
         return tuple(id for id in self.LEGEND if id != "reinstate")
+
+    async def _enterprises(self, codes: set[str]) -> str:
+        """One enterprise, or how many there are."""
+        return f"共{len(codes)}家" if len(codes) > 1 else await self._enterprise(*codes)
 
     async def _enterprise(self, code: str) -> str:
         """An enterprise by its code, with its name where the registry has it."""
@@ -257,15 +258,16 @@ class OperationScreen(EportScreen):
             ("所属企业", self._enterprise),
             ("事由", row.reason or "（没有填写）"),
         ]
+        if row.changes:
+            lines.append(("改动", summary(row)))
         if row.reinstates is not None:
             lines.append(("恢复", f"第{row.reinstates}笔操作所删除的授权"))
-        # A row that another program left is told right where its own grant is.
-        for key, changes in groupby(row.changes, key=lambda change: change.row.key):
+        for key in row.keys:
             lines += [
                 ("", ""),
                 ("授权", f"{key.principal} 授权 {key.agent}：{_grant(key, tables)}"),
             ]
-            lines += [_described(change) for change in changes]
+            lines += [_described(change) for change in row.changes if change.row.key == key]
         yield Lines(lines)
 
     def on_mount(self) -> None:

@@ -233,6 +233,17 @@ async def test_a_replaced_card_is_summed_up_as_that(settings: Settings, broker: 
     count = len(confirmed.moving)
     async with at_work(settings, BROKER, "17") as operator:
         assert operator.value("改动") == f"换卡 {OPERATOR} -> {NEW}，{count}条授权"
+        assert operator.value("授权企业") == "共7家"
+        assert operator.value("代理企业") == "3101980001 上海样例第一报关有限公司"
+        await operator.press("enter")
+        assert operator.sees(f"改动 换卡 {OPERATOR} -> {NEW}，{count}条授权")
+        # What went from a grant and what came is told in one place.
+        lines = [line.split("，")[0].split() for line in operator.lines]
+        at = lines.index(["授权", "3101440001", "授权", "3101980001：加工贸易手册", "操作权"])
+        assert lines[at + 1 : at + 3] == [
+            ["企业内授权", "删除", OPERATOR],
+            ["企业内授权", "增加", NEW],
+        ]
     async with at_work(settings, MANUFACTURER, "17") as operator:
         assert f"换卡 {OPERATOR} -> {NEW}，" in operator.value("改动")
 
@@ -299,12 +310,15 @@ async def test_another_day_is_shown_and_cannot_be_changed(
         await operator.burst("<ctrl+y>", "20260130", "<enter>")
         assert operator.sees("查看 2026-01-30：当天结束时的授权", "共2条")
         assert operator.row("3101980001   上海样例第一报关.. 物流账册").endswith("有效")
+        assert "^Y日期" in operator.legend
+        assert not {"F2", "F8", "F10"} & set(re.findall(r"F\d+", operator.legend))
         for keys in (("<f10>",), (*TO_THE_LIST, "<enter>"), ("<f8>",)):
             await operator.burst(*keys)
             assert "不能改动；按Ctrl+Y返回今天" in operator.message
         await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
         assert operator.sees("已返回今天", "共5条")
         assert not operator.sees("查看 2026-01-30")
+        assert "F10保存" in operator.legend
     assert len(colleague.made()) == 5
 
 
