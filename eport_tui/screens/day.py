@@ -30,6 +30,9 @@ _CHANGING = {
 """What is refused on another day."""
 
 
+ONLY_LOOK = "只能查看：F11核查，^Y返回今天"
+
+
 class DayScreen(FormScreen):
     """A form screen that shows the grants of today, or those of another day.
 

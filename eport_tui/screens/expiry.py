@@ -14,7 +14,7 @@ from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.text import printable
 from eport_tui.errors import NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import DayScreen
+from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.services import expiry as service
 from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
@@ -189,6 +189,8 @@ class ExpiryScreen(DayScreen):
 
     def list_hint(self, grid: Grid) -> str:
         """How to renew, or how to be reminded again."""
+        if self._view is not None:
+            return ONLY_LOOK
         if self._is_taking_back:
             return "标记为到期不续，不再提醒；按F8恢复提醒，也可录入「续期至」后按F10续期"
         return "按空格键选择，Tab到「续期至」录入日期，F10续期；不再续期的按F8"

@@ -15,7 +15,7 @@ from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import DayScreen
+from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
@@ -266,6 +266,8 @@ class OperatorGrantsScreen(DayScreen):
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""
+        if self._view is not None:
+            return ONLY_LOOK
         if grid is self._received:
             return "按Enter为所选授权录入操作员；F5快速查询；^R操作历史；^Y其他日期"
         return "按F8删除所选操作员的权限；^R操作历史"

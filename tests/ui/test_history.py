@@ -312,8 +312,10 @@ async def test_another_day_is_shown_and_cannot_be_changed(
         assert operator.row("3101980001   上海样例第一报关.. 物流账册").endswith("有效")
         assert "^Y日期" in operator.legend
         assert not {"F2", "F8", "F10"} & set(re.findall(r"F\d+", operator.legend))
-        for keys in (("<f10>",), (*TO_THE_LIST, "<enter>"), ("<f8>",)):
-            await operator.burst(*keys)
+        await operator.burst(*TO_THE_LIST)
+        assert operator.message == "只能查看：F11核查，^Y返回今天"
+        for key in ("f10", "enter", "f8"):
+            await operator.press(key)
             assert "不能改动；按Ctrl+Y返回今天" in operator.message
         await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
         assert operator.sees("已返回今天", "共5条")
