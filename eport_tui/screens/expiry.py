@@ -319,7 +319,9 @@ class ExpiryScreen(DayScreen):
             dangerous=is_long,
         ):
             return
-        await desk.call(service.renew, desk.store, desk.active_session, made, preview)
+        await desk.call(
+            service.renew, desk.store, desk.active_session, made, preview, proof=desk.proof
+        )
         await self._begin_anew()
         self.say(f"已将{preview.count}条授权续期至 {preview.valid_until}", "done")
 

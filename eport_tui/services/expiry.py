@@ -25,6 +25,7 @@ from eport_tui.store.permissions import Direction
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 DATE_FIELD = "valid_until"
 
@@ -141,6 +142,7 @@ def renew(
     confirmed: RenewalPreview,
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> None:
     """Renew grants to one last day, all or none, as one operation.
@@ -151,6 +153,7 @@ def renew(
     Args:
         chosen: The grants as they were shown.
         confirmed: What `renewal_preview` said, and the operator agreed to.
+        proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
         As `renewal_preview`; also Conflict where the operator grants that would come
@@ -168,7 +171,7 @@ def renew(
             )
         return Planned(Kind.RENEW if now.expired else Kind.CHANGE, tuple(changes))
 
-    perform(store, session, plan, reason=reason, today=today)
+    perform(store, session, plan, reason=reason, proof=proof, today=today)
 
 
 def _renewal(

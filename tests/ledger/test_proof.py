@@ -10,7 +10,7 @@ import pytest
 
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.operations import Change, Kind
-from eport_tui.services import enterprise_grants
+from eport_tui.services import enterprise_grants, expiry
 from eport_tui.services.proof import Proof
 from eport_tui.store import ledger, permissions
 from eport_tui.store.database import Store
@@ -204,6 +204,25 @@ def test_a_grant_whose_signer_was_revoked_before_is_signed_anew_in_one_operation
     assert {finding.entry for finding in findings(store, trust)} == {number}
     grant = saved.grant
     assert not save().changed
+
+
+def test_a_renewal_signs_anew_what_a_revoked_card_had_signed(store: Store, tmp_path: Path) -> None:
+    trust = trust_in(tmp_path / "trust")
+    lost, by = ours(), session(MANUFACTURER)
+    signed(store, lost, Change(None, ANOTHER))
+    revocation_list(trust, "late", {lost.certificate: NOON}, updated=NOON)
+    proof = Proof(store, trust)
+    chosen = [
+        grant
+        for key in (KEY, ANOTHER.key)
+        if (grant := enterprise_grants.grants.find(store, key)) is not None
+    ]
+    preview = expiry.renewal_preview(store, by, chosen, "2027-12-31", today=TODAY)
+    expiry.renew(store, by, chosen, preview, proof=proof, today=TODAY)
+    for key in (KEY, ANOTHER.key):
+        grant = enterprise_grants.grants.find(store, key)
+        assert grant is not None
+        assert proof.holds(enterprise_grants.row_of(grant))
 
 
 def test_a_last_day_that_a_revoked_card_had_set_is_changed_by_another_card(
