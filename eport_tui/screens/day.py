@@ -27,7 +27,7 @@ _CHANGING = {
     *("new", "open_row", "add", "delete", "save"),
     *("mark", "mark_all", "renew", "lapse", "remind"),
 }
-"""What is refused on another day."""
+"""What is refused on another day, and to a card that is not a legal person's."""
 
 
 ONLY_LOOK = "只能查看：F11核查，^Y返回今天"
@@ -51,13 +51,21 @@ class DayScreen(FormScreen):
             yield widget
 
     def _shown_ids(self) -> tuple[str, ...]:
-        """On another day nothing that changes something, but the way back to today."""
+        """Nothing that changes something where that is refused; on another day the way back."""
         shown = super()._shown_ids()
-        if self._view is None:
+        if self.may_change:
             return shown
         kept = [id for id in shown if id not in _CHANGING]
-        kept[1:1] = [] if "as_of" in kept else ["as_of"]
+        if self._view is not None and "as_of" not in kept:
+            kept.insert(1, "as_of")
         return tuple(kept)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a legal person's card looks at today."""
+        # A legend may still be asked for when the session has just ended.
+        session = self.desk.session
+        return self._view is None and session is not None and session.holder.is_legal_person
 
     @property
     def store(self) -> Store:

@@ -191,6 +191,8 @@ class ExpiryScreen(DayScreen):
         """How to renew, or how to be reminded again."""
         if self._view is not None:
             return ONLY_LOOK
+        if not self.may_change:
+            return "续期和到期不续只有法人卡可以办理；F11核查"
         if self._is_taking_back:
             return "标记为到期不续，不再提醒；按F8恢复提醒，也可录入「续期至」后按F10续期"
         return "按空格键选择，Tab到「续期至」录入日期，F10续期；不再续期的按F8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -252,6 +253,8 @@ async def test_a_colleague_s_change_is_told_and_shown(
 async def test_an_operator_s_card_may_only_look(settings: Settings, key: str) -> None:
     async with at_work(settings, OPERATOR, EXPIRY) as operator:
         assert len(shown(operator)) == 7
+        assert operator.message == "续期和到期不续只有法人卡可以办理；F11核查"
+        assert not {"空格", "F6", "F8", "F10"} & set(re.findall(r"空格|F\d+", operator.legend))
         await operator.press(key)
         assert NOT_LEGAL_PERSON in operator.dialog
 
