@@ -470,7 +470,12 @@ class EportApp(LeanApp):
         self._end_session()
         self._close_readers()
         if self._store is not None:
-            await self.call(self._store.close)
+            # A save that still waits for a card that does not answer stores nothing any more,
+            # because its session is over; the terminal need not wait for it.
+            loop = asyncio.get_running_loop()
+            closing = loop.run_in_executor(self._data_thread, self._store.close)
+            closing.add_done_callback(_drop_result)
+            await asyncio.wait({closing}, timeout=SHOW_BUSY_AFTER)
         self.exit()
 
     def action_help_quit(self) -> None:

@@ -677,29 +677,6 @@ class PivCard:
         key = _public_key(self.certificate)
         return self._run(lambda client: client.sign(AUTHENTICATION, key, data), verified=True)
 
-    def sign_with_pin(self, pin: bytearray, data: bytes) -> bytes:
-        """Sign with the signature key, which takes the PIN for each signature.
-
-        Raises:
-            BadPin, WrongPin, PinBlocked, CardGone: As `verify_pin`.
-            CardError: There is no such key.
-        """
-        check_pin(pin)
-        if not self.signature_certificate:
-            raise CardError("卡中没有签名证书", hint="请到制卡点更新证书")
-        key = _public_key(self.signature_certificate)
-
-        def sign(client: PivClient) -> bytes:
-            client.verify(pin)
-            return client.sign(SIGNATURE, key, data)
-
-        try:
-            return self._run(sign)
-        except CardError:
-            # A wrong PIN has ended what the right one before it had opened.
-            self.close()
-            raise
-
     def close(self) -> None:
         """Take the card's power away, and the verified PIN with it."""
         with self._state:

@@ -63,10 +63,6 @@ class EnterpriseGrant:
     changed_at: datetime
     changed_by: str
 
-    def in_force(self, on: date) -> bool:
-        """Whether the grant holds on that day; its last day is included."""
-        return self.granted_on <= on <= self.valid_until
-
     def state(self, today: date) -> GrantState:
         """The state to show on a given day."""
         return grant_state(self.valid_until, today)

@@ -105,13 +105,13 @@ class CheckScreen(FormScreen):
     """A question above, its answer below."""
 
     PLACE = "委托授权系统 / 授权核查"
-    LEGEND = ("help", "open_list", "query", "back", "main_menu", "quit")
+    LEGEND = ("help", "open_list", "ask", "back", "main_menu", "quit")
     ABOUT = (
         "核查一张卡在某一天能否为某个企业办理某项业务。录入卡号、卡所属企业、授权企业（即要办理其业务的企业）、"
         "授权子系统和操作后按F5。下方从卡到授权企业逐环显示是否有效；不允许的，说明缺少什么，"
         "以及由哪个企业的法人卡在哪个画面办理即可。只能核查与本企业有关的授权。"
     )
-    BINDINGS = [*bindings("query")]
+    BINDINGS = [*bindings("ask")]
 
     def __init__(self, asked: Asked | None = None) -> None:
         super().__init__(name="check")
@@ -193,7 +193,7 @@ class CheckScreen(FormScreen):
             self.form.focus_field(empty)
 
     @flow
-    async def action_query(self) -> None:
+    async def action_ask(self) -> None:
         """Answer what is in the form."""
         await self._check()
 
@@ -219,7 +219,7 @@ class CheckScreen(FormScreen):
     def on_form_entered(self, message: Form.Entered) -> None:
         """What was filled in is replaced by what is typed."""
         super().on_form_entered(message)
-        self.form.select_text(message.field.id)
+        self.form.select_text(message.field)
 
     def on_form_edited(self, message: Form.Edited) -> None:
         """The answer is to what stood there before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
@@ -16,9 +16,21 @@ from eport_tui.services import history
 from eport_tui.services.history import DayView
 from eport_tui.widgets.bars import Banner, Body
 from eport_tui.widgets.dialogs import TextQuestion
+from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
+    from eport_tui.services.pages import PageSource
     from eport_tui.store.database import Store
+
+
+_CHANGING = {
+    *("new", "open_row", "add", "delete", "save"),
+    *("mark", "mark_all", "renew", "lapse", "remind"),
+}
+"""What is refused on another day, and to a card that is not a legal person's."""
+
+
+ONLY_LOOK = "只能查看：F11核查，^Y返回今天"
 
 
 class DayScreen(FormScreen):
@@ -38,6 +50,23 @@ class DayScreen(FormScreen):
                 yield Banner()
             yield widget
 
+    def _shown_ids(self) -> tuple[str, ...]:
+        """Nothing that changes something where that is refused; on another day the way back."""
+        shown = super()._shown_ids()
+        if self.may_change:
+            return shown
+        kept = [id for id in shown if id not in _CHANGING]
+        if self._view is not None and "as_of" not in kept:
+            kept.insert(1, "as_of")
+        return tuple(kept)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a legal person's card looks at today."""
+        # A legend may still be asked for when the session has just ended.
+        session = self.desk.session
+        return self._view is None and session is not None and session.holder.is_legal_person
+
     @property
     def store(self) -> Store:
         """What the services read the lists from."""
@@ -51,6 +80,21 @@ class DayScreen(FormScreen):
     async def show_day(self) -> None:
         """Read the lists anew, from `store` and as of `day`."""
         raise NotImplementedError
+
+    async def show_rows(self, grid: Grid[Any], source: PageSource[Any]) -> None:
+        """Show a list of grants; the selected one stays selected where it is there, or the first.
+
+        Args:
+            source: Of rows with a `grant`, by the number of which they are known.
+        """
+        desk, selected, number = self.desk, grid.selected, None
+        if selected is not None:
+            number = await desk.call(
+                history.number_of, self.store, desk.active_session, selected.grant.key
+            )
+        await grid.show(desk.rows(source), select=number)
+        if grid.cursor is None:
+            await grid.select(0)
 
     @flow
     async def action_as_of(self) -> None:
@@ -77,6 +121,7 @@ class DayScreen(FormScreen):
             view = await desk.call(history.on_day, desk.store, on)
         self._view = view
         self.query_one(Banner).text = "" if view is None else _banner(view)
+        self.show_legend()
         await self.show_day()
         if view is None:
             self.say("已返回今天", "done")

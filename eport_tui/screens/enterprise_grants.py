@@ -16,10 +16,11 @@ from eport_tui.domain.grants import EnterpriseGrant, GrantDraft
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import DayScreen
+from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
+from eport_tui.services.pages import PageSource
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
@@ -138,14 +139,16 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def _start(self) -> None:
         self._clear()
-        await self.show_day()
+        await self._grid.show(self.desk.rows(self._made()))
         if self._restored is not None:
             await self._put_back(self._restored)
 
     async def show_day(self) -> None:
         """Show the grants that were made, of today or another day."""
-        made = service.made(self.store, self.desk.active_session, today=self.day)
-        await self._grid.show(self.desk.rows(made))
+        await self.show_rows(self._grid, self._made())
+
+    def _made(self) -> PageSource[GrantRow]:
+        return service.made(self.store, self.desk.active_session, today=self.day)
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""
@@ -300,11 +303,12 @@ class EnterpriseGrantsScreen(DayScreen):
         """Store what is in the form."""
         if self.is_another_day():
             return
-        if self._opened is not None and not self.unsaved:
-            self.say("没有改动，不需要保存")
-            return
         draft = self._gathered()
-        if await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft):
+        # What was opened and not changed is saved all the same, as it may have to be signed.
+        as_it_is = self._opened is not None and not self.unsaved
+        if as_it_is or (
+            await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft)
+        ):
             await self._save(draft)
 
     async def _agent_was_shown(self, draft: GrantDraft) -> bool:
@@ -333,7 +337,7 @@ class EnterpriseGrantsScreen(DayScreen):
         )
 
     async def _save(self, draft: GrantDraft, *, confirm_renewal: bool = False) -> None:
-        desk = self.desk
+        desk, opened = self.desk, self._opened
         agreed = await self._loss_of_shortening(draft)
         if agreed is not None:
             reason = await self._agree_to_the_loss(draft, agreed)
@@ -350,6 +354,7 @@ class EnterpriseGrantsScreen(DayScreen):
                 confirm_renewal=confirm_renewal,
                 agreed=agreed,
                 reason=self.form.value("reason"),
+                proof=desk.proof,
             )
         except service.RenewalNeedsConfirmation as error:
             if await self.confirm(
@@ -365,10 +370,12 @@ class EnterpriseGrantsScreen(DayScreen):
             return
         await desk.forget_draft(self)
         await self._show_saved(saved.grant.id)
-        if saved.changed:
-            await self.tell("保存成功")
-        else:
+        if not saved.changed:
             self.say("没有改动，不需要保存")
+        elif opened and not saved.renewed and opened.valid_until == saved.grant.valid_until:
+            await self.tell("保存成功，该授权已用本卡重新签名")
+        else:
+            await self.tell("保存成功")
 
     async def _loss_of_shortening(self, draft: GrantDraft) -> LossPreview | None:
         """What stops working because the opened grant ends earlier; none where nothing does."""
@@ -543,6 +550,8 @@ class EnterpriseGrantsScreen(DayScreen):
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a grant."""
+        if self._view is not None:
+            return ONLY_LOOK
         return "按Enter打开所选授权，可修改其权限有效期；F8删除；^R操作历史；^Y其他日期"
 
     async def open_row(self, grid: Grid) -> None:

@@ -14,7 +14,7 @@ from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.text import printable
 from eport_tui.errors import NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import DayScreen
+from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.services import expiry as service
 from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
@@ -137,7 +137,8 @@ class ExpiryScreen(DayScreen):
         """Days from today that are looked ahead."""
         return int(self._choice.value("within"))
 
-    async def _show(self) -> None:
+    async def _show(self, *, again: bool = False) -> None:
+        """Show what is due from its beginning, or `again` with the same row selected."""
         desk = self.desk
         source = service.due(
             self.store,
@@ -146,15 +147,18 @@ class ExpiryScreen(DayScreen):
             lapsing_too=self._lapsing_too,
             today=self.day,
         )
-        await self._grid.show(desk.rows(source))
+        if again:
+            await self.show_rows(self._grid, source)
+        else:
+            await self._grid.show(desk.rows(source))
+            await self._grid.select(0)
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
-        await self._grid.select(0)
         self.say("" if self._grid.count else f"{self._within}天内没有到期的授权，也没有已过期的")
         self.hint(self.list_hint(self._grid))
 
     async def show_day(self) -> None:
         """What ran out by another day, and what ran out soon after it."""
-        await self._show()
+        await self._show(again=True)
 
     async def picked(self, field: str) -> None:
         """Another time was chosen: show that; a date is taken as it is."""
@@ -178,13 +182,19 @@ class ExpiryScreen(DayScreen):
         """In the list what can be done with rows, in the form what can be typed."""
         if isinstance(self.focused, Grid):
             return (
-                *("help", "mark", "show_lapsing", "reload"),
-                *("mark_all", "lapse", "renew", "check", "back"),
+                *("help", "mark", "show_lapsing", "reload", "mark_all"),
+                *("remind" if self._is_taking_back else "lapse", "renew", "check", "back"),
             )
         return ("help", "show_lapsing", "open_list", "reload", "renew", "back", "main_menu")
 
     def list_hint(self, grid: Grid) -> str:
-        """How to renew."""
+        """How to renew, or how to be reminded again."""
+        if self._view is not None:
+            return ONLY_LOOK
+        if not self.may_change:
+            return "续期和到期不续只有法人卡可以办理；F11核查"
+        if self._is_taking_back:
+            return "标记为到期不续，不再提醒；按F8恢复提醒，也可录入「续期至」后按F10续期"
         return "按空格键选择，Tab到「续期至」录入日期，F10续期；不再续期的按F8"
 
     async def open_row(self, grid: Grid) -> None:
@@ -207,6 +217,17 @@ class ExpiryScreen(DayScreen):
             }
         for field, value in values.items():
             self._details.set_value(field, value)
+        self._offer()
+
+    def on_grid_marked(self, message: Grid.Marked) -> None:
+        """What is chosen now may be meant to lapse, or not."""
+        self._offer()
+
+    def _offer(self) -> None:
+        """Say what F8 does with what is chosen."""
+        self.show_legend()
+        if isinstance(self.focused, Grid):
+            self.hint(self.list_hint(self._grid))
 
     # Choosing
 
@@ -229,18 +250,27 @@ class ExpiryScreen(DayScreen):
         if self._lapsing_too:
             self.say("已列出到期不续的授权。选中后按F8恢复提醒")
 
+    @property
+    def _rows(self) -> list[DueRow]:
+        """The marked rows or else the selected one."""
+        selected = self._grid.selected
+        return self._grid.marked or ([selected] if selected is not None else [])
+
+    @property
+    def _is_taking_back(self) -> bool:
+        """Whether all that is chosen is meant to lapse already."""
+        return bool(self._rows) and all(row.lapsing for row in self._rows)
+
     async def _chosen(self) -> list[DueRow]:
-        """The marked rows or else the selected one; none where that may not be worked on."""
+        """What is chosen; nothing where that may not be worked on."""
         if self.is_another_day():
             return []
         if not self.desk.active_session.holder.is_legal_person:
             await self.tell(guard.NOT_LEGAL_PERSON, kind="warning")
             return []
-        selected = self._grid.selected
-        rows = self._grid.marked or ([selected] if selected is not None else [])
-        if not rows:
+        if not self._rows:
             await self.tell("请选择数据!")
-        return rows
+        return self._rows
 
     async def _begin_anew(self) -> None:
         """Read the list again, with no row marked."""
@@ -291,7 +321,9 @@ class ExpiryScreen(DayScreen):
             dangerous=is_long,
         ):
             return
-        await desk.call(service.renew, desk.store, desk.active_session, made, preview)
+        await desk.call(
+            service.renew, desk.store, desk.active_session, made, preview, proof=desk.proof
+        )
         await self._begin_anew()
         self.say(f"已将{preview.count}条授权续期至 {preview.valid_until}", "done")
 
@@ -303,7 +335,7 @@ class ExpiryScreen(DayScreen):
         rows = await self._chosen()
         if not rows:
             return
-        taking_back = all(row.lapsing for row in rows)
+        taking_back = self._is_taking_back
         change = service.keep if taking_back else service.let_lapse
         desk = self.desk
         try:

@@ -82,7 +82,7 @@ class FormScreen(EportScreen):
 
     def on_form_entered(self, message: Form.Entered) -> None:
         """Show what the field wants, unless something more important is being said."""
-        self.hint(message.field.hint)
+        self.hint(message.form.field(message.field).hint)
 
     def on_form_edited(self, message: Form.Edited) -> None:
         """A correction is begun: what was wrong is no longer said."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 
 from textual.widget import Widget
 
@@ -13,6 +12,7 @@ from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
     Change,
     EnterpriseGrantRow,
+    Kind,
     LapseMark,
     OperatorGrantRow,
     Row,
@@ -51,6 +51,7 @@ class HistoryScreen(EportScreen):
         super().__init__(name="history")
         self._key = key
         self._card_number = card_number
+        self._is_reinstatable = False
 
     def body(self) -> Iterable[Widget]:
         """The list, and the selected operation below it."""
@@ -71,7 +72,7 @@ class HistoryScreen(EportScreen):
         else:
             more = [
                 Column("操作卡号", 13, lambda row: row.card_number),
-                Column("改动", 0, lambda row: summary(row.changes)),
+                Column("改动", 0, lambda row: summary(row)),
             ]
         self._grid: Grid[HistoryRow] = Grid(
             self._title(), [*columns, *more], lambda row: row.number, id="operations"
@@ -123,21 +124,34 @@ class HistoryScreen(EportScreen):
     async def on_grid_selected(self, message: Grid.Selected) -> None:
         """Show the selected operation in full."""
         row: HistoryRow | None = message.row
-        key = row.keys[0] if row is not None and row.keys else self._key
-        tables = self.desk.tables
-        values = {
-            "principal": await self._enterprise(key.principal) if key else "",
-            "agent": await self._enterprise(key.agent) if key else "",
-            "grant": _grant(key, tables) if key else "",
-            "signer": row.card_number if row else "",
-            "changes": summary(row.changes) if row else "",
-            "reason": row.reason if row else "",
-        }
-        if row is not None and len(row.keys) > 1:
-            values["grant"] = f"共{len(row.keys)}条授权"
+        values = dict.fromkeys(("principal", "agent", "grant", "signer", "changes", "reason"), "")
+        if keys := (row.keys if row is not None else []) or ([self._key] if self._key else []):
+            values["principal"] = await self._enterprises({key.principal for key in keys})
+            values["agent"] = await self._enterprises({key.agent for key in keys})
+            values["grant"] = (
+                f"共{len(keys)}条授权" if len(keys) > 1 else _grant(keys[0], self.desk.tables)
+            )
+        if row is not None:
+            values["signer"], values["reason"] = row.card_number, row.reason
+            values["changes"] = summary(row)
         for field, value in values.items():
             self._details.set_value(field, value)
+        desk = self.desk
+        self._is_reinstatable = row is not None and await desk.call(
+            reinstatement.is_possible, desk.store, desk.active_session, row.number
+        )
+        self.show_legend()
         self.hint(self._hint(row))
+
+    def legend_ids(self) -> tuple[str, ...]:
+        """Taking back only where it can be done."""
+        if self._is_reinstatable:
+            return self.LEGEND
+        return tuple(id for id in self.LEGEND if id != "reinstate")
+
+    async def _enterprises(self, codes: set[str]) -> str:
+        """One enterprise, or how many there are."""
+        return f"共{len(codes)}家" if len(codes) > 1 else await self._enterprise(*codes)
 
     async def _enterprise(self, code: str) -> str:
         """An enterprise by its code, with its name where the registry has it."""
@@ -151,7 +165,7 @@ class HistoryScreen(EportScreen):
         if row is None:
             return ""
         hint = "按Enter查看全部改动"
-        if row.enterprise == self._own and deletes(row.changes):
+        if self._is_reinstatable:
             hint += "；按F6恢复所删除的授权"
         return hint
 
@@ -244,15 +258,16 @@ class OperationScreen(EportScreen):
             ("所属企业", self._enterprise),
             ("事由", row.reason or "（没有填写）"),
         ]
+        if row.changes:
+            lines.append(("改动", summary(row)))
         if row.reinstates is not None:
             lines.append(("恢复", f"第{row.reinstates}笔操作所删除的授权"))
-        # A row that another program left is told right where its own grant is.
-        for key, changes in groupby(row.changes, key=lambda change: change.row.key):
+        for key in row.keys:
             lines += [
                 ("", ""),
                 ("授权", f"{key.principal} 授权 {key.agent}：{_grant(key, tables)}"),
             ]
-            lines += [_described(change) for change in changes]
+            lines += [_described(change) for change in row.changes if change.row.key == key]
         yield Lines(lines)
 
     def on_mount(self) -> None:
@@ -264,19 +279,11 @@ class OperationScreen(EportScreen):
 # -- in words ------------------------------------------------------------------
 
 
-def deletes(changes: Iterable[Change]) -> bool:
-    """Whether an operation deleted a grant."""
-    return any(
-        change.after is None and not change.found and not isinstance(change.before, LapseMark)
-        for change in changes
-    )
-
-
-def summary(changes: Iterable[Change]) -> str:
+def summary(row: HistoryRow) -> str:
     """What an operation changed, in one line."""
     parts: list[str] = []
     added, removed = list[str](), list[str]()
-    for change in changes:
+    for change in row.changes:
         before, after = change.before, change.after
         if change.found:
             continue
@@ -286,7 +293,13 @@ def summary(changes: Iterable[Change]) -> str:
             case OperatorGrantRow(card_number=card):
                 (removed if after is None else added).append(card)
             case LapseMark():
-                parts.append("取消到期不续" if after is None else "到期不续")
+                # A mark about an earlier end went to make room for the new one.
+                if after is not None or row.kind is Kind.KEEP:
+                    parts.append("取消到期不续" if after is None else "到期不续")
+    parts = list(dict.fromkeys(parts))
+    if row.kind is Kind.REPLACE_CARD and added and removed:
+        # Where the new card had a grant already, the old one's only went.
+        return f"换卡 {removed[0]} -> {added[0]}，{len(removed)}条授权"
     for what, cards in (("删除", removed), ("添加", added)):
         if cards:
             parts.append(f"{what}{_cards(cards)}")
@@ -302,7 +315,8 @@ def _change_of_grant(before: EnterpriseGrantRow | None, after: EnterpriseGrantRo
 
 
 def _cards(cards: list[str]) -> str:
-    return _card(cards[0]) if len(cards) == 1 else f"{len(cards)}张操作员卡"
+    different = dict.fromkeys(cards)
+    return _card(cards[0]) if len(different) == 1 else f"{len(different)}张操作员卡"
 
 
 def _card(card_number: str) -> str:

@@ -19,6 +19,7 @@ from eport_tui.card.errors import (
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.screens.login import PinRow, fill_holder, holder_form, may_try
+from eport_tui.widgets.bars import Banner
 from eport_tui.widgets.dialogs import confirmation
 from eport_tui.widgets.pin import PinField
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from eport_tui.card.protocol import CardRef, Reader
 
 LOOK_SECONDS = 0.3
+
+KEPT = "未保存的录入仍在。按Esc返回登录也不会丢失，该卡下次登录时可恢复"
 
 
 class LockScreen(EportScreen):
@@ -50,8 +53,9 @@ class LockScreen(EportScreen):
         self._lain: set[str] = set()
 
     def body(self) -> Iterable[Widget]:
-        """The holder and the PIN."""
+        """What is kept, the holder and the PIN."""
         self._pin = PinField(id="pin")
+        yield Banner()
         yield holder_form()
         yield PinRow(self._pin)
 
@@ -65,6 +69,9 @@ class LockScreen(EportScreen):
         wanted = self._session.card.ref
         self._lain = {ref.key for _, ref in self._real_cards() if ref.reader != wanted.reader}
         fill_holder(self.query_one(Form), self._session.holder)
+        screens = (each for each in self.desk.screen_stack if isinstance(each, EportScreen))
+        if any(screen.draft() is not None for screen in screens):
+            self.query_one(Banner).text = KEPT
         self.say(self._why, "warning")
         self.set_focus(self._pin)
         self._look()

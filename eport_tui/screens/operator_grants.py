@@ -15,10 +15,11 @@ from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import DayScreen
+from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
+from eport_tui.services.pages import PageSource
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid, ListSource, RowSource
 from eport_tui.widgets.menus import ContextMenu, Item
@@ -204,21 +205,19 @@ class OperatorGrantsScreen(DayScreen):
     @flow
     async def _start(self) -> None:
         self._clear_entry()
-        await self._show_received()
+        await self._received.show(self.desk.rows(self._source()))
         if self._restored is not None:
             await self._put_back(self._restored)
         await self._received.select(0 if self._received.cursor is None else self._received.cursor)
         await self._show_operators()
 
-    async def _show_received(self) -> None:
-        received = service.received(self.store, self.desk.active_session, today=self.day)
-        await self._received.show(self.desk.rows(received))
+    def _source(self) -> PageSource[ReceivedRow]:
+        return service.received(self.store, self.desk.active_session, today=self.day)
 
     async def show_day(self) -> None:
         """Show what was received and handed on, of today or another day."""
         self._last_query = {}
-        await self._show_received()
-        await self._received.select(0)
+        await self.show_rows(self._received, self._source())
         await self._show_operators()
 
     async def _put_back(self, content: dict[str, Any]) -> None:
@@ -267,6 +266,8 @@ class OperatorGrantsScreen(DayScreen):
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""
+        if self._view is not None:
+            return ONLY_LOOK
         if grid is self._received:
             return "按Enter为所选授权录入操作员；F5快速查询；^R操作历史；^Y其他日期"
         return "按F8删除所选操作员的权限；^R操作历史"

@@ -37,6 +37,7 @@ from eport_tui.store.enterprise_grants import MADE
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 
 class GrantStands(EportError):
@@ -184,15 +185,18 @@ def save(
     confirm_renewal: bool = False,
     agreed: LossPreview | None = None,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> SavedGrant:
     """Store a new grant, or the new last day of one that was opened.
 
     A grant that has expired is granted again on the same row, from today, whether
-    it was opened or entered anew.
+    it was opened or entered anew.  One that was opened and that the ledger does not prove
+    is signed by saving it as it stands.
 
     Args:
         agreed: What was said to stop working by a shortening, and agreed to.
+        proof: What the ledger proves; without it, what it has counts as proven.
 
     Raises:
         NotPermitted: The card may not grant, or the opened grant is another's.
@@ -218,7 +222,7 @@ def save(
             under = operator_grant_rows.standing(store, current.id)
             if agreed is not None and under != (agreed.operator_grants, agreed.newest):
                 raise LossChanged
-            return _change(store, current, checked.valid_until, day, confirm_renewal)
+            return _change(store, current, checked.valid_until, day, confirm_renewal, proof)
         agent = registry.look_up(store, checked.key.agent)
         current = grants.find(store, checked.key)
         if current is None:
@@ -226,9 +230,9 @@ def save(
             return Planned(Kind.GRANT, (Change(None, row),))
         if current.state(day) is not GrantState.EXPIRED:
             raise GrantStands(current, agent, tables)
-        return _change(store, current, checked.valid_until, day, confirm_renewal)
+        return _change(store, current, checked.valid_until, day, confirm_renewal, proof)
 
-    done = perform(store, session, plan, reason=reason, today=today)
+    done = perform(store, session, plan, reason=reason, proof=proof, today=today)
     if done is None:
         assert draft.grant_id is not None
         return SavedGrant(_stored(store, draft.grant_id), changed=False)
@@ -368,7 +372,12 @@ def row_of_operator_grant(key: GrantKey, grant: OperatorGrant) -> OperatorGrantR
 
 
 def _change(
-    store: Store, current: EnterpriseGrant, valid_until: date, day: date, confirm_renewal: bool
+    store: Store,
+    current: EnterpriseGrant,
+    valid_until: date,
+    day: date,
+    confirm_renewal: bool,
+    proof: Proof | None,
 ) -> Planned | None:
     renewed = current.state(day) is GrantState.EXPIRED
     if renewed and not confirm_renewal:
@@ -384,8 +393,7 @@ def _change(
             hint="请检查系统日期",
         )
     before = row_of(current)
-    # A grant that another program put there is signed by saving it as it stands.
-    if not renewed and valid_until == current.valid_until and is_proven(store, before):
+    if not renewed and valid_until == current.valid_until and is_proven(store, before, proof):
         return None
     after = EnterpriseGrantRow(current.key, granted_on, valid_until, current.revision + 1)
     return Planned(Kind.RENEW if renewed else Kind.CHANGE, (Change(before, after),))

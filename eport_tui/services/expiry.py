@@ -25,6 +25,7 @@ from eport_tui.store.permissions import Direction
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 DATE_FIELD = "valid_until"
 
@@ -141,6 +142,7 @@ def renew(
     confirmed: RenewalPreview,
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> None:
     """Renew grants to one last day, all or none, as one operation.
@@ -151,6 +153,7 @@ def renew(
     Args:
         chosen: The grants as they were shown.
         confirmed: What `renewal_preview` said, and the operator agreed to.
+        proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
         As `renewal_preview`; also Conflict where the operator grants that would come
@@ -168,7 +171,7 @@ def renew(
             )
         return Planned(Kind.RENEW if now.expired else Kind.CHANGE, tuple(changes))
 
-    perform(store, session, plan, reason=reason, today=today)
+    perform(store, session, plan, reason=reason, proof=proof, today=today)
 
 
 def _renewal(
@@ -244,18 +247,15 @@ def let_lapse(
         NotFound, Conflict: As `renewal_preview`.
     """
 
-    def outdated(holder: Holder) -> Planned | None:
-        return _unmarking(_marks(store, holder, chosen), current=False)
-
     def plan(holder: Holder) -> Planned | None:
-        marks = _marks(store, holder, chosen)
-        changes = [Change(None, wanted) for wanted, stored in marks if stored is None]
-        return Planned(Kind.LAPSE, tuple(changes)) if changes else None
+        unmarked = [pair for pair in _marks(store, holder, chosen) if pair[0] != pair[1]]
+        # The ledger knows marks as put and as taken away, so those about an earlier end go first.
+        outdated = [Change(stored, None) for _, stored in unmarked if stored is not None]
+        put = [Change(None, wanted) for wanted, _ in unmarked]
+        return Planned(Kind.LAPSE, (*outdated, *put)) if put else None
 
-    # The ledger knows marks as put and as taken away, so one about an earlier end goes first.
-    perform(store, session, outdated, today=today)
     done = perform(store, session, plan, reason=reason, today=today)
-    return len(done.planned.changes) if done else 0
+    return sum(change.after is not None for change in done.planned.changes) if done else 0
 
 
 def keep(
@@ -273,7 +273,9 @@ def keep(
     """
 
     def plan(holder: Holder) -> Planned | None:
-        return _unmarking(_marks(store, holder, chosen), current=True)
+        marks = _marks(store, holder, chosen)
+        changes = [Change(stored, None) for wanted, stored in marks if stored == wanted]
+        return Planned(Kind.KEEP, tuple(changes)) if changes else None
 
     done = perform(store, session, plan, reason=reason, today=today)
     return len(done.planned.changes) if done else 0
@@ -281,15 +283,6 @@ def keep(
 
 _Marks = list[tuple[LapseMark, LapseMark | None]]
 """For each grant the mark about its present end, and the mark that is stored."""
-
-
-def _unmarking(marks: _Marks, *, current: bool) -> Planned | None:
-    changes = [
-        Change(stored, None)
-        for wanted, stored in marks
-        if stored is not None and (stored == wanted) is current
-    ]
-    return Planned(Kind.KEEP, tuple(changes)) if changes else None
 
 
 def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> _Marks:

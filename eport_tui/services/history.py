@@ -11,7 +11,7 @@ from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import Change, Kind, Operation, OperatorGrantRow
 from eport_tui.errors import NotFound, NotPermitted
 from eport_tui.services.pages import PageSource
-from eport_tui.store import history, ledger
+from eport_tui.store import enterprise_grants, history, ledger
 from eport_tui.store.database import Store
 from eport_tui.store.history import PastStore, Subject
 
@@ -193,6 +193,16 @@ class DayView:
     store: Store
     begins: date | None = None
     past: bool = False
+
+
+def number_of(store: Store, session: CardSession, key: GrantKey) -> int | None:
+    """The number of an enterprise grant in the lists of a day's store; none where it is not there.
+
+    A grant has other numbers on past days.
+    """
+    session.require()
+    found = enterprise_grants.find(store, key)
+    return found.id if found else None
 
 
 def on_day(store: Store, on: date, *, today: date | None = None) -> DayView:

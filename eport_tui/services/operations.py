@@ -35,6 +35,7 @@ from eport_tui.store.faults import GivenUp
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 SIGNED_FOR = b"eport_tui/operation/v1\0"
 """Stands before the payload when it is signed, so that the signature serves nothing else."""
@@ -77,6 +78,7 @@ def perform(
     plan: Callable[[Holder], Planned | None],
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> Done | None:
     """Have the card's enterprise do what is planned, and record it.
@@ -86,6 +88,8 @@ def perform(
             nothing to do.  It is asked more than once, the last time inside the
             transaction, so it must only read.
         reason: Why it is done; may be empty.
+        proof: Where it is given, a row that it does not prove is signed as it is found,
+            also one whose signer turned out to have been revoked before.
         today: The day on which it is done, for a made-up past; otherwise now.
 
     Returns:
@@ -104,7 +108,7 @@ def perform(
         if planned is None:
             return None
         moment = _moment(today)
-        changes = _with_found(store, planned.changes)
+        changes = _with_found(store, planned.changes, proof)
         payload = _payload(store, permit.holder, planned, changes, reason, moment)
         signature = session.sign(SIGNED_FOR + payload.encode())
         with suppress(GivenUp), store.transaction():
@@ -114,7 +118,7 @@ def perform(
             if (
                 moment <= recorded_at <= moment + LONGEST_DELAY
                 and plan(permit.holder) == planned
-                and _with_found(store, planned.changes) == changes
+                and _with_found(store, planned.changes, proof) == changes
             ):
                 number = ledger.append(
                     store,
@@ -175,12 +179,16 @@ def _payload(
     return operation.canonical()
 
 
-def is_proven(store: Store, row: Row) -> bool:
-    """Whether the ledger has a row just so."""
-    return ledger.proven(store, row) == row
+def is_proven(store: Store, row: Row, proof: Proof | None) -> bool:
+    """Whether the ledger has a row just so, and proves it where `proof` is given."""
+    return _recorded(store, row, proof) == row
 
 
-def _with_found(store: Store, changes: Sequence[Change]) -> list[Change]:
+def _recorded(store: Store, row: Row, proof: Proof | None) -> Row | None:
+    return ledger.proven(store, row) if proof is None else proof.row(row)
+
+
+def _with_found(store: Store, changes: Sequence[Change], proof: Proof | None) -> list[Change]:
     """The changes, and before them what the signer takes over as another program left it.
 
     Raises:
@@ -192,7 +200,7 @@ def _with_found(store: Store, changes: Sequence[Change]) -> list[Change]:
         first.setdefault(change.row.identity, change)
     found: list[Change] = []
     for change in first.values():
-        recorded = ledger.proven(store, change.row)
+        recorded = _recorded(store, change.row, proof)
         if recorded != change.before:
             found.append(Change(recorded, change.before, found=True))
     for key, card in dict.fromkeys(_excluded(changes)):

@@ -18,6 +18,7 @@ from eport_tui.domain.operations import (
     NotEntitled,
     Operation,
     OperatorGrantRow,
+    Row,
     State,
     replay,
 )
@@ -74,9 +75,17 @@ class Proof:
         Raises:
             StoreError: The database cannot be read; that is never a yes.
         """
+        return self.row(row, until=until) == row
+
+    def row(self, row: Row, *, until: int | None = None) -> Row | None:
+        """The row with the same identity as the ledger proves it; none where it proves none.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
         if self._trust.stamp() != self._stamp:
             self._forget()
-        return self._story(row.key, until).state.rows.get(row.identity) == row
+        return self._story(row.key, until).state.rows.get(row.identity)
 
     def proven(
         self,

@@ -59,6 +59,20 @@ def preview(
     return _reinstatable(store, holder, number, today or dates.today())
 
 
+def is_possible(
+    store: Store, session: CardSession, number: int, *, today: date | None = None
+) -> bool:
+    """Whether this card could have what an entry deleted stand again; for any card."""
+    holder = session.require()
+    if not holder.is_legal_person:
+        return False
+    try:
+        _reinstatable(store, holder, number, today or dates.today())
+    except (InvalidInput, NotFound, NotPermitted):
+        return False
+    return True
+
+
 def reinstate(
     store: Store,
     session: CardSession,
@@ -106,7 +120,7 @@ def _reinstatable(store: Store, holder: Holder, number: int, day: date) -> Delet
     signed = tuple(row for row in operators if row.identity not in found)
     # A card that was replaced was not deleted: its operator grants went on to another.
     if operation.kind is Kind.REPLACE_CARD or not (grants or signed):
-        raise InvalidInput("该操作没有删除授权，不能恢复")
+        raise InvalidInput("该操作没有删除授权，不能恢复", hint="只有删除的操作可以恢复")
     if operation.enterprise != holder.enterprise.customs_code:
         raise NotPermitted("只有删除该授权的企业才能恢复")
     unsigned = len({row.identity for row in operators}) - len(signed)

@@ -73,6 +73,19 @@ class Field:
     hint: str = ""
 
 
+@dataclass
+class OfForm(Message):
+    """What a form tells about one of its fields; handlers can be chosen by the form's selector."""
+
+    form: Form
+    field: str
+
+    @property
+    def control(self) -> Form:
+        """The form."""
+        return self.form
+
+
 class Form(Widget):
     """Fields in rows of one or two columns.
 
@@ -82,41 +95,16 @@ class Form(Widget):
     COMPONENT_CLASSES = {"form--label", "form--mark", "form--pointer", "form--shown"}
 
     @dataclass
-    class Left(Message):
+    class Left(OfForm):
         """The focus left a field; its value is to be taken now."""
 
-        form: Form
-        field: str
-        value: str
-
-        @property
-        def control(self) -> Form:
-            """The form."""
-            return self.form
-
     @dataclass
-    class Entered(Message):
+    class Entered(OfForm):
         """A field got the focus."""
 
-        form: Form
-        field: Field
-
-        @property
-        def control(self) -> Form:
-            """The form."""
-            return self.form
-
     @dataclass
-    class Edited(Message):
+    class Edited(OfForm):
         """What is typed in a field changed."""
-
-        form: Form
-        field: str
-
-        @property
-        def control(self) -> Form:
-            """The form."""
-            return self.form
 
     def __init__(self, rows: Sequence[Sequence[Field]], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -215,13 +203,13 @@ class Form(Widget):
         """Point at the field that has the focus."""
         if event.widget.id in self._widgets:
             self.refresh(*self._regions(event.widget.id))
-            self.post_message(self.Entered(self, self._fields[event.widget.id]))
+            self.post_message(self.Entered(self, event.widget.id))
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """Take the value of a field when the focus leaves it."""
         if event.widget.id in self._widgets:
             self.refresh(*self._regions(event.widget.id))
-            self.post_message(self.Left(self, event.widget.id, self.value(event.widget.id)))
+            self.post_message(self.Left(self, event.widget.id))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell that something is being typed."""

@@ -132,6 +132,10 @@ class Grid(Widget, Generic[Row], can_focus=True):
         row: Any
 
     @dataclass
+    class Marked(OfGrid):
+        """Other rows are marked, or none."""
+
+    @dataclass
     class Opened(OfGrid):
         """A row was double-clicked."""
 
@@ -315,6 +319,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
     def unmark(self) -> None:
         """Mark no row."""
         self._marks = {}
+        self.post_message(self.Marked(self))
         self.refresh()
 
     async def mark_all(self) -> None:
@@ -326,6 +331,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             if len(page) < PAGE_ROWS:
                 break
         self._marks = marks
+        self.post_message(self.Marked(self))
         self.refresh()
 
     async def action_mark(self) -> None:
@@ -335,6 +341,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             return
         if self._marks.pop(self._key(row), None) is None:
             self._marks[self._key(row)] = row
+        self.post_message(self.Marked(self))
         self.refresh()
         await self.action_move(1)
 

@@ -14,7 +14,10 @@ from eport_tui.widgets.cells import fit, wrap
 
 
 class Lines(Widget, can_focus=True):
-    """Pairs of a label and a text; both empty is an empty line."""
+    """Pairs of a label and a text; both empty is an empty line.
+
+    Where there are more than fit, the last line says which ones are shown, and the keys.
+    """
 
     COMPONENT_CLASSES = {"lines--label"}
     BINDINGS = [
@@ -44,13 +47,19 @@ class Lines(Widget, can_focus=True):
             self._wrapped = (width, lines)
         return self._wrapped[1]
 
+    @property
+    def _room(self) -> int:
+        """How many lines are shown at a time."""
+        height = self.size.height
+        return height if len(self._lines()) <= height else height - 1
+
     def action_scroll_lines(self, by: int) -> None:
         """Scroll by lines."""
         self._go(self._top + by)
 
     def action_scroll_pages(self, by: int) -> None:
         """Scroll by screenfuls."""
-        self._go(self._top + by * self.size.height)
+        self._go(self._top + by * self._room)
 
     def action_go(self, top: int) -> None:
         """Scroll to the beginning, or with -1 to the end."""
@@ -65,7 +74,7 @@ class Lines(Widget, can_focus=True):
         self._go(self._top - 3)
 
     def _go(self, top: int) -> None:
-        self._top = max(0, min(top, len(self._lines()) - self.size.height))
+        self._top = max(0, min(top, len(self._lines()) - self._room))
         self.refresh()
 
     def on_resize(self) -> None:
@@ -75,10 +84,13 @@ class Lines(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width, lines = self.size.width, self._lines()
+        label_style = self.get_component_rich_style("lines--label")
+        if y >= self._room:
+            where = f"第{self._top + 1}-{self._top + self._room}行，共{len(lines)}行"
+            return Strip([Segment(fit(f"  {where}，上下键翻看", width), label_style)], width)
         if self._top + y >= len(lines):
             return Strip.blank(width, self.rich_style)
         label, text = lines[self._top + y]
-        label_style = self.get_component_rich_style("lines--label")
         return Strip(
             [
                 Segment(f"  {fit(label, self._label_width)}  ", label_style),

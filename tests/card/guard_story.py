@@ -356,7 +356,6 @@ class GuardStory:
             lambda: session.unlock(typed),
             lambda: card.change_pin(typed, pin()),
             lambda: card.change_pin(pin(), typed),
-            lambda: card.sign_with_pin(typed, b"data"),
             lambda: card.unblock(bytearray(PUK), typed),
         ):
             with pytest.raises(BadPin):
@@ -371,15 +370,6 @@ class GuardStory:
             session.unlock(wrong_pin())
         assert count(applet, VERIFY) == 1
         assert applet.tries == 2
-
-    def test_the_signature_key_takes_the_pin_each_time(self, rig, authority):
-        rig.insert(make_piv(authority))
-        card = open_only(rig)
-        certificate = card.signature_certificate
-        for data in (b"save 1", b"save 2"):
-            assert is_signed_by(certificate, card.sign_with_pin(pin(), data), data)
-        with pytest.raises(WrongPin):
-            card.sign_with_pin(wrong_pin(), b"save 3")
 
     # What cards are like
 

@@ -10,9 +10,9 @@ import pytest
 
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.operations import Change, Kind
-from eport_tui.services import enterprise_grants
+from eport_tui.services import enterprise_grants, expiry
 from eport_tui.services.proof import Proof
-from eport_tui.store import permissions
+from eport_tui.store import ledger, permissions
 from eport_tui.store.database import Store
 from tests.ledger.attacker import Attacker
 from tests.ledger.making import (
@@ -21,6 +21,7 @@ from tests.ledger.making import (
     KEY,
     NOON,
     TO_CARD,
+    findings,
     ours,
     revocation_list,
     signed,
@@ -174,4 +175,71 @@ def test_a_card_that_was_revoked_before_it_signed_proves_nothing_any_more(
     assert proof.holds(TO_OTHER)
     revocation_list(trust, "late", {by.certificate: NOON}, updated=NOON)
     assert not proof.holds(TO_OTHER)
+    assert proof.holds(TO_CARD)
+
+
+def test_a_grant_whose_signer_was_revoked_before_is_signed_anew_in_one_operation(
+    store: Store, tmp_path: Path
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    by = ours()
+    number = signed(store, by, Change(None, ANOTHER))
+    revocation_list(trust, "late", {by.certificate: NOON}, updated=NOON)
+    proof = Proof(store, trust)
+    grant = enterprise_grants.grants.find(store, ANOTHER.key)
+    assert grant is not None
+    assert not proof.holds(ANOTHER)
+
+    def save() -> enterprise_grants.SavedGrant:
+        draft = opened(grant, grant.valid_until)
+        return enterprise_grants.save(
+            store, TABLES, session(MANUFACTURER), draft, proof=proof, today=TODAY
+        )
+
+    before = ledger.head(store).number
+    saved = save()
+    assert saved.changed
+    assert ledger.head(store).number == before + 1
+    assert proof.holds(enterprise_grants.row_of(saved.grant))
+    assert {finding.entry for finding in findings(store, trust)} == {number}
+    grant = saved.grant
+    assert not save().changed
+
+
+def test_a_renewal_signs_anew_what_a_revoked_card_had_signed(store: Store, tmp_path: Path) -> None:
+    trust = trust_in(tmp_path / "trust")
+    lost, by = ours(), session(MANUFACTURER)
+    signed(store, lost, Change(None, ANOTHER))
+    revocation_list(trust, "late", {lost.certificate: NOON}, updated=NOON)
+    proof = Proof(store, trust)
+    chosen = [
+        grant
+        for key in (KEY, ANOTHER.key)
+        if (grant := enterprise_grants.grants.find(store, key)) is not None
+    ]
+    preview = expiry.renewal_preview(store, by, chosen, "2027-12-31", today=TODAY)
+    expiry.renew(store, by, chosen, preview, proof=proof, today=TODAY)
+    for key in (KEY, ANOTHER.key):
+        grant = enterprise_grants.grants.find(store, key)
+        assert grant is not None
+        assert proof.holds(enterprise_grants.row_of(grant))
+
+
+def test_a_last_day_that_a_revoked_card_had_set_is_changed_by_another_card(
+    store: Store, tmp_path: Path
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    by = ours()
+    later = replace(GRANT, valid_until=GRANT.valid_until + timedelta(days=1), revision=2)
+    signed(store, by, Change(GRANT, later), kind=Kind.CHANGE)
+    revocation_list(trust, "late", {by.certificate: NOON}, updated=NOON)
+    proof = Proof(store, trust)
+    grant = enterprise_grants.grants.find(store, KEY)
+    assert grant is not None
+    assert not proof.holds(later)
+    draft = opened(grant, GRANT.valid_until + timedelta(days=2))
+    saved = enterprise_grants.save(
+        store, TABLES, session(MANUFACTURER), draft, proof=proof, today=TODAY
+    )
+    assert proof.holds(enterprise_grants.row_of(saved.grant))
     assert proof.holds(TO_CARD)

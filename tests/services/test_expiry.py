@@ -349,8 +349,25 @@ def test_a_renewal_lists_it_again_and_it_can_be_marked_again(store: Store) -> No
     for who in (MANUFACTURER, BROKER):
         (row,) = listed(store, who)
         assert not row.lapsing
+        before = len(operations(store))
         assert expiry.let_lapse(store, session(who), [row.grant], today=TODAY) == 1
+        assert [each.kind for each in operations(store)[before:]] == [Kind.LAPSE]
         assert listed(store, who) == []
+    replay_all(store)
+
+
+def test_marks_about_an_earlier_end_and_new_ones_are_put_together(store: Store) -> None:
+    chosen = [grant(store, subsystem=code, valid_until=TODAY) for code in ("95", "B1", "B3", "Z8")]
+    by = session(MANUFACTURER)
+    expiry.let_lapse(store, by, [chosen[0], chosen[2]], today=TODAY)
+    renew(store, chosen[0], chosen[2], until=TODAY + days(20))
+    current = [row.grant for row in listed(store)]
+    before = len(operations(store))
+    assert expiry.let_lapse(store, by, current, today=TODAY) == 4
+    assert len(operations(store)) == before + 1
+    assert listed(store) == []
+    assert expiry.let_lapse(store, by, current, today=TODAY) == 0
+    assert expiry.keep(store, by, current, today=TODAY) == 4
     replay_all(store)
 
 

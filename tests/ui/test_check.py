@@ -61,6 +61,14 @@ async def test_an_operator_asks_about_the_own_card(settings: Settings) -> None:
         assert not operator.sees("办法")
 
 
+async def test_the_last_line_and_the_hint_use_the_same_word(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, CHECK) as operator:
+        assert "F5核查" in operator.legend
+        await operator.press("enter", "enter", "enter", "enter", "enter")
+        await operator.press("f1")
+        assert operator.sees("核查录入的卡在那一天能否办理该操作")
+
+
 async def test_a_no_says_what_is_missing_and_who_can_help(settings: Settings) -> None:
     async with at_work(settings, OPERATOR, CHECK) as operator:
         await ask(operator, PRINCIPAL_CODE, "Z8", "申报")

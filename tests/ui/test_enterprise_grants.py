@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from eport_tui.card.authority import TestAuthority
+from eport_tui.card.trust import TrustStore
+from eport_tui.services.enterprise_grants import row_of
+from eport_tui.services.proof import Proof
 from eport_tui.settings import Settings
+from eport_tui.store import ledger
+from tests.card.making import make_card, software_session
 from tests.ui.colleague import BROKER_CODE, OTHER_BROKER_CODE, Colleague
 from tests.ui.operator import MANUFACTURER, Operator, at_work
 
@@ -508,6 +515,44 @@ async def test_saving_an_opened_grant_that_was_not_changed_does_nothing(
         await into_the_list(operator, "enter", "f10")
         assert "没有改动，不需要保存" in operator.message
     assert colleague.made() == before
+
+
+async def test_a_grant_that_another_program_put_there_is_signed_by_saving_it_as_it_is(
+    settings: Settings, colleague: Colleague
+) -> None:
+    colleague.grant_to_many(1)
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "f10")
+        assert operator.sees("3101980000", "保存成功，该授权已用本卡重新签名")
+        await operator.press("enter", "f10")
+        assert "没有改动，不需要保存" in operator.message
+    assert ledger.has_enterprise_grant(colleague.store, colleague.made()[0].grant.key)
+
+
+async def test_a_grant_that_a_revoked_card_had_signed_is_signed_anew_by_saving_it_as_it_is(
+    settings: Settings, colleague: Colleague
+) -> None:
+    own = colleague.session.holder
+    authority = TestAuthority.open(settings.authority_dir)
+    lost = make_card(
+        authority,
+        settings.cards_dir,
+        number="8900000000019",
+        customs_code=own.enterprise.customs_code,
+        uscc=own.enterprise.uscc,
+        enterprise=own.enterprise.name,
+    )
+    trust = TrustStore.of(settings.trust_dir)
+    thief = Colleague(colleague.store, software_session(lost, trust))
+    grant = thief.grant("3101980001", "95")
+    authority.revoke("8900000000019")
+    authority.publish(settings.trust_dir)
+    proof = Proof(colleague.store, trust)
+    assert not proof.holds(row_of(grant))
+    async with at_work(replace(settings, strict=True), MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "f10")
+        assert operator.sees("3101980001", "保存成功，该授权已用本卡重新签名")
+    assert proof.holds(row_of(colleague.grant_to("3101980001", "95")))
 
 
 async def test_opening_a_row_asks_before_something_unsaved_is_replaced(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -252,6 +253,8 @@ async def test_a_colleague_s_change_is_told_and_shown(
 async def test_an_operator_s_card_may_only_look(settings: Settings, key: str) -> None:
     async with at_work(settings, OPERATOR, EXPIRY) as operator:
         assert len(shown(operator)) == 7
+        assert operator.message == "续期和到期不续只有法人卡可以办理；F11核查"
+        assert not {"空格", "F6", "F8", "F10"} & set(re.findall(r"空格|F\d+", operator.legend))
         await operator.press(key)
         assert NOT_LEGAL_PERSON in operator.dialog
 
@@ -273,6 +276,25 @@ async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(
         assert operator.message == "+ 已恢复提醒1条"
         await operator.press("f2")
         assert len(shown(operator)) == 3
+
+
+async def test_the_last_line_says_what_f8_does_with_what_is_chosen(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        assert "F8不续" in operator.legend
+        await operator.press("end", "f8", "f2", "end")
+        assert "F8恢复" in operator.legend
+        assert "按F8恢复提醒" in operator.message
+        await operator.press("space", "home")
+        assert "F8恢复" in operator.legend
+        await operator.press("space")
+        assert "F8不续" in operator.legend
+        await operator.press("f6", "f6", "end")
+        assert "F8恢复" in operator.legend
+        await operator.press("f6")
+        assert "F8不续" in operator.legend
+        await operator.press("f6", "f8")
+        assert operator.message == "+ 已恢复提醒1条"
+        assert "F8不续" in operator.legend
 
 
 async def test_several_at_once_lapse(settings: Settings) -> None:

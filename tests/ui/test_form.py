@@ -77,11 +77,13 @@ async def test_typing_is_told_and_filling_in_is_not() -> None:
         assert listener.form.values() == {"agent": "310", "colour": "", "until": "", "short": ""}
 
 
-async def test_leaving_a_field_tells_its_value_and_entering_one_its_description() -> None:
+async def test_leaving_a_field_and_entering_one_is_told() -> None:
     async with on_stage(listener := Listener()) as actor:
         await actor.burst("3101", "<tab>")
-        assert [(left.field, left.value) for left in listener.of(Form.Left)] == [("agent", "3101")]
-        assert [entered.field.id for entered in listener.of(Form.Entered)] == ["agent", "colour"]
+        assert [(left.field, left.form.value(left.field)) for left in listener.of(Form.Left)] == [
+            ("agent", "3101")
+        ]
+        assert [entered.field for entered in listener.of(Form.Entered)] == ["agent", "colour"]
         assert listener.form.current == "colour"
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 from eport_tui.domain.dates import today
-from eport_tui.services import history
+from eport_tui.services import expiry, history, replacement
 from eport_tui.settings import Settings
 from tests.rows import insert_operator_grant
 from tests.ui.colleague import BROKER_CODE, Colleague
@@ -12,6 +15,7 @@ from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, Operator, at_work
 TO_THE_LIST = ("<tab>",) * 5
 GRANT = ("3101980001", "<tab>", "95", "<enter>", "<tab>", "20271231")
 REASON = "客户来函"
+NEW = "8900000000997"
 
 
 def last_reason(colleague: Colleague) -> str:
@@ -195,6 +199,90 @@ async def test_any_card_looks_and_only_a_legal_person_s_takes_back(
         assert "非法人卡，不允许操作!" in operator.message
 
 
+async def test_f6_is_offered_where_the_selected_operation_can_be_taken_back(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        assert "F6恢复" in operator.legend
+        assert "按F6恢复" in operator.message
+        await operator.press("down")
+        assert "F6" not in operator.legend + operator.message
+        await operator.press("f6")
+        assert operator.message.endswith("该操作没有删除授权，不能恢复（只有删除的操作可以恢复）")
+        await operator.press("up")
+        assert "F6恢复" in operator.legend
+        colleague.grant(BROKER_CODE, "B1")
+        await operator.press("f5")
+        assert "F6" not in operator.legend
+
+
+async def test_f6_is_not_offered_to_those_who_may_not_take_back(
+    settings: Settings, broker: Colleague
+) -> None:
+    broker.take_back(broker.received()[0].grant.id, OPERATOR)
+    for card in (OPERATOR, MANUFACTURER):
+        async with at_work(settings, card, "17") as operator:
+            assert "删除操作员" in operator.row("35")
+            assert "F6" not in operator.legend + operator.message
+
+
+async def test_a_replaced_card_is_summed_up_as_that(settings: Settings, broker: Colleague) -> None:
+    confirmed = replacement.preview(broker.store, broker.session, OPERATOR, NEW)
+    replacement.replace(broker.store, broker.session, confirmed)
+    count = len(confirmed.moving)
+    async with at_work(settings, BROKER, "17") as operator:
+        assert operator.value("改动") == f"换卡 {OPERATOR} -> {NEW}，{count}条授权"
+        assert operator.value("授权企业") == "共7家"
+        assert operator.value("代理企业") == "3101980001 上海样例第一报关有限公司"
+        await operator.press("enter")
+        assert operator.sees(f"改动 换卡 {OPERATOR} -> {NEW}，{count}条授权")
+        # What went from a grant and what came is told in one place.
+        lines = [line.split("，")[0].split() for line in operator.lines]
+        at = lines.index(["授权", "3101440001", "授权", "3101980001：加工贸易手册", "操作权"])
+        assert lines[at + 1 : at + 3] == [
+            ["企业内授权", "删除", OPERATOR],
+            ["企业内授权", "增加", NEW],
+        ]
+    async with at_work(settings, MANUFACTURER, "17") as operator:
+        assert f"换卡 {OPERATOR} -> {NEW}，" in operator.value("改动")
+
+
+async def test_marks_that_were_put_anew_are_summed_up_as_one(
+    settings: Settings, colleague: Colleague
+) -> None:
+    grant = colleague.grant_to(BROKER_CODE, "B1", "X2")
+    expiry.let_lapse(colleague.store, colleague.session, [grant])
+    colleague.change(grant, date(2026, 12, 20))
+    chosen = [
+        colleague.grant_to(BROKER_CODE, code, type) for code, type in (("B1", "X2"), ("Z8", "X1"))
+    ]
+    expiry.let_lapse(colleague.store, colleague.session, chosen)
+    async with at_work(settings, MANUFACTURER, "17") as operator:
+        assert operator.value("改动") == "到期不续"
+
+
+async def test_a_long_operation_says_how_to_see_the_rest(
+    settings: Settings, broker: Colleague
+) -> None:
+    confirmed = replacement.preview(broker.store, broker.session, OPERATOR, NEW)
+    replacement.replace(broker.store, broker.session, confirmed)
+    async with at_work(settings, BROKER, "17") as operator:
+        await operator.press("enter")
+        assert operator.sees("第1-18行，共", "上下键翻看")
+        await operator.press("end")
+        assert re.search(r"第\d+-(\d+)行，共\1行", operator.text)
+        await operator.press("home", "down")
+        assert operator.sees("第2-19行，共")
+
+
+async def test_a_short_operation_says_nothing_of_more(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        await operator.press("enter")
+        assert not operator.sees("翻看")
+
+
 async def test_one_key_opens_the_history_of_the_selected_grant_and_operator(
     settings: Settings,
 ) -> None:
@@ -207,6 +295,11 @@ async def test_one_key_opens_the_history_of_the_selected_grant_and_operator(
         assert operator.sees("8900000000042 在该授权下的操作历史")
 
 
+def selection(operator: Operator) -> list[str]:
+    """The lines with the cursor in lists of grants, without their ends and states."""
+    return [line[:64] for line in operator.lines if re.match(r"> \d{10} ", line)]
+
+
 # -- other days ------------------------------------------------------------------------
 
 
@@ -217,12 +310,17 @@ async def test_another_day_is_shown_and_cannot_be_changed(
         await operator.burst("<ctrl+y>", "20260130", "<enter>")
         assert operator.sees("查看 2026-01-30：当天结束时的授权", "共2条")
         assert operator.row("3101980001   上海样例第一报关.. 物流账册").endswith("有效")
-        for keys in (("<f10>",), (*TO_THE_LIST, "<enter>"), ("<f8>",)):
-            await operator.burst(*keys)
+        assert "^Y日期" in operator.legend
+        assert not {"F2", "F8", "F10"} & set(re.findall(r"F\d+", operator.legend))
+        await operator.burst(*TO_THE_LIST)
+        assert operator.message == "只能查看：F11核查，^Y返回今天"
+        for key in ("f10", "enter", "f8"):
+            await operator.press(key)
             assert "不能改动；按Ctrl+Y返回今天" in operator.message
         await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
         assert operator.sees("已返回今天", "共5条")
         assert not operator.sees("查看 2026-01-30")
+        assert "F10保存" in operator.legend
     assert len(colleague.made()) == 5
 
 
@@ -247,6 +345,39 @@ async def test_a_date_that_is_none_is_told_and_can_be_corrected(settings: Settin
         assert operator.sees("查看日期不存在：没有13月")
         await operator.press("escape")
         assert operator.sees("共5条")
+
+
+async def test_the_selected_grant_stays_selected_on_another_day_and_back(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<end>")
+        (selected,) = selection(operator)
+        await operator.burst("<ctrl+y>", "+90", "<enter>")
+        assert selection(operator) == [selected]
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert len(selection(operator)) == 1
+        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
+        assert len(selection(operator)) == 1
+
+
+async def test_the_first_grant_is_selected_on_a_day_when_the_selected_one_was_not(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<down>", "<down>")
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("第1条 共2条")
+
+
+async def test_the_selected_received_grant_is_found_on_a_past_day(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.press("end", "up")
+        (selected,) = selection(operator)
+        await operator.burst("<ctrl+y>", "20261101", "<enter>")
+        # The banner has taken a line from the list.
+        await operator.wait_until(lambda: bool(selection(operator)), what="the selected row")
+        assert [row[:50] for row in selection(operator)] == [selected[:50]]
 
 
 async def test_operators_and_permissions_of_another_day(settings: Settings) -> None:

@@ -43,6 +43,7 @@ STATES = {
     "their code field": State("enterprise_grants", MANUFACTURER, ("11", "<tab>")),
     "their list": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST)),
     "an opened one": State("enterprise_grants", MANUFACTURER, ("11", *TO_THE_LIST, "<enter>")),
+    "another day": State("enterprise_grants", MANUFACTURER, ("11", "<ctrl+y>", "+90", "<enter>")),
     "operator grants": State("operator_grants", BROKER, ("12",)),
     "their quick query": State("operator_grants", BROKER, ("12", "<shift+tab>")),
     "their entry": State("operator_grants", BROKER, ("12", "<enter>")),
@@ -52,22 +53,28 @@ STATES = {
     "their rows": State("permissions", MANUFACTURER, ("13", "<tab>", "<tab>")),
     "check": State("check", MANUFACTURER, ("14",)),
     "expiry": State("expiry", MANUFACTURER, ("15",)),
+    "what will run out": State("expiry", MANUFACTURER, ("15", "<ctrl+y>", "+90", "<enter>")),
+    "what is meant to lapse": State("expiry", MANUFACTURER, ("15", "<f8>", "<f2>")),
     "its date": State("expiry", MANUFACTURER, ("15", "<enter>")),
     "replacement": State("replacement", BROKER, ("16",)),
     "what moves": State(
         "replacement", BROKER, ("16", OPERATOR, "<enter>", "8900000000997", "<enter>")
     ),
     "history": State("history", MANUFACTURER, ("17",)),
+    "a deletion": State(
+        "history", MANUFACTURER, ("11", *TO_THE_LIST, "<f8>", "y", "<escape>", "7")
+    ),
     "an operation": State("operation", MANUFACTURER, ("17", "<enter>")),
     "lock": State("lock", MANUFACTURER, ("<f7>", "<f7>")),
 }
 
 
-# Those whose last line is not that of another state.
+# Those whose last line is not that of another state, and where the way can be gone again.
 LEGENDS = {
     name: state
     for name, state in STATES.items()
-    if name not in ("their code field", "an opened one", "their quick query", "their entry")
+    if name
+    not in ("their code field", "an opened one", "their quick query", "their entry", "a deletion")
 }
 
 pytestmark = pytest.mark.usefixtures("watchful")

@@ -329,6 +329,23 @@ async def test_another_card_starts_afresh_and_the_first_finds_its_input_later(
         assert operator.value("权限有效期") == "2027"
 
 
+async def test_the_lock_says_that_what_was_typed_is_kept(settings: Settings) -> None:
+    told = "未保存的录入仍在。按Esc返回登录也不会丢失，该卡下次登录时可恢复"
+    async with at_work(settings, typed="11") as operator:
+        await operator.press("f7")
+        assert not operator.sees("未保存的录入仍在")
+        await operator.press("f7")
+        await operator.wait_for(PUT_BACK)
+        await unlock(operator)
+        await operator.type("3101")
+        await operator.press("f7")
+        assert operator.sees(told)
+        await operator.press("f7")
+        await operator.wait_for(PUT_BACK)
+        await unlock(operator, "12345678")
+        assert operator.sees(told)
+
+
 async def test_leaving_the_lock_while_a_question_is_open(settings: Settings) -> None:
     async with at_work(settings, typed="11") as operator:
         await operator.press(*["tab"] * 5, "delete")

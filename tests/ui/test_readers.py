@@ -21,12 +21,14 @@ from eport_tui.card.protocol import CardRef, ReaderStatus
 from eport_tui.domain.holders import Role
 from eport_tui.screens import login
 from eport_tui.settings import Settings
+from eport_tui.store.database import Store
 from tests.card.control_server import StandIn, StandInCard, running
 from tests.card.fake_reader import FakeReader
+from tests.card.making import MANUFACTURER as OWN_ENTERPRISE
 from tests.card.making import make_holder
 from tests.card.piv_applet import CHANGE, SELECT, VERIFY, PivApplet
 from tests.card.piv_making import make_piv
-from tests.ui.operator import MANUFACTURER, Operator, at_login
+from tests.ui.operator import MANUFACTURER, PATIENCE, Operator, at_login
 from tests.ui.operator import PIN as SOFTWARE_PIN
 
 PIN = "123456"
@@ -536,6 +538,33 @@ async def test_a_pull_locks_at_once_and_the_same_card_brings_the_form_back(
         await operator.type("1231")
         await operator.press("f10")
         assert "保存成功" in operator.dialog
+
+
+async def test_one_can_leave_while_a_save_waits_for_a_silent_card_and_nothing_is_saved(
+    at_work: Settings, reader: FakeReader, own
+) -> None:
+    answers = threading.Event()
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await half_a_grant(operator)
+        await operator.type("1231")
+        reader.before = lambda apdu: bool(answers.wait(3 * PATIENCE))
+        try:
+            operator.send("<f10>")
+            await operator.wait_while_busy()
+            await operator.press("escape")
+            assert "已取消" in operator.message
+            operator.send("<ctrl+q>", "y")
+            await operator.wait_while_busy()
+            operator.send("<escape>")
+            await operator.wait_until(lambda: not operator.app.is_running, what="the end")
+            assert not answers.is_set()
+        finally:
+            answers.set()
+    with Store.open(at_work.database) as store:
+        sql = "SELECT 1 FROM enterprise_grant WHERE principal = ?"
+        assert store.rows(sql, (OWN_ENTERPRISE.customs_code,)) == []
+        assert store.rows("SELECT 1 FROM draft") == []
 
 
 @pytest.mark.usefixtures("watchful")
