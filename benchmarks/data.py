@@ -105,7 +105,7 @@ class Databases:
         agent = Enterprise("1101980001", "91110000PDY00001XG", "样例报关有限公司")
         begun, until = dates.today() - timedelta(days=100), dates.today() + timedelta(days=500)
         with closing(sqlite3.connect(path)) as raw:
-            raw.execute("PRAGMA cache_size = -300000")
+            raw.executescript("PRAGMA cache_size = -500000; PRAGMA synchronous = OFF")
             raw.executemany(
                 "INSERT INTO enterprise VALUES (?, ?, ?)",
                 [(agent.customs_code, agent.uscc, agent.name)]
@@ -347,17 +347,20 @@ def _with(model: casbin.Model, policy: Sequence[Sequence[str]]) -> casbin.Model:
 
 
 def questions(made: Databases, rounds: int) -> Iterator[Figure]:
-    """Who can, what can: how many there are and the first page, at the largest size."""
+    """Who can, what can, at the largest size: the first page, and how many there are."""
     store, chance = made.of(made.most), random.Random(3)
     newest = store.rows("SELECT max(id) FROM operator_grant")[0][0]
     waits: dict[str, list[float]] = {"who can": [], "what can": []}
+    counts: dict[str, list[float]] = {"who can": [], "what can": []}
 
-    def read(name: str, source: Callable[[], PageSource[Any]]) -> None:
+    def read(name: str, asked: Callable[[], PageSource[Any]]) -> None:
         began = time.perf_counter()
-        rows = source()
-        rows.count()
-        rows.fetch(0, PAGE)
-        waits[name].append((time.perf_counter() - began) * 1e3)
+        source = asked()
+        source.fetch(0, PAGE)
+        read = time.perf_counter()
+        source.count()
+        waits[name].append((read - began) * 1e3)
+        counts[name].append((time.perf_counter() - read) * 1e3)
 
     for _ in range(60 * rounds):
         # By what was granted, so that large brokers come as often as they are at work.
@@ -373,10 +376,13 @@ def questions(made: Databases, rounds: int) -> Iterator[Figure]:
         read("who can", partial(permissions.who_can, store, asking[principal], subsystem=None))
         read("what can", partial(permissions.what_can, store, asking[agent], card, subsystem=None))
     for name, each in waits.items():
-        yield Figure(
-            f"{name} at {newest:,} operator grants, p99", "ms",
-            (percentile(each, 0.99), min(each), max(each)), 5,
-        )  # fmt: skip
+        yield _worst(f"{name} at {newest:,} operator grants: a page, p99", each, 5)
+        yield _worst(f"{name} at {newest:,} operator grants: the count, p99", counts[name], None)
+
+
+def _worst(what: str, waits: Sequence[float], limit: float | None) -> Figure:
+    _, low, high = spread(waits)
+    return Figure(what, "ms", (percentile(waits, 0.99), low, high), limit)
 
 
 # -- one save --------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def generate(store: Store, population: Population, *, trust: Path | None = None)
         trust: Where the authority and the trusted certificates are made.
     """
     # The indexes are filled in no order; for as long as this connection is open.
-    for setting in ("cache_size = -500000", "wal_autocheckpoint = 100000"):
+    for setting in ("cache_size = -500000", "wal_autocheckpoint = 100000", "synchronous = OFF"):
         store.rows(f"PRAGMA {setting}")
     tables = load_tables()
     assert all(code in tables.subsystems for code in SUBSYSTEMS)

@@ -82,6 +82,15 @@ def test_a_part_that_breaks_off_keeps_what_it_had_and_says_so() -> None:
     assert figures[1].missing == "broke off: OSError"
 
 
+def test_the_page_of_the_docs_has_a_place_for_the_figures_and_keeps_the_rest() -> None:
+    page = (bench.DOCS / "performance.md").read_text(encoding="utf-8")
+    renewed = bench.documented(page, "| new |\n")
+    assert renewed.partition(bench.BEGIN)[0] == page.partition(bench.BEGIN)[0]
+    assert renewed.partition(bench.END)[2] == page.partition(bench.END)[2]
+    assert renewed.count("| new |") == 1
+    assert bench.documented(renewed, "| new |\n") == renewed
+
+
 def test_the_meter_does_not_wait_for_a_program_that_never_stops_painting() -> None:
     with Meter(["/bin/sh", "-c", "while :; do echo x; sleep 0.01; done"], env={}) as meter:
         meter.settle(0.2, at_most=0.3)
