@@ -310,7 +310,7 @@ class _Database(APSWDatabase):
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         patience = _Patience(self._seconds)
         conn.set_busy_handler(patience)
-        # Else a statement is prepared anew whenever one of its values is another one.
+        # Else SQLite prepares many a statement anew each time that it is given values.
         conn.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self._own.patience = patience
         self._open.append((conn, patience))
