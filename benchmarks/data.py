@@ -80,7 +80,7 @@ class Databases:
     def __init__(self, folder: Path, most: int = MILLION) -> None:
         self.folder = folder
         self.most = most
-        self.middle, self.least = max(most // 10, 20), max(most // 1000, 10)
+        self.middle, self.least = max(most // 10, 20), min(SMALL, most)
         self._open = ExitStack()
         self.of = cache(self._of)
         self.list_of = cache(self._list_of)
