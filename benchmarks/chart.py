@@ -11,7 +11,7 @@ from benchmarks.figures import Figure, short
 _LEAST, _MOST = 0.01, 10.0
 """Shares of a target at the two ends of the scale; what lies beyond is drawn at the end."""
 
-_NAMES, _SCALE, _VALUES = 400, 420, 190
+_NAMES, _SCALE, _VALUES = 400, 420, 280
 _ROW, _TOP, _BOTTOM = 20, 64, 34
 _MET, _MISSED, _GRID, _TEXT, _QUIET = "#2f7d5b", "#c2571a", "#e3e3e0", "#222222", "#6f6f6b"
 
@@ -82,7 +82,9 @@ def _name(figure: Figure) -> str:
 
 
 def _value(figure: Figure) -> str:
-    value = f"{short(figure.ratio)} x" if figure.theirs else f"{short(figure.ours[0])}"
+    value = short(figure.value)
+    if figure.theirs:
+        value = f"{value} x {figure.yardstick}"
     return f"{value} ({figure.target})"
 
 

@@ -323,7 +323,7 @@ def _against_casbin(made: Databases, rounds: int) -> Iterator[Figure]:
         "pycasbin FastEnforcer", statistics.median(times["FastEnforcer"]),
     )  # fmt: skip
     yield Figure(
-        f"a decision at {made.middle:,} grants, it at {made.middle // 10:,}", "us",
+        f"a decision at {made.middle:,} grants, pycasbin at {made.middle // 10:,}", "us",
         spread(times["ours"]), 1 / 1000, "pycasbin Enforcer", statistics.median(times["Enforcer"]),
     )  # fmt: skip
 

@@ -190,4 +190,4 @@ def summary(figures: Sequence[Figure]) -> str:
     met = sum(figure.reached for figure in wanted)
     absent = sum(bool(figure.missing) for figure in figures)
     text = f"{met} of {len(wanted)} targets met"
-    return f"{text}, {absent} figures not measured here" if absent else text
+    return f"{text}, not measured here: {absent}" if absent else text

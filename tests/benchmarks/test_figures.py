@@ -60,7 +60,7 @@ def test_the_table_has_a_line_for_each_figure_and_says_what_is_missing() -> None
 def test_markdown_is_dated_names_the_command_and_has_as_many_cells_in_each_row() -> None:
     first, *rows = markdown(ALL, "make bench").strip().splitlines()
     assert "`make bench`" in first
-    assert "2 of 3 targets met, 1 figures not measured here" in first
+    assert "2 of 3 targets met, not measured here: 1" in first
     cells = {row.count("|") for row in rows if row}
     assert cells == {len(HEADING) + 1}
 
@@ -72,7 +72,7 @@ def test_json_has_verdict_and_ratio() -> None:
 
 
 def test_what_was_not_measured_is_no_miss() -> None:
-    assert summary([BYTES, ABSENT]) == "1 of 1 targets met, 1 figures not measured here"
+    assert summary([BYTES, ABSENT]) == "1 of 1 targets met, not measured here: 1"
 
 
 @pytest.mark.parametrize(
