@@ -8,8 +8,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What pytest is given besides; `make test PYTEST_ARGS="-k login"`.
 PYTEST_ARGS ?=
+# What the benchmarks are given besides; `make bench BENCH_ARGS="--only data"`.
+BENCH_ARGS ?=
 
-.PHONY: help demo demo-reset test test-card test-postgresql check snapshots docs lock wheel clean
+.PHONY: help demo demo-reset test test-card test-postgresql check bench bench-quick snapshots docs lock \
+	wheel clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -20,6 +23,8 @@ help:
 	@echo "make test-card   run the tests over a real PC/SC daemon (see docs/readers.md)"
 	@echo "make test-postgresql  run the tests of store and services on a PostgreSQL server too"
 	@echo "make check       run ruff, pyright and import-linter"
+	@echo "make bench       measure terminal and data against yardsticks (ten minutes; see docs/performance.md)"
+	@echo "make bench-quick the same with small databases and one round, to try it out"
 	@echo "make snapshots   take the screens of the snapshot tests anew"
 	@echo "make docs        make the page of keys and the screenshots of the docs anew"
 	@echo "make lock        resolve the dependencies anew into requirements/"
@@ -63,6 +68,12 @@ check: $(VENV)/dev.stamp
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	@$(BIN)/lint-imports
 
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-quick: $(VENV)/dev.stamp
+	@$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)
+
 snapshots: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest tests/snapshots --snapshot-update $(PYTEST_ARGS)
 
@@ -89,7 +100,7 @@ wheel: $(VENV)/dev.stamp
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 clean:
-	@rm -rf $(VENV) $(CARD_VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache \
+	@rm -rf $(VENV) $(CARD_VENV) .bench-venvs build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache \
 		snapshot_report.html
 	@find eport_tui tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,9 +1,11 @@
 """Databases of any size, made up: `python -m benchmarks.generator --grants 100000 FILE`.
 
-Enterprises are spread over the provinces; brokers have heavy-tailed numbers of
-principals, so that one of them holds several hundredths of all grants; grants stand in
-every state.  The same size and seed give the same grants.  With `--signed` every
-enterprise has a certificate of an authority in `FILE.trust` and each operation is
+Enterprises are spread over the provinces, most of them along the coast; brokers have
+heavy-tailed numbers of principals, so that a few of them hold a third or more of all
+grants; a tenth of the grants has run out, a tenth and more runs out within 30 days; some
+are handed on to all operators, most to single ones, some to nobody.  The same size and
+seed give the same grants.  With `--signed` every enterprise has a certificate of an
+authority in `FILE.trust` and each operation is
 signed, so that the ledger verifies; without it the entries are few and hold nothing,
 which is quicker and serves where only the tables matter.
 """
@@ -16,6 +18,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from itertools import accumulate, islice
 from pathlib import Path
 
@@ -39,10 +42,17 @@ from eport_tui.services.operations import SIGNED_FOR
 from eport_tui.store import enterprises, ledger
 from eport_tui.store.database import Store
 
-PROVINCES = ("11", "12", "21", "22", "31", "32", "33", "35", "37", "41", "42", "44", "50", "51")
+PROVINCES = {
+    **{"11": 3, "12": 3, "21": 3, "22": 1, "31": 8, "32": 14, "33": 9, "35": 5, "37": 8},
+    **{"41": 2, "42": 2, "44": 20, "50": 2, "51": 3},
+}
+"""How many of 83 enterprises are in which province: made up, most of them at the coast."""
+
 SUBSYSTEMS = ("95", "B1", "Z8", "B3", "X1", "B2", "Z7", "X2")
 GRANTS_OF_A_PRINCIPAL = 8
 """On average; spread over brokers, subsystems and grant types."""
+
+_CYCLE = random.Random(0).sample(list(PROVINCES), counts=list(PROVINCES.values()), k=83)
 
 _BATCH = 20_000
 """Changes in one transaction, about."""
@@ -77,14 +87,16 @@ class Population:
         self._weights = list(accumulate((number + 1) ** -0.9 for number in range(brokers)))
 
     def _enterprise(self, number: int, kind: str) -> Enterprise:
-        province = PROVINCES[number % len(PROVINCES)]
+        province = _CYCLE[number % len(_CYCLE)]
         digits = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-        place, serial = divmod(number // len(PROVINCES), len(digits) ** 4)
+        # The serial alone tells two apart, so that a place may have any of nine numbers.
+        more, serial = divmod(number, len(digits) ** 4)
+        place = 9 * more + number % 9 + 1
         tail = ""
         for _ in range(4):
             serial, digit = divmod(serial, len(digits))
             tail = digits[digit] + tail
-        code = f"{province}{place % 100:02d}9{kind}{tail}"
+        code = f"{province}{place:02d}9{kind}{tail}"
         what = "报关有限公司" if kind == "8" else "制造有限公司"
         return Enterprise(
             code, f"91{province}0000PDY{number % 100_000:05d}0X", f"第{number}样例{what}"
@@ -92,11 +104,7 @@ class Population:
 
     def cards_of(self, broker: Enterprise) -> list[str]:
         """The card numbers of a broker's operators, between 3 and 40."""
-        amount = 3 + int(hashlib.sha256(broker.customs_code.encode()).hexdigest()[:2], 16) % 38
-        return [
-            f"89{broker.customs_code[:2]}{broker.customs_code[5:]}{n:04d}"[:13]
-            for n in range(amount)
-        ]
+        return _cards(broker.customs_code)
 
     def made(self) -> Iterator[list[Made]]:
         """For each principal what it has granted, about `grants` in all."""
@@ -126,7 +134,7 @@ class Population:
         days = self._random.choices((-200, 30, 900), weights=(1, 1, 8))[0]
         until = self.today + timedelta(days=self._random.randrange(min(days, 0), max(days, 1)))
         row = EnterpriseGrantRow(key, begun, max(until, begun), 1)
-        cards = self.cards_of(Enterprise(key.agent, "", ""))
+        cards = _cards(key.agent)
         kind = self._random.random()
         if kind < 0.3:
             return Made(row, (ALL_OPERATORS,))
@@ -135,6 +143,12 @@ class Population:
         return Made(
             row, tuple(sorted(self._random.sample(cards, min(len(cards), 1 + int(kind * 3)))))
         )
+
+
+@cache
+def _cards(code: str) -> list[str]:
+    amount = 3 + int(hashlib.sha256(code.encode()).hexdigest()[:2], 16) % 38
+    return [f"89{code[:2]}{code[5:]}{n:04d}"[:13] for n in range(amount)]
 
 
 class _Signer:
@@ -173,6 +187,9 @@ def generate(store: Store, population: Population, *, trust: Path | None = None)
     Args:
         trust: Where the authority and the trusted certificates are made.
     """
+    # The indexes are filled in no order; for as long as this connection is open.
+    for setting in ("cache_size = -500000", "wal_autocheckpoint = 100000", "synchronous = OFF"):
+        store.rows(f"PRAGMA {setting}")
     tables = load_tables()
     assert all(code in tables.subsystems for code in SUBSYSTEMS)
     everybody = [*population.principals, *population.brokers]

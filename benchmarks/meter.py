@@ -13,7 +13,6 @@ import os
 import re
 import select
 import signal
-import statistics
 import struct
 import termios
 import time
@@ -114,9 +113,10 @@ class Meter:
             self._read(0.1)
         return (time.perf_counter() - self.started) * 1000
 
-    def settle(self, quiet: float = 0.15) -> None:
-        """Read until nothing was written for so many seconds."""
-        while self._read(quiet):
+    def settle(self, quiet: float = 0.15, *, at_most: float = 30) -> None:
+        """Read until nothing was written for so many seconds, or for `at_most`: some blink."""
+        end = time.perf_counter() + at_most
+        while time.perf_counter() < end and self._read(quiet):
             pass
 
     def send(self, text: str, *, quiet: float = 0.08) -> Effect:
@@ -181,20 +181,3 @@ def _spawn(
         finally:
             os._exit(127)
     return pid, pty
-
-
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Median, and the bounds of the middle 90 of 100."""
-    ordered = sorted(values)
-    low, high = int(0.05 * (len(ordered) - 1)), round(0.95 * (len(ordered) - 1))
-    return statistics.median(ordered), ordered[low], ordered[high]
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text as a table, its columns as wide as they have to be."""
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)

@@ -33,6 +33,9 @@ class Reason(StrEnum):
     OWN_ENTERPRISE = "own_enterprise"
 
 
+_NEARNESS = {reason: place for place, reason in enumerate(Reason)}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One question to the decision.
@@ -104,11 +107,12 @@ def decide(
     ]
     if not candidates:
         return Decision(False, Reason.NO_ENTERPRISE_GRANT)
-    order = list(Reason)
+    if len(candidates) == 1:
+        return candidates[0]
     return max(
         candidates,
         key=lambda decision: (
-            order.index(decision.reason),
+            _NEARNESS[decision.reason],
             decision.enterprise_grant.valid_until if decision.enterprise_grant else date.min,
             -(decision.enterprise_grant.id if decision.enterprise_grant else 0),
         ),

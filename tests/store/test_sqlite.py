@@ -13,6 +13,7 @@ import apsw
 import pytest
 
 from eport_tui.errors import StoreError
+from eport_tui.store import permissions
 from eport_tui.store.database import Store
 from eport_tui.store.sqlite import APPLICATION_ID
 from tests.store.writing import contents, write_something
@@ -26,6 +27,26 @@ def store(path: Path) -> Iterator[Store]:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_decision_is_not_prepared_anew_for_each_card(store: Store) -> None:
+    """That would take longer than to read it."""
+    prepared: list[int] = []
+
+    def look(*_: object) -> int:
+        # SQLite asks for leave while it prepares a statement, and only then.
+        prepared.append(1)
+        return apsw.SQLITE_OK
+
+    store._database.connection().set_authorizer(look)
+    counts: list[int] = []
+    for card in ("8900000000011", "8900000000022", "8900000000033"):
+        permissions.decision_rows(
+            store, principal="3101940001", agent="3101980002", subsystem="95", card_number=card
+        )
+        counts.append(len(prepared))
+    assert counts[0] > 0
+    assert counts == [counts[0]] * 3
 
 
 def refusal(path: Path, *, read_only: bool = False) -> StoreError:

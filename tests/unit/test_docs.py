@@ -57,7 +57,8 @@ def test_every_screenshot_is_shown_on_a_page() -> None:
         (page.parent / target).resolve()
         for page in PAGES
         for target in links(page)
-        if target.endswith(".svg")
+        # The picture of the figures is none; the links are looked at above.
+        if target.endswith(".svg") and target != "performance.svg"
     }
     assert set(IMAGES.iterdir()) == shown
 
