@@ -29,8 +29,8 @@ from psycopg.pq import TransactionStatus
 from eport_tui.domain.places import ServerUrl
 from eport_tui.errors import StoreError
 from eport_tui.store import faults
-from eport_tui.store.database import Store
-from eport_tui.store.faults import GivenUp, Told, fault
+from eport_tui.store.database import Store, harmless_twice
+from eport_tui.store.faults import GivenUp, InDoubt, Told, fault
 
 SCHEMA = "eport_tui"
 """The schema that holds everything."""
@@ -113,6 +113,10 @@ _UNREACHABLE: Told = (
 _READ_ONLY: Told = ("数据库是只读的，不能保存", "请检查 {place} 是否为备用服务器")
 _NO_ACCESS: Told = ("没有权限使用数据库", "请检查 {place} 的用户、密码文件和权限")
 _TOO_MANY: Told = ("数据库服务器的连接已满", "请稍候再试，一直如此则请管理员增加连接数")
+_GIVEN_UP: Told = (
+    "与其他程序的修改互相冲突，没有保存",
+    "请稍候再试，一直如此则检查谁在占用 {place}",
+)
 _TIMED_OUT: Told = ("数据库操作超时，没有保存", "请稍候再试")
 
 # By SQLSTATE, or its class (PostgreSQL documentation, appendix A).
@@ -121,7 +125,7 @@ _TOLD: dict[str, Told] = {
     "57P": _LOST,
     "25P03": _LOST,
     "55P03": faults.LOCKED,
-    "40": faults.LOCKED,
+    "40": _GIVEN_UP,
     "57014": _TIMED_OUT,
     "53100": faults.FULL,
     "53300": _TOO_MANY,
@@ -134,6 +138,12 @@ _TOLD: dict[str, Told] = {
     "XX001": faults.DAMAGED,
     "XX002": faults.DAMAGED,
 }
+
+# What is surely rolled back and may go through when it is done anew.
+_WORTH_ANOTHER_TRY = {"40001", "40P01"}
+
+# What a commit may end with although it is done.
+_OUTCOME_UNKNOWN = {"40003", "08007"}
 
 # libpq gives no SQLSTATE where there is no connection yet.
 _TOLD_BY_TEXT = (
@@ -217,7 +227,7 @@ class PostgresStore(Store):
         if isinstance(error, _Closed):
             return fault(faults.CLOSED, "", self.place)
         if isinstance(error, _InDoubt):
-            return fault(_IN_DOUBT, "", self.place)
+            return fault(_IN_DOUBT, "", self.place, InDoubt)
         if isinstance(error, _Unreachable):
             _log.warning("no connection: %s", error)
             text = str(error)
@@ -228,7 +238,8 @@ class PostgresStore(Store):
         found = next((_TOLD[part] for part in (state, state[:3], state[:2]) if part in _TOLD), None)
         if found is None and isinstance(error, psycopg.OperationalError) and not state:
             found = _LOST
-        return fault(found, state, self.place, GivenUp if state.startswith("40") else StoreError)
+        again = found is _LOST or state in _WORTH_ANOTHER_TRY
+        return fault(found, state, self.place, GivenUp if again else StoreError)
 
     # -- tables ----------------------------------------------------------------
 
@@ -273,16 +284,21 @@ class PostgresStore(Store):
             (SCHEMA,),
         ):
             raise fault(_NO_ACCESS, "", self.place)
+        if self._behind():
+            self._until_stored(self._migrating, self._migrate, harmless_twice)
+
+    @contextmanager
+    def _migrating(self) -> Generator[None]:
+        first = f"SELECT pg_advisory_xact_lock({_MIGRATING})"
+        with self._told(), self._connections.atomic(_WRITING, first):
+            yield
+
+    def _migrate(self) -> None:
+        # Whoever had the lock before may have done it.
         if not self._behind():
             return
-        with (
-            self._told(),
-            self._connections.atomic(_WRITING, f"SELECT pg_advisory_xact_lock({_MIGRATING})"),
-        ):
-            # Whoever had the lock before may have done it.
-            if not self._behind():
-                return
-            schema = _Definitions(self._connections)
+        schema = _Definitions(self._connections)
+        with self._told():
             if self.schema_version:
                 self._connections.execute_sql(_TAKE_TURN)
             else:
@@ -464,7 +480,7 @@ class _Database(peewee.PostgresqlDatabase):
         try:
             connection.commit()
         except psycopg.OperationalError as error:
-            if connection.closed:
+            if connection.closed or error.sqlstate in _OUTCOME_UNKNOWN:
                 raise _InDoubt from error
             raise
 
