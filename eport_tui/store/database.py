@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from peewee import Database, Query
 
@@ -46,7 +46,12 @@ class Store:
     connections are set to refuse every write.
 
     Each engine has a class of its own; `open` chooses it.
+
+    Attributes:
+        tells_of_changes: Whether `wait_for_change` can be used.
     """
+
+    tells_of_changes: ClassVar[bool] = False
 
     def __init__(self, place: Place, database: Database, *, read_only: bool) -> None:
         self.place = place
@@ -178,6 +183,23 @@ class Store:
         """What is another value after each commit, of this program or another one.
 
         Only good to be compared with an earlier value that the same thread got.
+        """
+        raise NotImplementedError
+
+    def wait_for_change(self, seconds: float | None = None) -> bool:
+        """Wait until somebody else has committed, in a thread of its own.
+
+        A hint, to look at `change_counter` at once: it may be lost, and comes only while
+        another thread goes on asking for that now and then.
+
+        Args:
+            seconds: How long at most; for ever where None.
+
+        Returns:
+            Whether there was a hint.
+
+        Raises:
+            StoreError: The store was closed.
         """
         raise NotImplementedError
 

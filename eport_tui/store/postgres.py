@@ -2,7 +2,8 @@
 
 All is in a schema of its own.  Writers have their turns by a lock that each transaction
 takes first, so it sees all that was committed before it, and READ COMMITTED is as good
-for it as SQLite's IMMEDIATE.  The commits are counted in the row of the table `turn`.
+for it as SQLite's IMMEDIATE.  The commits are counted in the row of the table `turn`,
+and each is notified, which is a hint and no more.
 """
 
 # Peewee's stubs leave much untyped, and psycopg's ask for statements that are literals.
@@ -13,10 +14,13 @@ from __future__ import annotations
 
 import logging
 import re
+import select
+import socket
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from math import ceil
 from typing import Any
@@ -56,9 +60,10 @@ _SETTINGS = f"""
 _WRITING = "ISOLATION LEVEL READ COMMITTED READ WRITE"
 _READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The lock of a row goes to whoever asks at the right moment, an advisory one to whoever
-# has waited longest; both in one statement, because the server may be far away.
+# has waited longest; all in one statement, because the server may be far away.
 _TAKE_TURN = f"""
     UPDATE turn SET number = number + 1 WHERE pg_advisory_xact_lock({_TURN}) IS NOT NULL
+    RETURNING pg_notify('{SCHEMA}', '')
 """
 _BEFORE_ALL = (
     """
@@ -158,11 +163,15 @@ _TOLD_BY_TEXT = (
 class PostgresStore(Store):
     """A database on a server, open."""
 
+    tells_of_changes = True
+
     def __init__(self, url: ServerUrl, *, read_only: bool, patience: float) -> None:
         self._connections = _Database(url, patience=patience)
+        self._hints = _Hints()
         super().__init__(url, self._connections, read_only=read_only)
 
     def close(self) -> None:
+        self._hints.end()
         with self._told():
             self._connections.close_all()
 
@@ -205,7 +214,13 @@ class PostgresStore(Store):
             return max(cursor.rowcount, 0)
 
     def change_counter(self) -> int:
+        with self._told():
+            self._hints.listen_on(self._connections.connected())
         return self.rows("SELECT number FROM turn")[0][0]
+
+    def wait_for_change(self, seconds: float | None = None) -> bool:
+        with self._told():
+            return self._hints.wait(seconds)
 
     def cancel_waiting(self) -> None:
         self._connections.cancel_waiting()
@@ -335,6 +350,97 @@ class _Unreachable(psycopg.OperationalError):
 
 class _InDoubt(psycopg.OperationalError):
     """The connection was lost when it was to commit."""
+
+
+class _Hints:
+    """Notifications of commits, on a connection that is there anyway.
+
+    Nothing depends on them: where they cannot be had, or are lost with their connection,
+    the next look at the change counter tells the same.
+    """
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection[Any] | None = None
+        self._waker: socket.socket | None = None
+        self._has_come = threading.Event()
+        self._has_ended = False
+
+    def listen_on(self, connection: psycopg.Connection[Any]) -> None:
+        """Have the commits of others notified on a connection from now on."""
+        if connection is self._connection or connection.closed:
+            return
+        connection.add_notify_handler(partial(self._note, connection.info.backend_pid))
+        # A standby refuses, and is not asked again.
+        with suppress(psycopg.Error):
+            connection.execute(f"LISTEN {SCHEMA}")
+        self._connection = connection
+        self._wake()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait for a hint.
+
+        Raises:
+            _Closed: There will be none.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        woken, waker = socket.socketpair()
+        with woken, waker:
+            waker.setblocking(False)
+            self._waker = waker
+            while not self._has_ended:
+                if self._has_come.is_set():
+                    self._has_come.clear()
+                    return True
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._wait_for_anything(woken, left)
+        raise _Closed
+
+    def _wait_for_anything(self, woken: socket.socket, seconds: float | None) -> None:
+        poll = select.poll()
+        poll.register(woken, select.POLLIN)
+        connection = self._connection
+        if connection is not None:
+            # One that was closed is made anew, and `_wake` tells of it.
+            with suppress(psycopg.Error):
+                poll.register(connection.fileno(), select.POLLIN)
+        ready = [number for number, _ in poll.poll(None if seconds is None else 1000 * seconds)]
+        if woken.fileno() in ready:
+            woken.recv(4096)
+        elif ready and connection is not None:
+            self._read(connection)
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._has_ended = True
+        self._wake()
+
+    def _read(self, connection: psycopg.Connection[Any]) -> None:
+        """Read what has come; it was for another thread if that is using the connection."""
+        with connection.lock:
+            try:
+                connection.pgconn.consume_input()
+                while (notification := connection.pgconn.notifies()) is not None:
+                    self._note_by(connection.info.backend_pid, notification.be_pid)
+            except psycopg.Error:
+                pass
+            if connection.closed and connection is self._connection:
+                self._connection = None
+
+    def _note(self, own: int, notification: psycopg.Notify) -> None:
+        self._note_by(own, notification.pid)
+
+    def _note_by(self, own: int, who: int) -> None:
+        if who != own:
+            self._has_come.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        # Where it is full or closed, the one who waits is awake already.
+        if self._waker is not None:
+            with suppress(OSError):
+                self._waker.send(b"!")
 
 
 class _Wait:
