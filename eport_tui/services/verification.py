@@ -129,7 +129,7 @@ class Verification:
         self._trust = trust
         self._checkpoint = checkpoint
         self._progress = progress
-        self._processes = processes or _cores()
+        self._processes = processes or cores()
         self._state = State()
         self._origins: dict[tuple[str, ...], _Origin] = {}
         # What is derived from an entry that does not hold is not told once more.
@@ -273,7 +273,8 @@ class Verification:
             yield _of_row("库中缺少", table, ledger.stored_form(self._state.rows[identity]))
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
