@@ -21,7 +21,7 @@ help:
 	@echo "make demo-reset  the same, starting afresh"
 	@echo "make test        run the tests"
 	@echo "make test-card   run the tests over a real PC/SC daemon (see docs/readers.md)"
-	@echo "make test-postgresql  run the tests of store and services on a PostgreSQL server too"
+	@echo "make test-postgresql  run the tests of store, services and ledger on a PostgreSQL server too"
 	@echo "make check       run ruff, pyright and import-linter"
 	@echo "make bench       measure terminal and data against yardsticks (ten minutes; see docs/performance.md)"
 	@echo "make bench-quick the same with small databases and one round, to try it out"
@@ -43,7 +43,8 @@ test: $(VENV)/dev.stamp
 
 # Each worker starts a server of its own, as an ordinary user; without one they fail.
 test-postgresql: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -n 2 -m postgresql tests/store tests/services tests/ui $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 -m postgresql tests/store tests/services tests/ledger tests/ui \
+		$(PYTEST_ARGS)
 
 # In an environment of its own: an ordinary one has neither pyscard nor a daemon.
 test-card: $(CARD_VENV)/stamp

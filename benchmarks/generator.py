@@ -181,11 +181,14 @@ class _Signer:
         return signatures.sign(key, SIGNED_FOR + data), der
 
 
-def generate(store: Store, population: Population, *, trust: Path | None = None) -> None:
+def generate(
+    store: Store, population: Population, *, trust: Path | None = None, single: bool = False
+) -> None:
     """Store a population; signed where there is a folder for the authority.
 
     Args:
         trust: Where the authority and the trusted certificates are made.
+        single: Sign each change for itself.
     """
     # The indexes are filled in no order; for as long as this connection is open.
     for setting in ("cache_size = -500000", "wal_autocheckpoint = 100000", "synchronous = OFF"):
@@ -197,6 +200,10 @@ def generate(store: Store, population: Population, *, trust: Path | None = None)
         enterprises.put_all(store, everybody)
     known = {each.customs_code: each for each in everybody}
     operations = _operations(population)
+    if single:
+        operations = (
+            (by, kind, [change]) for by, kind, changes in operations for change in changes
+        )
     if trust is None:
         changes = (change for _, _, changes in operations for change in changes)
         while batch := list(islice(changes, _BATCH)):
@@ -276,11 +283,12 @@ def main() -> None:
     parser.add_argument("--grants", type=int, default=10_000, help="enterprise grants")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--signed", action="store_true", help="sign every operation")
+    parser.add_argument("--single", action="store_true", help="sign each change for itself")
     parser.add_argument("file", type=Path)
     args = parser.parse_args()
     trust = args.file.with_name(args.file.name + ".trust") if args.signed else None
     with Store.open(args.file) as store:
-        generate(store, Population(args.grants, seed=args.seed), trust=trust)
+        generate(store, Population(args.grants, seed=args.seed), trust=trust, single=args.single)
         for table in ("enterprise", "enterprise_grant", "operator_grant", "ledger_entry"):
             print(f"{table:18} {store.rows(f'SELECT count(*) FROM {table}')[0][0]:>10,}")
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -21,7 +22,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from eport_tui.actions import bindings
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, StoreError
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.lean import LeanApp
@@ -254,6 +255,9 @@ class EportApp(LeanApp):
         """
         opened = await self.call(_open, self.settings)
         self._store, self._tables, self._trust, self._software = opened
+        if self._store.tells_of_changes:
+            heed = partial(self._heed_hints, self._store, asyncio.get_running_loop())
+            threading.Thread(target=heed, name="hints", daemon=True).start()
         if self.settings.strict:
             from eport_tui.services.proof import Proof
 
@@ -370,6 +374,16 @@ class EportApp(LeanApp):
         loop = asyncio.get_running_loop()
         self._store_asked = loop.run_in_executor(self._data_thread, self._store.change_counter)
         self._store_asked.add_done_callback(partial(self._store_told, self.screen))
+
+    def _heed_hints(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at the store at each hint; a lost one costs nothing but the time to the next look.
+
+        Runs in a thread of its own, until the store or the loop is closed.
+        """
+        with suppress(StoreError, RuntimeError):
+            while True:
+                if store.wait_for_change():
+                    loop.call_soon_threadsafe(self._look_at_the_store)
 
     def _store_told(self, screen: Screen[Any], told: asyncio.Future[Hashable]) -> None:
         if told.cancelled() or self._exit:

@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eport_tui.domain.places import ServerUrl
+from eport_tui.domain.places import Place, ServerUrl
 from eport_tui.store.database import Store
 
 PROGRAMS = ("initdb", "postgres")
@@ -155,3 +156,66 @@ class Server:
         finally:
             with self.connection() as connection:
                 connection.execute(f"DROP DATABASE {name} (FORCE)")
+
+
+def database_of(place: Place) -> str:
+    """The name of the database at a place on the server."""
+    return str(place).partition("@/")[2].partition("?")[0]
+
+
+def throw_out(other: Any) -> None:
+    """End the other connections to this database, and wait until they have ended."""
+    ended = other.execute(
+        "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert ended.fetchone() == (True,)
+
+
+def until_someone_waits(other: Any) -> None:
+    """Wait until a connection waits for a lock."""
+    until = time.monotonic() + 10
+    while other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+@contextmanager
+def commits_that_are_not_acknowledged(server: Server, place: Place) -> Iterator[None]:
+    """Let the next commit at a place be done, and the connection be lost before it is told so.
+
+    The commit waits for a standby that is not there, which those who connect later do not.
+    """
+    name = database_of(place)
+    with server.connection() as connection:
+        connection.execute("SET synchronous_commit = local")
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        _reload(connection, "nobody")
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = local")
+        losing = threading.Thread(target=_lose_who_waits_for_the_standby, args=(server,))
+        losing.start()
+        try:
+            yield
+        finally:
+            losing.join()
+            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            _reload(connection, "")
+
+
+def _reload(connection: Any, names: str) -> None:
+    connection.execute("SELECT pg_reload_conf()")
+    until = time.monotonic() + 10
+    while connection.execute("SHOW synchronous_standby_names").fetchone() != (names,):
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def _lose_who_waits_for_the_standby(server: Server) -> None:
+    until = time.monotonic() + 10
+    with server.connection() as connection:
+        while not connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE wait_event = 'SyncRep'"
+        ).fetchall():
+            assert time.monotonic() < until
+            time.sleep(0.005)

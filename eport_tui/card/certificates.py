@@ -118,31 +118,6 @@ def _issuer(
     return issuer
 
 
-def find_issuers(
-    certificate: x509.Certificate, folder: Path
-) -> list[tuple[x509.Certificate, datetime, datetime]]:
-    """All authorities in `folder` that issued `certificate`, each with the time when it held.
-
-    That is the time in which both certificates were valid.
-
-    Raises:
-        CertificateRefused: There is none (`untrusted`).
-    """
-    found: list[tuple[x509.Certificate, datetime, datetime]] = []
-    refusal: CertificateRefused | None = None
-    for authority in _load_authorities(folder):
-        start = max(certificate.not_valid_before_utc, authority.not_valid_before_utc)
-        end = min(certificate.not_valid_after_utc, authority.not_valid_after_utc)
-        try:
-            if start <= end:
-                found.append((_issuer(certificate, [authority], start), start, end))
-        except CertificateRefused as error:
-            refusal = error
-    if not found:
-        raise refusal or CertificateRefused("untrusted", "证书不是由可信的发证机构签发的")
-    return found
-
-
 def _issuer_by_verifier(
     certificate: x509.Certificate, authorities: list[x509.Certificate], at: datetime
 ) -> x509.Certificate:
@@ -333,24 +308,65 @@ def check_revocation(
     return ""
 
 
-def first_revocation(
-    certificate: x509.Certificate, issuers: list[x509.Certificate], source: Path
-) -> datetime | None:
-    """From when on `certificate` is revoked, as any list of its issuers says; none if never.
+class Known:
+    """The authorities and revocation lists of one moment, for many certificates.
 
-    Older lists count, too, because authorities leave what has expired out of the newer
-    ones.  A hold counts only as long as the newest list has it.
+    Raises:
+        CertificateRefused: An authority cannot be read (`no-authority`).
     """
-    moments: list[datetime] = []
-    found = _load_lists(source)
-    for issuer in issuers:
-        lists = [crl for crl in found if _is_list_of(issuer, crl)]
-        newest = max(lists, key=lambda crl: crl.last_update_utc, default=None)
-        for crl in lists:
-            entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
-            if entry is not None and (crl is newest or not _is_hold(entry)):
-                moments.append(entry.revocation_date_utc)
-    return min(moments, default=None)
+
+    def __init__(self, authorities: Path, revocation: Path) -> None:
+        self._authorities = _load_authorities(authorities)
+        self._lists = _load_lists(revocation)
+        self._lists_of: dict[x509.Certificate, list[x509.CertificateRevocationList]] = {}
+
+    def find_issuers(
+        self, certificate: x509.Certificate
+    ) -> list[tuple[x509.Certificate, datetime, datetime]]:
+        """All authorities that issued `certificate`, each with the time when it held.
+
+        That is the time in which both certificates were valid.
+
+        Raises:
+            CertificateRefused: There is none (`untrusted`).
+        """
+        found: list[tuple[x509.Certificate, datetime, datetime]] = []
+        refusal: CertificateRefused | None = None
+        for authority in self._authorities:
+            start = max(certificate.not_valid_before_utc, authority.not_valid_before_utc)
+            end = min(certificate.not_valid_after_utc, authority.not_valid_after_utc)
+            try:
+                if start <= end:
+                    found.append((_issuer(certificate, [authority], start), start, end))
+            except CertificateRefused as error:
+                refusal = error
+        if not found:
+            raise refusal or CertificateRefused("untrusted", "证书不是由可信的发证机构签发的")
+        return found
+
+    def first_revocation(
+        self, certificate: x509.Certificate, issuers: list[x509.Certificate]
+    ) -> datetime | None:
+        """From when on `certificate` is revoked, as any list of its issuers says; none if never.
+
+        Older lists count, too, because authorities leave what has expired out of the newer
+        ones.  A hold counts only as long as the newest list has it.
+        """
+        moments: list[datetime] = []
+        for issuer in issuers:
+            lists = self._of(issuer)
+            newest = max(lists, key=lambda crl: crl.last_update_utc, default=None)
+            for crl in lists:
+                entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
+                if entry is not None and (crl is newest or not _is_hold(entry)):
+                    moments.append(entry.revocation_date_utc)
+        return min(moments, default=None)
+
+    def _of(self, issuer: x509.Certificate) -> list[x509.CertificateRevocationList]:
+        if issuer not in self._lists_of:
+            lists = [crl for crl in self._lists if _is_list_of(issuer, crl)]
+            self._lists_of[issuer] = lists
+        return self._lists_of[issuer]
 
 
 def _is_hold(entry: x509.RevokedCertificate) -> bool:

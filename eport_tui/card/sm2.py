@@ -10,6 +10,7 @@ need not hide how long it takes; signing stays in the cards.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, cast
 
 from cryptography import x509
@@ -167,6 +168,8 @@ def is_list_signed_by(crl: x509.CertificateRevocationList, key: PublicKey) -> bo
     )
 
 
+# It is asked for several times in a row.
+@lru_cache(8)
 def _parsed(certificate: x509.Certificate) -> _Certificate:
     return asn1.decode_der(_Certificate, certificate.tbs_certificate_bytes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from eport_tui.domain.holders import Holder
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from eport_tui.card.certificates import Known
     from eport_tui.card.eport_profile import LookUp
 
 
@@ -84,6 +86,7 @@ class TrustStore:
         self.revocation = revocation
         self.require_hardware = require_hardware
         self._look_up = look_up
+        self._known: tuple[object, Known] | None = None
 
     @classmethod
     def of(
@@ -164,29 +167,34 @@ class TrustStore:
 
         parsed = load_certificate(certificate)
         certificates.check_key(parsed)
-        issuers = certificates.find_issuers(parsed, self.authorities)
+        known = self._read()
+        issuers = known.find_issuers(parsed)
         holder = self._holder(parsed)
         self.check_assurance(read_assurance(parsed))
-        revoked = certificates.first_revocation(
-            parsed, [issuer for issuer, _, _ in issuers], self.revocation
-        )
+        revoked = known.first_revocation(parsed, [issuer for issuer, _, _ in issuers])
         return Record(holder, tuple((start, end) for _, start, end in issuers), revoked)
 
-    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+    def _read(self) -> Known:
+        """What the folders hold, read anew when a file has changed."""
+        from eport_tui.card.certificates import Known
+
+        stamp = self.stamp()
+        if self._known is None or self._known[0] != stamp:
+            self._known = (stamp, Known(self.authorities, self.revocation))
+        return self._known[1]
+
+    def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Changes when a file of authorities or revocation lists does."""
-        folders = [self.authorities]
-        files = [self.revocation]
-        if self.revocation.is_dir():
-            folders, files = [*folders, self.revocation], []
-        for folder in folders:
+        found: list[tuple[str, int, int, int]] = []
+        for place in (self.authorities, self.revocation):
             with suppress(OSError):
-                files += folder.iterdir()
-        found: list[tuple[str, int, int]] = []
-        for file in sorted(files):
-            with suppress(OSError):
-                status = file.stat()
-                found.append((str(file), status.st_mtime_ns, status.st_ino))
-        return tuple(found)
+                files = os.scandir(place) if place.is_dir() else ()
+                for path in [place, *files]:
+                    with suppress(OSError):
+                        status = os.stat(path)
+                        changed = (status.st_mtime_ns, status.st_ino, status.st_size)
+                        found.append((os.fspath(path), *changed))
+        return tuple(sorted(found))
 
     def holder_of(self, certificate: bytes) -> Holder:
         """Whom a certificate (DER) names; nothing is proved by that.

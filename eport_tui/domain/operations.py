@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+
+# Writes a text as RFC 8785 does.
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from eport_tui.domain.dates import SHANGHAI
@@ -22,8 +25,6 @@ from eport_tui.errors import EportError
 FORMAT = 1
 """Of the signed text; another number is another meaning."""
 
-# What RFC 8785 writes, for what is in an operation: names in ASCII, whole numbers, no fractions.
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 GENESIS = "0" * 64
 """What stands in place of the hash before the first entry of a ledger."""
@@ -64,32 +65,34 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EnterpriseGrantRow:
-    """An enterprise grant, as `domain.grants.EnterpriseGrant` without what the store adds."""
+    """An enterprise grant, as `domain.grants.EnterpriseGrant` without what the store adds.
+
+    Attributes:
+        identity: What makes it the same row.
+    """
 
     key: GrantKey
     granted_on: date
     valid_until: date
     revision: int
+    identity: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     table = "enterprise_grant"
 
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What makes it the same row."""
-        return (self.table, *_values(self.key))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", (self.table, *_values(self.key)))
 
     @property
     def keeper(self) -> str:
         """The enterprise whose legal person may change it."""
         return self.key.principal
 
-    def fields(self) -> dict[str, Any]:
+    def text(self) -> str:
         """For the signed text."""
-        return {
-            "granted_on": self.granted_on.isoformat(),
-            "valid_until": self.valid_until.isoformat(),
-            "revision": self.revision,
-        }
+        return (
+            f'{{"granted_on":"{self.granted_on.isoformat()}","revision":{self.revision:d},'
+            f'"valid_until":"{self.valid_until.isoformat()}"}}'
+        )
 
     @classmethod
     def of(cls, key: GrantKey, fields: dict[str, Any]) -> EnterpriseGrantRow:
@@ -104,27 +107,34 @@ class EnterpriseGrantRow:
 
 @dataclass(frozen=True, slots=True)
 class OperatorGrantRow:
-    """An operator grant under the enterprise grant with `key`."""
+    """An operator grant under the enterprise grant with `key`.
+
+    Attributes:
+        identity: What makes it the same row.
+    """
 
     key: GrantKey
     card_number: str
     granted_on: date
+    identity: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     table = "operator_grant"
 
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What makes it the same row."""
-        return (self.table, *_values(self.key), self.card_number)
+    def __post_init__(self) -> None:
+        identity = (self.table, *_values(self.key), self.card_number)
+        object.__setattr__(self, "identity", identity)
 
     @property
     def keeper(self) -> str:
         """The enterprise whose legal person may change it."""
         return self.key.agent
 
-    def fields(self) -> dict[str, Any]:
+    def text(self) -> str:
         """For the signed text."""
-        return {"card_number": self.card_number, "granted_on": self.granted_on.isoformat()}
+        return (
+            f'{{"card_number":{_quoted(self.card_number)},'
+            f'"granted_on":"{self.granted_on.isoformat()}"}}'
+        )
 
     @classmethod
     def of(cls, key: GrantKey, fields: dict[str, Any]) -> OperatorGrantRow:
@@ -135,33 +145,40 @@ class OperatorGrantRow:
 
 @dataclass(frozen=True, slots=True)
 class LapseMark:
-    """An enterprise lets a grant that it made or received run out on `valid_until`."""
+    """An enterprise lets a grant that it made or received run out on `valid_until`.
+
+    Attributes:
+        identity: What makes it the same row.
+    """
 
     key: GrantKey
     owner: str
     valid_until: date
+    identity: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     table = "lapse_mark"
 
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What makes it the same row."""
-        return (self.table, *_values(self.key), self.owner)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", (self.table, *_values(self.key), self.owner))
 
     @property
     def keeper(self) -> str:
         """The enterprise whose legal person may change it."""
         return self.owner
 
-    def fields(self) -> dict[str, Any]:
+    def text(self) -> str:
         """For the signed text."""
-        return {"owner": self.owner, "valid_until": self.valid_until.isoformat()}
+        return f'{{"owner":{_quoted(self.owner)},"valid_until":"{self.valid_until.isoformat()}"}}'
 
     @classmethod
     def of(cls, key: GrantKey, fields: dict[str, Any]) -> LapseMark:
         """From the signed text."""
         _demand_texts(fields["owner"])
         return cls(key, fields["owner"], date.fromisoformat(fields["valid_until"]))
+
+
+def _values(key: GrantKey) -> tuple[str, str, str, str]:
+    return (key.principal, key.agent, key.subsystem, key.grant_type)
 
 
 def _demand_texts(*values: object) -> None:
@@ -176,8 +193,7 @@ _TABLES: dict[str, type[Row]] = {
 }
 
 
-def _values(key: GrantKey) -> tuple[str, str, str, str]:
-    return (key.principal, key.agent, key.subsystem, key.grant_type)
+_FOUND = '"found":true,'
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,33 +202,30 @@ class Change:
 
     Attributes:
         found: The row was changed by another program; the signer takes it as it was found.
+        row: The row that is there, the later one of two.
     """
 
     before: Row | None
     after: Row | None
     found: bool = False
+    row: Row = field(init=False, repr=False, compare=False)
 
-    @property
-    def row(self) -> Row:
-        """The row that is there, the later one of two."""
-        row = self.after or self.before
+    def __post_init__(self) -> None:
+        row = self.before if self.after is None else self.after
         assert row is not None
-        return row
+        object.__setattr__(self, "row", row)
 
-    def as_json(self) -> dict[str, Any]:
+    def text(self) -> str:
         """For the signed text."""
-        row = self.row
-        key = row.key
-        value: dict[str, Any] = {
-            "table": row.table,
-            "principal": key.principal,
-            "agent": key.agent,
-            "subsystem": key.subsystem,
-            "grant_type": key.grant_type,
-            "before": self.before.fields() if self.before else None,
-            "after": self.after.fields() if self.after else None,
-        }
-        return {**value, "found": True} if self.found else value
+        row, key = self.row, self.row.key
+        return (
+            f'{{"after":{self.after.text() if self.after else "null"},'
+            f'"agent":{_quoted(key.agent)},'
+            f'"before":{self.before.text() if self.before else "null"},'
+            f'{_FOUND if self.found else ""}"grant_type":{_quoted(key.grant_type)},'
+            f'"principal":{_quoted(key.principal)},"subsystem":{_quoted(key.subsystem)},'
+            f'"table":"{row.table}"}}'
+        )
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Change:
@@ -258,24 +271,20 @@ class Operation:
     reason: str = ""
     reinstates: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """What is put into canonical form and signed."""
-        value: dict[str, Any] = {
-            "format": FORMAT,
-            "kind": self.kind.value,
-            "at": self.at.isoformat(timespec="seconds"),
-            "card": self.card_number,
-            "enterprise": self.enterprise,
-            "changes": [change.as_json() for change in self.changes],
-            "seen": {"number": self.seen_number, "hash": self.seen_hash},
-            "nonce": self.nonce,
-            "reason": self.reason,
-        }
-        return value if self.reinstates is None else {**value, "reinstates": self.reinstates}
-
     def canonical(self) -> str:
-        """The text that is signed: canonical JSON (RFC 8785)."""
-        return _CANONICAL.encode(self.as_json())
+        """The text that is signed: canonical JSON (RFC 8785).
+
+        Written out, names in their order, because a verification does it for each entry.
+        """
+        reinstates = "" if self.reinstates is None else f'"reinstates":{self.reinstates:d},'
+        changes = ",".join([change.text() for change in self.changes])
+        return (
+            f'{{"at":"{self.at.isoformat(timespec="seconds")}","card":{_quoted(self.card_number)},'
+            f'"changes":[{changes}],"enterprise":{_quoted(self.enterprise)},"format":{FORMAT},'
+            f'"kind":"{self.kind.value}","nonce":{_quoted(self.nonce)},'
+            f'"reason":{_quoted(self.reason)},{reinstates}'
+            f'"seen":{{"hash":{_quoted(self.seen_hash)},"number":{self.seen_number:d}}}}}'
+        )
 
     @classmethod
     def read(cls, text: str) -> Operation:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from eport_tui.domain.dates import now
 from eport_tui.store import drafts
-from eport_tui.store.database import Store
+from eport_tui.store.database import Store, harmless_twice
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -41,8 +41,8 @@ def keep(store: Store, session: CardSession, screen: str, content: dict[str, Any
         content: Anything that JSON can hold.
     """
     text = json.dumps(content, ensure_ascii=False)
-    with store.transaction():
-        drafts.put(store, session.holder.card_number, screen, text, now())
+    card, at = session.holder.card_number, now()
+    store.transact(lambda: drafts.put(store, card, screen, text, at), done=harmless_twice)
 
 
 def offered(store: Store, session: CardSession) -> list[KeptDraft]:
@@ -60,8 +60,8 @@ def offered(store: Store, session: CardSession) -> list[KeptDraft]:
 
 def forget(store: Store, session: CardSession, screen: str) -> None:
     """Remove the draft of a screen, if there is one."""
-    with store.transaction():
-        drafts.delete(store, session.holder.card_number, screen)
+    card = session.holder.card_number
+    store.transact(lambda: drafts.delete(store, card, screen), done=harmless_twice)
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

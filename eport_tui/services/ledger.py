@@ -22,7 +22,7 @@ from eport_tui.domain.operations import Operation
 from eport_tui.errors import EportError, InvalidInput
 from eport_tui.services.operations import LONGEST_DELAY, SIGNED_FOR
 from eport_tui.store import ledger
-from eport_tui.store.database import Store
+from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.ledger import Entry
 
 if TYPE_CHECKING:
@@ -57,9 +57,12 @@ def accept_clock(store: Store, at: datetime | None = None) -> None:
         InvalidInput: As `behind`.
     """
     moment = at or dates.now()
-    with store.transaction():
+
+    def note() -> None:
         behind(store, moment)
         ledger.note_clock_reset(store, moment)
+
+    store.transact(note, done=harmless_twice)
 
 
 # -- one entry by itself ---------------------------------------------------------

@@ -2,16 +2,17 @@
 
 The card signs before the database is held, because a card may take its time.  What
 was planned is planned once more when the database is held; where others were faster
-and it comes out otherwise, it is signed anew.
+and it comes out otherwise, it is signed anew.  A transaction that the database gave up
+is run again with the same signature.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
@@ -31,10 +32,10 @@ from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.services.guard import require_legal_person
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
-from eport_tui.store.faults import GivenUp
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.guard import Permit
     from eport_tui.services.proof import Proof
 
 SIGNED_FOR = b"eport_tui/operation/v1\0"
@@ -99,6 +100,8 @@ def perform(
         NotPermitted: The card may not change grants; see `require_legal_person`.
         InvalidInput: The reason is too long.
         ClockSetBack: The server's clock is behind the last entry.
+        InDoubt: The connection to the database was lost at the commit, and did not
+            come back.
         EportError: Others kept changing the same; nothing was stored.
     """
     reason = check_reason(reason)
@@ -107,29 +110,18 @@ def perform(
         planned = plan(permit.holder)
         if planned is None:
             return None
-        moment = _moment(today)
         changes = _with_found(store, planned.changes, proof)
-        payload = _payload(store, permit.holder, planned, changes, reason, moment)
+        seen = ledger.head(store)
+        operation = _operation(permit.holder, planned, changes, reason, _moment(today), seen)
+        payload = operation.canonical()
         signature = session.sign(SIGNED_FOR + payload.encode())
-        with suppress(GivenUp), store.transaction():
-            # The card may have been pulled while we waited for the lock.
-            permit.require()
-            recorded_at = _moment(today)
-            if (
-                moment <= recorded_at <= moment + LONGEST_DELAY
-                and plan(permit.holder) == planned
-                and _with_found(store, planned.changes, proof) == changes
-            ):
-                number = ledger.append(
-                    store,
-                    payload,
-                    signature,
-                    session.certificate,
-                    changes,
-                    recorded_at=recorded_at,
-                    changed_by=permit.holder.card_number,
-                )
-                return Done(number, planned)
+        signed = _Signed(planned, operation, payload, signature, session.certificate)
+        number = store.transact(
+            partial(_record, store, permit, plan, signed, proof, today),
+            done=partial(ledger.number_of, store, payload, after=seen.number),
+        )
+        if number is not None:
+            return Done(number, planned)
     raise EportError("他人正在修改同样的授权，没有保存", hint="请稍候再试")
 
 
@@ -155,16 +147,56 @@ def _moment(today: date | None) -> datetime:
     return dates.now().replace(microsecond=0)
 
 
-def _payload(
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    planned: Planned
+    operation: Operation
+    payload: str
+    signature: bytes
+    certificate: bytes
+
+
+def _record(
     store: Store,
+    permit: Permit,
+    plan: Callable[[Holder], Planned | None],
+    signed: _Signed,
+    proof: Proof | None,
+    today: date | None,
+) -> int | None:
+    """Record an operation inside a transaction; none where it has to be signed anew."""
+    # The card may have been pulled while we waited for the lock.
+    permit.require()
+    operation = signed.operation
+    recorded_at = _moment(today)
+    if (
+        not operation.at <= recorded_at <= operation.at + LONGEST_DELAY
+        # A standby that took over may lack what was the last entry when it was signed.
+        or ledger.hash_of(store, operation.seen_number) != operation.seen_hash
+        or plan(permit.holder) != signed.planned
+        or tuple(_with_found(store, signed.planned.changes, proof)) != operation.changes
+    ):
+        return None
+    return ledger.append(
+        store,
+        signed.payload,
+        signed.signature,
+        signed.certificate,
+        operation.changes,
+        recorded_at=recorded_at,
+        changed_by=permit.holder.card_number,
+    )
+
+
+def _operation(
     holder: Holder,
     planned: Planned,
     changes: Sequence[Change],
     reason: str,
     moment: datetime,
-) -> str:
-    seen = ledger.head(store)
-    operation = Operation(
+    seen: ledger.Head,
+) -> Operation:
+    return Operation(
         kind=planned.kind,
         at=moment,
         card_number=holder.card_number,
@@ -176,7 +208,6 @@ def _payload(
         reason=reason,
         reinstates=planned.reinstates,
     )
-    return operation.canonical()
 
 
 def is_proven(store: Store, row: Row, proof: Proof | None) -> bool:

@@ -21,7 +21,7 @@ from eport_tui.domain.identifiers import (
 from eport_tui.domain.text import half_width, printable
 from eport_tui.errors import InvalidInput, NotFound
 from eport_tui.store import enterprises
-from eport_tui.store.database import Store
+from eport_tui.store.database import Store, harmless_twice
 
 COLUMNS = ("海关编码", "社会信用代码", "企业名称")
 """The columns that an import file must have, in any order."""
@@ -148,12 +148,15 @@ def import_file(
         report.errors.sort(key=lambda fault: fault.line)
         if strict and report.refused:
             return report
-        with store.transaction():
+
+        def put() -> None:
             report.added, report.updated = enterprises.put_all(
                 store, (entry.enterprise for entry in staging)
             )
             if has_cards:
                 report.relisted = enterprises.put_legal_person_cards(store, staging)
+
+        store.transact(put, done=harmless_twice)
         report.unchanged = good - report.added - report.updated
     return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,7 +129,7 @@ class Verification:
         self._trust = trust
         self._checkpoint = checkpoint
         self._progress = progress
-        self._processes = processes or _cores()
+        self._processes = processes or cores()
         self._state = State()
         self._origins: dict[tuple[str, ...], _Origin] = {}
         # What is derived from an entry that does not hold is not told once more.
@@ -197,9 +197,8 @@ class Verification:
         chain.check_seen(entry, operation)
         chain.check_fresh(operation, recorded_at)
         rows = self._state.rows
-        before = {
-            change.row.identity: rows.get(change.row.identity) for change in operation.changes
-        }
+        identities = [change.row.identity for change in operation.changes]
+        before = {identity: rows.get(identity) for identity in identities}
         replay(self._state, entry.number, operation, reinstated_by(self._store, operation))
         return operation, before
 
@@ -273,7 +272,8 @@ class Verification:
             yield _of_row("库中缺少", table, ledger.stored_form(self._state.rows[identity]))
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -390,7 +390,10 @@ class _Derived:
     def _compare_subjects(
         self, number: int | None, expected: set[tuple[str, ...]]
     ) -> Iterator[Finding]:
-        for entry, key in self._subjects.up_to(number):
+        taken = self._subjects.up_to(number)
+        if len(taken) == len(expected) and {key for at, key in taken if at == number} == expected:
+            return
+        for entry, key in taken:
             if entry == number and key in expected:
                 expected.discard(key)
             elif entry not in self._broken:
@@ -401,7 +404,10 @@ class _Derived:
     def _compare_versions(
         self, table: str, number: int | None, expected: set[tuple[Stored, int]]
     ) -> Iterator[Finding]:
-        for ended, version in self._versions[table].up_to(number):
+        taken = self._versions[table].up_to(number)
+        if not taken and not expected:
+            return
+        for ended, version in taken:
             form, begun = version
             if ended == number and version in expected:
                 expected.discard(version)
@@ -421,11 +427,15 @@ class _Ordered(Generic[_T]):
         self._stream = stream
         self._next = next(stream, None)
 
-    def up_to(self, number: int | None) -> Iterator[tuple[int, _T]]:
+    def up_to(self, number: int | None) -> Sequence[tuple[int, _T]]:
         """Those of the entries up to a number that were not taken yet; all where None."""
+        if self._next is None or (number is not None and self._next[0] > number):
+            return ()
+        taken: list[tuple[int, _T]] = []
         while self._next is not None and (number is None or self._next[0] <= number):
-            yield self._next
+            taken.append(self._next)
             self._next = next(self._stream, None)
+        return taken
 
 
 def _columns(change: Change) -> tuple[str, ...]:

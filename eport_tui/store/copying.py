@@ -53,7 +53,8 @@ def copy(
     """
     _require_known_tables(source)
     _require_known_tables(target)
-    with source.snapshot(), target.transaction():
+
+    def put() -> dict[str, int]:
         for table in TABLES:
             if target.rows(f"SELECT 1 FROM {table} LIMIT 1"):
                 raise StoreError(f"{target.place} 中已有数据，没有复制", hint="请另选一个空的位置")
@@ -78,6 +79,9 @@ def copy(
             counts[table] = read.rows
             _give_numbers_after(source, target, table)
         return counts
+
+    with source.snapshot():
+        return target.transact(put)
 
 
 def _require_known_tables(store: Store) -> None:

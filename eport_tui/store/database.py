@@ -10,10 +10,11 @@ values: `docs/postgresql.md` has the rules.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from peewee import Database, Query
 
@@ -21,9 +22,20 @@ from eport_tui.domain.dates import now
 from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
 from eport_tui.store import migrations, models
+from eport_tui.store.faults import GivenUp, InDoubt
 
 PATIENCE = 5.0
 """Seconds to wait for another program that is writing."""
+
+_ATTEMPTS = 5
+_FIRST_PAUSE = 0.01
+"""Seconds before work that was given up is done anew; twice as long each time."""
+
+_T = TypeVar("_T")
+
+
+def harmless_twice() -> None:
+    """For `transact`: the work comes out the same when it is done once more."""
 
 
 class Store:
@@ -34,7 +46,12 @@ class Store:
     connections are set to refuse every write.
 
     Each engine has a class of its own; `open` chooses it.
+
+    Attributes:
+        tells_of_changes: Whether `wait_for_change` can be used.
     """
+
+    tells_of_changes: ClassVar[bool] = False
 
     def __init__(self, place: Place, database: Database, *, read_only: bool) -> None:
         self.place = place
@@ -93,8 +110,35 @@ class Store:
         with self._told():
             return list(query.tuples().execute(self._database))
 
+    def transact(
+        self, work: Callable[[], _T], *, done: Callable[[], _T | None] | None = None
+    ) -> _T:
+        """The one way to write: all that `work` does is stored, or nothing.
+
+        Where the database gives the transaction up, for another program's or because
+        the connection is lost on the way, the work is done anew from its beginning,
+        five times at most.
+
+        Args:
+            work: Reads and writes.  As it may be run more than once, it changes nothing
+                but this database.
+            done: Asked in the next transaction, when the connection was lost at the very
+                commit: what the work gave if it was stored, none if it was not and is to
+                be done anew; `harmless_twice` where that makes no difference.  Without
+                it nothing is done anew then.
+
+        Returns:
+            What `work` gave.
+
+        Raises:
+            GivenUp: Each time; nothing was stored.
+            InDoubt: It could not be found out whether it was stored.
+            StoreError: As `transaction`; nothing was stored.
+        """
+        return self._until_stored(self.transaction, work, done)
+
     def transaction(self) -> AbstractContextManager[None]:
-        """The one way to write: all of the block is stored, or nothing.
+        """One attempt of `transact`: all of the block is stored, or nothing.
 
         One transaction has its turn after the other, whichever program begins it, so
         what the block reads stays so until it ends.
@@ -103,6 +147,7 @@ class Store:
             StoreError: The database is locked for too long or cannot be written,
                 or `cancel_waiting` was called meanwhile; nothing was stored.
             GivenUp: The same, and it may be done anew at once.
+            InDoubt: The connection was lost at the commit.
         """
         raise NotImplementedError
 
@@ -141,6 +186,23 @@ class Store:
         """
         raise NotImplementedError
 
+    def wait_for_change(self, seconds: float | None = None) -> bool:
+        """Wait until somebody else has committed, in a thread of its own.
+
+        A hint, to look at `change_counter` at once: it may be lost, and comes only while
+        another thread goes on asking for that now and then.
+
+        Args:
+            seconds: How long at most; for ever where None.
+
+        Returns:
+            Whether there was a hint.
+
+        Raises:
+            StoreError: The store was closed.
+        """
+        raise NotImplementedError
+
     def cancel_waiting(self) -> None:
         """Make those who wait for a lock give up at once; callable from any thread."""
         raise NotImplementedError
@@ -172,6 +234,37 @@ class Store:
     def _prepare(self) -> None:
         """See that it can be used, and bring it up to date."""
         raise NotImplementedError
+
+    def _until_stored(
+        self,
+        begin: Callable[[], AbstractContextManager[None]],
+        work: Callable[[], _T],
+        done: Callable[[], _T | None] | None,
+    ) -> _T:
+        """As `transact`, in transactions that `begin` begins."""
+        doubt: InDoubt | None = None
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with begin():
+                    if doubt is not None and done is not None:
+                        # Whoever has the turn knows that the lost transaction has ended.
+                        if (found := done()) is not None:
+                            return found
+                        doubt = None
+                    return work()
+            except InDoubt as fault:
+                if done is None or attempt == _ATTEMPTS:
+                    raise
+                doubt = fault
+            except StoreError as fault:
+                if not isinstance(fault, GivenUp) or attempt == _ATTEMPTS:
+                    # What went wrong since says nothing about what may have been stored.
+                    if doubt is not None:
+                        raise doubt from fault
+                    raise
+                time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
 
     def _told(self) -> AbstractContextManager[None]:
         """Turn the engine's errors that leave the block into `StoreError`."""

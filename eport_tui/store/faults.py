@@ -41,10 +41,14 @@ _TOLD_BY_ERRNO = {
 
 
 class GivenUp(StoreError):
-    """The database gave a transaction up for another one; nothing was stored.
+    """The database gave a transaction up, or lost it on the way; nothing was stored.
 
     The same may go through when it is done anew from its beginning.
     """
+
+
+class InDoubt(StoreError):
+    """The connection was lost at the very commit: all was stored, or nothing."""
 
 
 @contextmanager

@@ -154,6 +154,14 @@ def hash_of(store: Store, number: int) -> str:
     return _text(rows[0][0]) if rows else ""
 
 
+def number_of(store: Store, payload: str, *, after: int) -> int | None:
+    """The number of the entry with a payload among those after another one."""
+    rows = store.rows(
+        "SELECT number FROM ledger_entry WHERE number > ? AND payload = ?", (after, payload)
+    )
+    return rows[0][0] if rows else None
+
+
 def _entry(row: Sequence[Any]) -> Entry:
     number, clock_reset, signature, *texts = row
     previous, hash_, recorded_at, payload, certificate = _texts(texts)

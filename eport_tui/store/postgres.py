@@ -2,7 +2,8 @@
 
 All is in a schema of its own.  Writers have their turns by a lock that each transaction
 takes first, so it sees all that was committed before it, and READ COMMITTED is as good
-for it as SQLite's IMMEDIATE.  The commits are counted in the row of the table `turn`.
+for it as SQLite's IMMEDIATE.  The commits are counted in the row of the table `turn`,
+and each is notified, which is a hint and no more.
 """
 
 # Peewee's stubs leave much untyped, and psycopg's ask for statements that are literals.
@@ -13,10 +14,13 @@ from __future__ import annotations
 
 import logging
 import re
+import select
+import socket
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from math import ceil
 from typing import Any
@@ -29,8 +33,8 @@ from psycopg.pq import TransactionStatus
 from eport_tui.domain.places import ServerUrl
 from eport_tui.errors import StoreError
 from eport_tui.store import faults
-from eport_tui.store.database import Store
-from eport_tui.store.faults import GivenUp, Told, fault
+from eport_tui.store.database import Store, harmless_twice
+from eport_tui.store.faults import GivenUp, InDoubt, Told, fault
 
 SCHEMA = "eport_tui"
 """The schema that holds everything."""
@@ -56,9 +60,10 @@ _SETTINGS = f"""
 _WRITING = "ISOLATION LEVEL READ COMMITTED READ WRITE"
 _READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The lock of a row goes to whoever asks at the right moment, an advisory one to whoever
-# has waited longest; both in one statement, because the server may be far away.
+# has waited longest; all in one statement, because the server may be far away.
 _TAKE_TURN = f"""
     UPDATE turn SET number = number + 1 WHERE pg_advisory_xact_lock({_TURN}) IS NOT NULL
+    RETURNING pg_notify('{SCHEMA}', '')
 """
 _BEFORE_ALL = (
     """
@@ -113,6 +118,10 @@ _UNREACHABLE: Told = (
 _READ_ONLY: Told = ("数据库是只读的，不能保存", "请检查 {place} 是否为备用服务器")
 _NO_ACCESS: Told = ("没有权限使用数据库", "请检查 {place} 的用户、密码文件和权限")
 _TOO_MANY: Told = ("数据库服务器的连接已满", "请稍候再试，一直如此则请管理员增加连接数")
+_GIVEN_UP: Told = (
+    "与其他程序的修改互相冲突，没有保存",
+    "请稍候再试，一直如此则检查谁在占用 {place}",
+)
 _TIMED_OUT: Told = ("数据库操作超时，没有保存", "请稍候再试")
 
 # By SQLSTATE, or its class (PostgreSQL documentation, appendix A).
@@ -121,7 +130,7 @@ _TOLD: dict[str, Told] = {
     "57P": _LOST,
     "25P03": _LOST,
     "55P03": faults.LOCKED,
-    "40": faults.LOCKED,
+    "40": _GIVEN_UP,
     "57014": _TIMED_OUT,
     "53100": faults.FULL,
     "53300": _TOO_MANY,
@@ -134,6 +143,12 @@ _TOLD: dict[str, Told] = {
     "XX001": faults.DAMAGED,
     "XX002": faults.DAMAGED,
 }
+
+# What is surely rolled back and may go through when it is done anew.
+_WORTH_ANOTHER_TRY = {"40001", "40P01"}
+
+# What a commit may end with although it is done.
+_OUTCOME_UNKNOWN = {"40003", "08007"}
 
 # libpq gives no SQLSTATE where there is no connection yet.
 _TOLD_BY_TEXT = (
@@ -148,11 +163,15 @@ _TOLD_BY_TEXT = (
 class PostgresStore(Store):
     """A database on a server, open."""
 
+    tells_of_changes = True
+
     def __init__(self, url: ServerUrl, *, read_only: bool, patience: float) -> None:
         self._connections = _Database(url, patience=patience)
+        self._hints = _Hints()
         super().__init__(url, self._connections, read_only=read_only)
 
     def close(self) -> None:
+        self._hints.end()
         with self._told():
             self._connections.close_all()
 
@@ -195,7 +214,13 @@ class PostgresStore(Store):
             return max(cursor.rowcount, 0)
 
     def change_counter(self) -> int:
+        with self._told():
+            self._hints.listen_on(self._connections.connected())
         return self.rows("SELECT number FROM turn")[0][0]
+
+    def wait_for_change(self, seconds: float | None = None) -> bool:
+        with self._told():
+            return self._hints.wait(seconds)
 
     def cancel_waiting(self) -> None:
         self._connections.cancel_waiting()
@@ -217,7 +242,7 @@ class PostgresStore(Store):
         if isinstance(error, _Closed):
             return fault(faults.CLOSED, "", self.place)
         if isinstance(error, _InDoubt):
-            return fault(_IN_DOUBT, "", self.place)
+            return fault(_IN_DOUBT, "", self.place, InDoubt)
         if isinstance(error, _Unreachable):
             _log.warning("no connection: %s", error)
             text = str(error)
@@ -228,7 +253,8 @@ class PostgresStore(Store):
         found = next((_TOLD[part] for part in (state, state[:3], state[:2]) if part in _TOLD), None)
         if found is None and isinstance(error, psycopg.OperationalError) and not state:
             found = _LOST
-        return fault(found, state, self.place, GivenUp if state.startswith("40") else StoreError)
+        again = found is _LOST or state in _WORTH_ANOTHER_TRY
+        return fault(found, state, self.place, GivenUp if again else StoreError)
 
     # -- tables ----------------------------------------------------------------
 
@@ -273,16 +299,21 @@ class PostgresStore(Store):
             (SCHEMA,),
         ):
             raise fault(_NO_ACCESS, "", self.place)
+        if self._behind():
+            self._until_stored(self._migrating, self._migrate, harmless_twice)
+
+    @contextmanager
+    def _migrating(self) -> Generator[None]:
+        first = f"SELECT pg_advisory_xact_lock({_MIGRATING})"
+        with self._told(), self._connections.atomic(_WRITING, first):
+            yield
+
+    def _migrate(self) -> None:
+        # Whoever had the lock before may have done it.
         if not self._behind():
             return
-        with (
-            self._told(),
-            self._connections.atomic(_WRITING, f"SELECT pg_advisory_xact_lock({_MIGRATING})"),
-        ):
-            # Whoever had the lock before may have done it.
-            if not self._behind():
-                return
-            schema = _Definitions(self._connections)
+        schema = _Definitions(self._connections)
+        with self._told():
             if self.schema_version:
                 self._connections.execute_sql(_TAKE_TURN)
             else:
@@ -319,6 +350,97 @@ class _Unreachable(psycopg.OperationalError):
 
 class _InDoubt(psycopg.OperationalError):
     """The connection was lost when it was to commit."""
+
+
+class _Hints:
+    """Notifications of commits, on a connection that is there anyway.
+
+    Nothing depends on them: where they cannot be had, or are lost with their connection,
+    the next look at the change counter tells the same.
+    """
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection[Any] | None = None
+        self._waker: socket.socket | None = None
+        self._has_come = threading.Event()
+        self._has_ended = False
+
+    def listen_on(self, connection: psycopg.Connection[Any]) -> None:
+        """Have the commits of others notified on a connection from now on."""
+        if connection is self._connection or connection.closed:
+            return
+        connection.add_notify_handler(partial(self._note, connection.info.backend_pid))
+        # A standby refuses, and is not asked again.
+        with suppress(psycopg.Error):
+            connection.execute(f"LISTEN {SCHEMA}")
+        self._connection = connection
+        self._wake()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait for a hint.
+
+        Raises:
+            _Closed: There will be none.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        woken, waker = socket.socketpair()
+        with woken, waker:
+            waker.setblocking(False)
+            self._waker = waker
+            while not self._has_ended:
+                if self._has_come.is_set():
+                    self._has_come.clear()
+                    return True
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._wait_for_anything(woken, left)
+        raise _Closed
+
+    def _wait_for_anything(self, woken: socket.socket, seconds: float | None) -> None:
+        poll = select.poll()
+        poll.register(woken, select.POLLIN)
+        connection = self._connection
+        if connection is not None:
+            # One that was closed is made anew, and `_wake` tells of it.
+            with suppress(psycopg.Error):
+                poll.register(connection.fileno(), select.POLLIN)
+        ready = [number for number, _ in poll.poll(None if seconds is None else 1000 * seconds)]
+        if woken.fileno() in ready:
+            woken.recv(4096)
+        elif ready and connection is not None:
+            self._read(connection)
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._has_ended = True
+        self._wake()
+
+    def _read(self, connection: psycopg.Connection[Any]) -> None:
+        """Read what has come; it was for another thread if that is using the connection."""
+        with connection.lock:
+            try:
+                connection.pgconn.consume_input()
+                while (notification := connection.pgconn.notifies()) is not None:
+                    self._note_by(connection.info.backend_pid, notification.be_pid)
+            except psycopg.Error:
+                pass
+            if connection.closed and connection is self._connection:
+                self._connection = None
+
+    def _note(self, own: int, notification: psycopg.Notify) -> None:
+        self._note_by(own, notification.pid)
+
+    def _note_by(self, own: int, who: int) -> None:
+        if who != own:
+            self._has_come.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        # Where it is full or closed, the one who waits is awake already.
+        if self._waker is not None:
+            with suppress(OSError):
+                self._waker.send(b"!")
 
 
 class _Wait:
@@ -464,7 +586,7 @@ class _Database(peewee.PostgresqlDatabase):
         try:
             connection.commit()
         except psycopg.OperationalError as error:
-            if connection.closed:
+            if connection.closed or error.sqlstate in _OUTCOME_UNKNOWN:
                 raise _InDoubt from error
             raise
 

@@ -25,7 +25,7 @@ from playhouse.apsw_ext import APSWDatabase
 
 from eport_tui.errors import StoreError
 from eport_tui.store import faults, migrations
-from eport_tui.store.database import Store
+from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.faults import Told, fault, told_by_system
 from eport_tui.store.turns import turn
 
@@ -193,7 +193,8 @@ class SqliteStore(Store):
         with told_by_system(self.path):
             self._check_place()
             self._check_identity()
-            self._migrate()
+            if self._behind():
+                self.transact(self._migrate, done=harmless_twice)
 
     def _check_place(self) -> None:
         path = self.path
@@ -248,18 +249,15 @@ class SqliteStore(Store):
         return self.path.stat().st_size < max(pages, 1) * page_size
 
     def _migrate(self) -> None:
+        # Whoever had the lock before may have done it.
         if not self._behind():
             return
-        with self.transaction():
-            # Whoever had the lock before may have done it.
-            if not self._behind():
-                return
-            if self.schema_version:
-                with self._told():
-                    _back_up(self.path, migrations.latest())
-            else:
-                self._connections.execute_sql(_MIGRATION_TABLE)
-            self._apply_migrations(self._connections)
+        if self.schema_version:
+            with self._told():
+                _back_up(self.path, migrations.latest())
+        else:
+            self._connections.execute_sql(_MIGRATION_TABLE)
+        self._apply_migrations(self._connections)
 
 
 class _Patience:

@@ -37,6 +37,12 @@ from tests.ledger.test_signers import KEYS, SECOND, sm2_signer
 from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, session
 
 
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """A bundle says nothing of where it came from."""
+    return "sqlite"
+
+
 def unpacked(store: Store, trust: TrustStore, folder: Path, **options: object) -> Path:
     """A bundle, exported and unpacked."""
     folder.mkdir(exist_ok=True)
@@ -150,7 +156,7 @@ def revoked(store: Store, trust: TrustStore, by) -> None:  # type: ignore[no-unt
 
 
 def doubled(store: Store) -> None:
-    attacker = Attacker(store.path)
+    attacker = Attacker.at(store.place)
     entries = attacker.entries()
     attacker.rewrite([*entries, entries[1]])
     attacker.close()
@@ -191,7 +197,7 @@ def test_signatures_of_sm2(store: Store, tmp_path: Path) -> None:
     code, said = verified(folder)
     assert code == 0, said
     signed(store, signer, Change(None, TO_CARD), at=at)
-    attacker = Attacker(store.path)
+    attacker = Attacker.at(store.place)
     entries = attacker.entries()
     entries[6][6] = entries[5][6]
     attacker.rewrite(entries)
@@ -233,7 +239,7 @@ def test_a_file_that_is_there_is_not_overwritten(
 def test_a_certificate_cannot_be_written_elsewhere(
     store: Store, trust: TrustStore, tmp_path: Path
 ) -> None:
-    attacker = Attacker(store.path)
+    attacker = Attacker.at(store.place)
     attacker.sql("INSERT INTO ledger_certificate VALUES ('../../evil', x'00')")
     attacker.close()
     file = tmp_path / "bundle.zip"

@@ -20,6 +20,7 @@ from eport_tui.card.trust import TrustStore
 from eport_tui.domain import dates
 from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change
+from eport_tui.domain.places import Place
 from eport_tui.services import checkpoints
 from eport_tui.settings import load_settings
 from eport_tui.store import ledger
@@ -29,6 +30,18 @@ from tests.ledger.making import NOON, TO_CARD, signed, theirs, trust_in
 from tests.services.world import CARD, MANUFACTURER, session
 
 Run = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """What the command says is the same on the others."""
+    return "sqlite"
+
+
+@pytest.fixture
+def path(place: Place) -> Path:
+    assert isinstance(place, Path)
+    return place
 
 
 @pytest.fixture
@@ -108,7 +121,7 @@ def test_a_checkpoint_signed_by_any_card_is_found_again(
     assert run("checkpoint", "--card", card, "--output", str(file)) == 2
     assert "已存在" in capsys.readouterr().err
 
-    attacker = Attacker(path)
+    attacker = Attacker.at(path)
     attacker.rewrite(attacker.entries()[:4])
     attacker.close()
     assert run("verify", "--against", str(file)) == 1

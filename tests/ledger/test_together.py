@@ -20,6 +20,7 @@ from eport_tui.domain.decision import Reason, Request
 from eport_tui.domain.grants import EnterpriseGrant, GrantState
 from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change
+from eport_tui.domain.places import Place
 from eport_tui.errors import EportError, InvalidInput
 from eport_tui.services import decisions, demo, enterprise_grants, operator_grants, verification
 from eport_tui.services.ledger import accept_clock, behind
@@ -55,6 +56,7 @@ from eport_tui.card.software import SoftwareReader
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain import dates
 from eport_tui.domain.grants import GrantDraft
+from eport_tui.domain.places import parse_place
 from eport_tui.services import enterprise_grants
 from eport_tui.reference import load_tables
 from eport_tui.store.database import Store
@@ -66,7 +68,7 @@ session = CardSession.begin(
 )
 session.unlock(bytearray(b"88888888"))
 tables = load_tables()
-with Store.open(folder / "eport.db", patience=60) as store:
+with Store.open(parse_place(sys.argv[4]), patience=60) as store:
     print("ready", flush=True)
     sys.stdin.readline()
     for subsystem in ("95", "B1", "Z8", "B3", "B2", "Z7"):
@@ -79,7 +81,7 @@ with Store.open(folder / "eport.db", patience=60) as store:
 """
 
 
-def test_four_processes_at_once_fork_nothing(tmp_path: Path) -> None:
+def test_four_processes_at_once_fork_nothing(tmp_path: Path, new_place: Place) -> None:
     authority = Authority.create(tmp_path / "authority")
     cards = []
     for enterprise in (MANUFACTURER, BROKER):
@@ -92,11 +94,11 @@ def test_four_processes_at_once_fork_nothing(tmp_path: Path) -> None:
         authority.issue(holder, tmp_path / "cards", cost=Cost(64, 1, 1))
         cards.append(holder.card_number)
     authority.publish(tmp_path / "trust")
-    with Store.open(tmp_path / "eport.db") as store:
+    with Store.open(new_place) as store:
         register(store)
         workers = [
             subprocess.Popen(
-                [sys.executable, "-c", WORKER, str(tmp_path), card, grant_type],
+                [sys.executable, "-c", WORKER, str(tmp_path), card, grant_type, str(new_place)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -114,10 +116,10 @@ def test_four_processes_at_once_fork_nothing(tmp_path: Path) -> None:
 
 
 def test_who_writes_while_it_is_verified_does_not_confuse_it(
-    store: Store, trust: TrustStore, path: Path
+    store: Store, trust: TrustStore, place: Place
 ) -> None:
     verifying = Verification(store, trust)
-    with Store.open(path) as second:
+    with Store.open(place) as second:
         signed(second, theirs(), Change(None, replace(TO_CARD, card_number="8900000000099")))
         with second.transaction():
             second.rows("UPDATE operator_grant SET changed_by = '' WHERE card_number = ?", (CARD,))
@@ -260,7 +262,7 @@ def test_after_a_clock_was_set_back_old_signatures_are_of_no_use(
     signed(store, by, Change(None, TO_CARD), at=NOON)
     signed(store, by, Change(TO_CARD, None), at=NOON)
     assert [each.is_note for each in findings(store, trust)] == [True]
-    attacker = Attacker(store.path)
+    attacker = Attacker.at(store.place)
     entries = attacker.entries()
     again = entries[6]
     again[4] = 0
@@ -269,8 +271,8 @@ def test_after_a_clock_was_set_back_old_signatures_are_of_no_use(
     assert findings(store, trust)[1].message == "同一个签名记录了两次"
 
 
-def test_an_empty_ledger_needs_no_clock_accepted(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "new.db") as store, pytest.raises(EportError, match="不必处理"):
+def test_an_empty_ledger_needs_no_clock_accepted(new_place: Place) -> None:
+    with Store.open(new_place) as store, pytest.raises(EportError, match="不必处理"):
         accept_clock(store)
 
 
@@ -284,8 +286,8 @@ def hand_on_now(store: Store) -> None:
     operator_grants.save(store, session(BROKER), 1, [NewOperatorGrant(False, "8900000000099")])
 
 
-def test_a_story_in_a_new_database_verifies(tmp_path: Path, trust: TrustStore) -> None:
-    with Store.open(tmp_path / "new.db") as store:
+def test_a_story_in_a_new_database_verifies(new_place: Place, trust: TrustStore) -> None:
+    with Store.open(new_place) as store:
         register(store)
         assert findings(store, trust) == []
         hand_on(store, grant(store))

@@ -73,7 +73,7 @@ def giving_up(monkeypatch: pytest.MonkeyPatch, store: Store, times: int) -> list
             yield
             begun.append("transaction")
             if len(begun) <= times:
-                raise GivenUp("占用")
+                raise GivenUp("占用，没有保存")
 
     monkeypatch.setattr(store, "transaction", interrupted)
     return begun
@@ -83,9 +83,13 @@ def test_a_save_that_the_database_gave_up_is_done_anew(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = giving_up(monkeypatch, store, 2)
-    saved = save(store, TABLES, OURS, form(), today=TODAY)
+    signed: list[bytes] = []
+    ours = session(MANUFACTURER)
+    sign = ours.sign
+    monkeypatch.setattr(ours, "sign", lambda data: signed.append(data) or sign(data))
+    saved = save(store, TABLES, ours, form(), today=TODAY)
     assert saved.created
-    assert len(begun) == 3
+    assert (len(begun), len(signed)) == (3, 1)
     assert store.rows("SELECT count(*) FROM ledger_entry") == [(1,)]
 
 

@@ -581,7 +581,7 @@ def writers(folder: Path) -> set[str]:
                         names.add(imported.get(node.id, f"{path.stem}.{node.id}"))
                     elif isinstance(node, ast.Attribute):
                         names |= {node.attr, f"{getattr(node.value, 'id', '')}.{node.attr}"}
-    found = {name for name, used in uses.items() if "transaction" in used}
+    found = {name for name, used in uses.items() if {"transact", "transaction"} & used}
     while more := {name for name, used in uses.items() if used & found} - found:
         found |= more
     return {name for name in found if not name.partition(".")[2].startswith("_")}
@@ -596,7 +596,7 @@ def test_no_service_that_writes_was_left_out() -> None:
 
 def test_one_that_writes_through_others_is_found_too(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text(
-        "def write(store):\n    with store.transaction():\n        pass\n"
+        "def write(store):\n    store.transact(int)\n"
         "def _hidden(store):\n    write(store)\n"
         "def through(store):\n    _hidden(store)\n"
         "def read(store):\n    store.rows()\n"

@@ -1,4 +1,4 @@
-"""Nothing but `Store.transaction()` begins a transaction, and nothing else writes."""
+"""Nothing but `Store.transact` begins a transaction, and nothing else writes."""
 
 from __future__ import annotations
 
@@ -58,6 +58,12 @@ def used(names: set[str]) -> list[tuple[str, str]]:
 def test_a_transaction_begins_in_one_place_of_each_engine() -> None:
     # `snapshot` begins one that only reads; a database on a server is made in a third.
     assert used(BEGINNING) == [("postgres.py", "atomic")] * 3 + [("sqlite.py", "atomic")] * 2
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nobody_begins_a_transaction_that_is_not_done_anew(path: Path) -> None:
+    called = [call.attr for call in calls(ast.parse(path.read_text("utf-8")))]
+    assert "transaction" not in called
 
 
 def test_rows_are_written_by_queries_alone() -> None:

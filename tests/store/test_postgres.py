@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -17,7 +16,7 @@ from eport_tui.errors import StoreError
 from eport_tui.store import drafts
 from eport_tui.store.database import Store
 from eport_tui.store.faults import GivenUp
-from tests.postgres import Server
+from tests.postgres import Server, database_of, throw_out, until_someone_waits
 from tests.store.writing import contents, write_something
 
 pytestmark = pytest.mark.postgresql
@@ -34,19 +33,6 @@ def other(server: Server, place: Place) -> Iterator[Any]:
     with server.connection(database_of(place)) as connection:
         connection.execute("SET search_path = eport_tui")
         yield connection
-
-
-def database_of(place: Place) -> str:
-    return str(place).partition("@/")[2].partition("?")[0]
-
-
-def throw_out(other: Any) -> None:
-    """End the other connections to this database, and wait until they have ended."""
-    ended = other.execute(
-        "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    assert ended.fetchone() == (True,)
 
 
 # -- a connection that is lost -----------------------------------------------------
@@ -101,19 +87,12 @@ def test_a_connection_that_is_lost_while_waiting_for_others_waits_on_a_new_one(
     other.execute("BEGIN; UPDATE turn SET number = number + 1")
     waiting = threading.Thread(target=write_something, args=(store, "after all"))
     waiting.start()
-    _until_someone_waits(other)
+    until_someone_waits(other)
     throw_out(other)
-    _until_someone_waits(other)
+    until_someone_waits(other)
     other.execute("COMMIT")
     waiting.join()
     assert contents(store) == ["after all"]
-
-
-def _until_someone_waits(other: Any) -> None:
-    until = time.monotonic() + 10
-    while other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
@@ -184,7 +163,7 @@ def test_a_transaction_sees_what_was_committed_while_it_waited(store: Store, oth
 
     waiting = threading.Thread(target=look)
     waiting.start()
-    _until_someone_waits(other)
+    until_someone_waits(other)
     other.execute("COMMIT")
     waiting.join()
     assert seen == [1]
@@ -202,7 +181,7 @@ def test_a_deadlock_with_another_program_is_given_up_and_can_be_done_anew(
     def save() -> None:
         with store.transaction():
             taking.start()
-            _until_someone_waits(third)
+            until_someone_waits(third)
             drafts.put(store, "8900000000011", "screen", "ours", now())
 
     with (

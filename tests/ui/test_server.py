@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from eport_tui import app
 from eport_tui.services import databases
 from eport_tui.settings import Settings
+from eport_tui.store import postgres
 from tests.engines import server as server
 from tests.postgres import Server
 from tests.ui.colleague import BROKER_CODE, at_the_same_database
@@ -55,3 +57,26 @@ async def test_a_server_that_is_gone_locks_writing_keeps_what_was_typed_and_come
         assert "保存成功" in operator.dialog
     with at_the_same_database(settings) as colleague:
         assert colleague.grant_to(BROKER_CODE, "95")
+
+
+async def test_what_a_colleague_saves_is_seen_without_waiting_for_the_next_look(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 3600)
+    with at_the_same_database(settings) as colleague:
+        async with at_work(settings, MANUFACTURER, "11") as operator:
+            assert operator.sees("共5条")
+            colleague.grant("3101980001", "95")
+            await operator.wait_for("共6条")
+
+
+async def test_what_a_colleague_saves_is_seen_though_nobody_hears_of_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 0.02)
+    monkeypatch.setattr(postgres, "_TAKE_TURN", postgres._TAKE_TURN.partition("RETURNING")[0])
+    with at_the_same_database(settings) as colleague:
+        async with at_work(settings, MANUFACTURER, "11") as operator:
+            assert operator.sees("共5条")
+            colleague.grant("3101980001", "95")
+            await operator.wait_for("共6条")
