@@ -312,7 +312,7 @@ def test_only_a_long_update_is_synchronized() -> None:
     assert written.startswith("\x1b[?2026h")
     assert written.endswith("\x1b[?2026l")
     rows[0] = "x" + rows[0][1:]
-    assert output.show(screen(*rows), (0, 0), synchronize=True) == "x\b"
+    assert output.show(screen(*rows), (0, 0), synchronize=True) == "x\r"
 
 
 def test_bold_is_not_turned_off_for_a_blank() -> None:
