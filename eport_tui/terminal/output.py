@@ -25,16 +25,18 @@ from textual.strip import Strip
 # screen and tmux, whatever they run in.
 _ERASING = ("xterm", "linux", "putty", "alacritty", "foot", "kitty", "konsole", "rxvt", "vte")
 
-# What noise on the line or another program may have left: rendition, character
-# set, margins, origin mode and wrapping as Textual wants them.
-_FRESH = "\x1b[m\x0f\x1b[r\x1b[?6l\x1b[?7l"
+# What noise on the line or another program may have left: rendition, character set,
+# margins, tab stops, origin mode and wrapping as they are wanted here.
+_FRESH = "\x1b[m\x0f\x1b[r\x1b[?5W\x1b[?6l\x1b[?7l"
 
 _SYNC_FROM = 1000
 """Below so many bytes an update arrives in one piece and needs no synchronizing."""
 
 _ERASE_FROM = 5
-_ERASE_AND_MOVE_FROM = 9
-"""Erasing so many blanks is shorter than writing them, moving on included."""
+"""Erasing so many blanks is shorter than writing them ..."""
+_ERASE_BETWEEN_FROM = 9
+"""... and so many where the cursor has to get behind them."""
+_ERASE_TO_THE_END_FROM = 4
 
 _TAB = 8
 """Cells from one tab stop to the next; curses relies on it as well."""
@@ -322,9 +324,13 @@ class Output:
                 same = stop
                 while same < end and cells[same - x] == cell:
                     same += 1
-                goes_on = same < end and _over(cells[same - x].look or _PLAIN, cell.look or _PLAIN)
-                goes_on = goes_on == cells[same-x].look if same < end else False
-                if erasing := self._erasing(y, at, same, cell, goes_on=goes_on):
+                behind = (
+                    cells[same - x].look if same < end and row[same] != cells[same - x] else None
+                )
+                between = (
+                    behind is not None and behind.background == (cell.look or _PLAIN).background
+                )
+                if erasing := self._erasing(y, at, same, cell, between=between):
                     self._set(row, at, self.width if same == self.width else erasing.stop, cell)
                     runs.append(erasing)
                     at = same
@@ -338,17 +344,19 @@ class Output:
             at = stop
         return runs
 
-    def _erasing(
-        self, y: int, start: int, stop: int, blank: Cell, *, goes_on: bool
-    ) -> Run | None:
-        """Erase equal blanks rather than write them, if that is shorter and safe."""
+    def _erasing(self, y: int, start: int, stop: int, blank: Cell, *, between: bool) -> Run | None:
+        """Erase equal blanks rather than write them, if that is shorter and safe.
+
+        Args:
+            between: Whether what is behind them can be written along with them.
+        """
         if not self._can_erase(blank):
             return None
         row, to_the_end = self._rows[y], stop == self.width
         while stop > start and row[stop - 1] == blank:
             stop -= 1
-        least = 4 if to_the_end else _ERASE_AND_MOVE_FROM if goes_on else _ERASE_FROM
-        if stop - start < least:
+        least = _ERASE_BETWEEN_FROM if between else _ERASE_FROM
+        if stop - start < (_ERASE_TO_THE_END_FROM if to_the_end else least):
             return None
         text = "\x1b[K" if to_the_end else f"\x1b[{stop - start}X"
         return Run(y, start, stop, text, blank.look or _PLAIN, moves=False)
@@ -363,35 +371,31 @@ class Output:
         self._at, self._look = before[:2]
         del self._out[before[2] :]
         self._send_all(self._by_look(runs))
-        if _size("".join(self._out[before[2] :])) >= _size("".join(after[2])):
+        if _size("".join(self._out[before[2] :])) > _size("".join(after[2])):
             self._at, self._look = after[:2]
             self._out[before[2] :] = after[2]
 
     def _by_look(self, runs: list[Run]) -> list[Run]:
-        """Runs in an order with few changes of the rendition.
+        """Runs in an order in which each rendition is set once, the next like the one before.
 
         What follows a character of doubtful width in its line is written after it.
         """
-        in_order = {run.y for run in runs if run.doubtful}
-        ordered = [run for run in runs if run.y in in_order]
-        groups: dict[Look, list[Run]] = {}
-        blanks: list[tuple[int, Run]] = []
-        for at, run in enumerate(runs):
-            if run.y in in_order:
-                continue
-            if run.look.foreground:
-                groups.setdefault(run.look, []).append(run)
-            else:
-                blanks.append((at, run))
-        for at, run in blanks:
-            near = [runs[i].look for i in (at - 1, at + 1) if 0 <= i < len(runs)]
-            hosts = [look for look in [*near, *groups] if look in groups]
-            host = next((look for look in hosts if _over(look, run.look) == look), run.look)
-            groups.setdefault(host, []).append(run)
+        doubtful = {run.y for run in runs if run.doubtful}
+        ordered = [run for run in runs if run.y in doubtful]
+        runs = [run for run in runs if run.y not in doubtful]
+        groups: dict[Look, list[Run]] = {run.look: [] for run in runs if run.look.foreground}
+        for before, run, after in zip([None, *runs], runs, [*runs[1:], None], strict=False):
+            look = run.look
+            if not look.foreground:
+                # Blanks go with anything on their ground, best with a neighbour.
+                near = [other.look for other in (before, after) if other and other.look in groups]
+                hosts = (host for host in [*near, *groups] if _over(host, look) == host)
+                look = next(hosts, look)
+            groups.setdefault(look, []).append(run)
         now = ordered[-1].look if ordered else self._look or _PLAIN
         while groups:
             now = min(groups, key=lambda look: len(self._steps(now, _over(now, look)) or ""))
-            ordered += sorted(groups.pop(now), key=lambda run: (run.y, run.start))
+            ordered += groups.pop(now)
         return ordered
 
     def _send_all(self, runs: list[Run]) -> None:
@@ -468,10 +472,13 @@ class Output:
             yield "\b" * -by if by > -5 else f"\x1b[{-by}D"
         else:
             yield f"\x1b[{by}C" if by > 1 else "\x1b[C"
-            if tabs := x // _TAB - from_x // _TAB:
-                stop = x - x % _TAB
+            stop, beyond = x // _TAB * _TAB, x % _TAB
+            tabs = "\t" * (x // _TAB - from_x // _TAB)
+            if tabs:
                 for sideways in self._sideways(stop, x, y):
-                    yield "\t" * tabs + sideways
+                    yield tabs + sideways
+            if beyond > _TAB // 2 and stop + _TAB < self.width:
+                yield tabs + "\t" + "\b" * (_TAB - beyond)
             if by < 5:
                 # What is there already, once more.
                 between = self._rows[y][from_x:x]

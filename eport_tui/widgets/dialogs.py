@@ -225,7 +225,7 @@ class Prompt(Dialog[events.Key]):
         width = min(60, max(36, cell_len(self._text) + 6))
         panel = Panel(self._title, width=width)
         lines: list[Line] = [[(line, self._kind)] for line in wrap(self._text, width - 4)]
-        panel.set_lines([*lines, [("> 确定 ", "chosen")]])
+        panel.set_lines([*lines, [("> 确定(Enter) ", "chosen")]])
         return panel
 
     async def on_key(self, event: events.Key) -> None:

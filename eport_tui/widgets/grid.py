@@ -27,7 +27,7 @@ PAGE_ROWS = 100
 CACHED_PAGES = 8
 WIDE = 100
 CURSOR_COLUMNS = 2
-"""So many columns of a row say which it is; the cursor covers these, and states keep their colour."""
+"""So many columns say which row it is; the cursor covers them, and states keep their colour."""
 EMPTY = "暂无数据"
 
 

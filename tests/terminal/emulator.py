@@ -196,6 +196,8 @@ class Emulator:
             case "", "r":
                 assert not parameters
                 self.x = self.y = 0
+            case "?", "W":
+                assert parameters == "5", "only the usual tab stops"
             case "?", "h" | "l":
                 self._mode(numbers[0], final == "h")
             case _:
