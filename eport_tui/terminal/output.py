@@ -324,13 +324,9 @@ class Output:
                 same = stop
                 while same < end and cells[same - x] == cell:
                     same += 1
-                behind = (
-                    cells[same - x].look if same < end and row[same] != cells[same - x] else None
-                )
-                between = (
-                    behind is not None and behind.background == (cell.look or _PLAIN).background
-                )
-                if erasing := self._erasing(y, at, same, cell, between=between):
+                written = same < end and row[same] != cells[same - x]
+                behind = cells[same - x] if written else None
+                if erasing := self._erasing(y, at, same, cell, behind):
                     self._set(row, at, self.width if same == self.width else erasing.stop, cell)
                     runs.append(erasing)
                     at = same
@@ -344,14 +340,18 @@ class Output:
             at = stop
         return runs
 
-    def _erasing(self, y: int, start: int, stop: int, blank: Cell, *, between: bool) -> Run | None:
+    def _erasing(
+        self, y: int, start: int, stop: int, blank: Cell, behind: Cell | None
+    ) -> Run | None:
         """Erase equal blanks rather than write them, if that is shorter and safe.
 
         Args:
-            between: Whether what is behind them can be written along with them.
+            behind: The cell behind them, if that is written as well.
         """
         if not self._can_erase(blank):
             return None
+        ground = blank.look and blank.look.background
+        between = behind and behind.look and behind.look.background == ground
         row, to_the_end = self._rows[y], stop == self.width
         while stop > start and row[stop - 1] == blank:
             stop -= 1
