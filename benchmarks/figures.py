@@ -144,15 +144,19 @@ def in_turn(
 # -- shown -----------------------------------------------------------------------------
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """As a table of text, its columns as wide as they have to be."""
-    rows = [HEADING, *(figure.cells() for figure in figures)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADING))]
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text as a table, its columns as wide as they have to be."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = (
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """As a table of text."""
+    return columns([HEADING, *(figure.cells() for figure in figures)])
 
 
 def markdown(figures: Sequence[Figure], command: str) -> str:

@@ -181,3 +181,18 @@ def _spawn(
         finally:
             os._exit(127)
     return pid, pty
+
+
+_PARTS = re.compile(
+    rb"(?P<renditions>\x1b\[[\d;]*m)|(?P<erasing>\x1b\[\d*[JKX])"
+    rb"|(?P<modes>\x1b\[(?:[?<=>][\d;$]*[a-zA-Z]|r)|\x1b\].*?\x1b\\)"
+    rb"|(?P<moves>\x1b\[[\d;]*[ABCDH]|\x1b[DM]|[\x00-\x1f])|(?P<blanks>\x20+)|(?P<text>[^\x00-\x20]+)"
+)
+
+
+def parts(output: bytes) -> dict[str, int]:
+    """How many bytes of what a program wrote are text, blanks, renditions, moves and so on."""
+    counted = dict.fromkeys(("text", "blanks", "renditions", "moves", "erasing", "modes"), 0)
+    for match in _PARTS.finditer(output):
+        counted[match.lastgroup or ""] += len(match[0])
+    return counted

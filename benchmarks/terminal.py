@@ -1,9 +1,11 @@
 """The figures of the terminal, against plain Textual programs in the same run.
 
     python -m benchmarks.terminal [--rounds 5] [--json FILE] [--only start keys session idle load]
+    python -m benchmarks.terminal --itemize
 
 Every round starts each program anew, in turn (A B A B ...).  Times are medians
-with the middle 90 of 100; bytes are exact.
+with the middle 90 of 100; bytes are exact.  `--itemize` shows of which bytes each step
+of a session consists.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from benchmarks.figures import Figure, as_json, spread, table
-from benchmarks.meter import Effect, Meter
+from benchmarks.figures import Figure, as_json, columns, spread, table
+from benchmarks.meter import Effect, Meter, parts
 from eport_tui.card.software import Cost
 from eport_tui.services import demo
 from eport_tui.settings import load_settings
@@ -195,19 +197,31 @@ def keys(ours: Ours, rounds: int) -> Iterator[Figure]:
     yield Figure("Esc to effect", "ms", spread([e.first_ms for e in us["esc"]]), 60)
 
 
+def steps(ours: Ours) -> Iterator[tuple[str, bytes]]:
+    """Log in, menu, form, its fields, save, back; what was written at each step."""
+    with ours.start() as meter:
+        ours.ready(meter)
+        meter.settle(0.5)
+        yield "start", bytes(meter.output)
+        yield "card", meter.send(f"{HOME}\r", quiet=0.4).output
+        for keys in (*PIN, "\r", "1", "1", *"3302980004", "\r", " ", "95", "\r", "\r"):
+            yield repr(keys), meter.send(keys, quiet=0.2).output
+        for keys in (*"20311231", F10, "\x1b", "\x1b"):
+            yield repr(keys), meter.send(keys, quiet=0.4).output
+
+
+def itemized(ours: Ours) -> str:
+    """Of which bytes each step of a session consists, and the whole."""
+    made = list(steps(ours))
+    made.append(("session", b"".join(output for _, output in made)))
+    rows = [("step", "bytes", *parts(b""))]
+    rows += [(n, str(len(out)), *map(str, parts(out).values())) for n, out in made]
+    return columns(rows)
+
+
 def session(ours: Ours, rounds: int) -> Iterator[Figure]:
-    """Log in, menu, form, its fields, save, back."""
-    totals: list[float] = []
-    for _ in range(min(rounds, 2)):
-        with ours.start() as meter:
-            ours.ready(meter)
-            meter.settle(0.5)
-            meter.send(f"{HOME}\r", quiet=0.4)
-            for keys in (*PIN, "\r", "1", "1", *"3302980004", "\r", " ", "95", "\r", "\r"):
-                meter.send(keys, quiet=0.2)
-            for keys in (*"20311231", F10, "\x1b", "\x1b"):
-                meter.send(keys, quiet=0.4)
-            totals.append(len(meter.output))
+    """A session's bytes."""
+    totals = [sum(len(output) for _, output in steps(ours)) for _ in range(min(rounds, 2))]
     yield Figure("a session: log in, menu, form, fields, save, back", "B", spread(totals), 4000)
 
 
@@ -299,7 +313,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--itemize", action="store_true")
     arguments = parser.parse_args()
+    if arguments.itemize:
+        with demo_once() as ours:
+            print(itemized(ours))
+        return 0
     figures = list(measured(arguments.rounds, arguments.only))
     print(table(figures))
     if arguments.json:

@@ -25,15 +25,21 @@ from textual.strip import Strip
 # screen and tmux, whatever they run in.
 _ERASING = ("xterm", "linux", "putty", "alacritty", "foot", "kitty", "konsole", "rxvt", "vte")
 
-# What noise on the line or another program may have left: rendition, character
-# set, margins, origin mode and wrapping as Textual wants them.
-_FRESH = "\x1b[m\x0f\x1b[r\x1b[?6l\x1b[?7l"
+# What noise on the line or another program may have left: rendition, character set,
+# margins, tab stops, origin mode and wrapping as they are wanted here.
+_FRESH = "\x1b[m\x0f\x1b[r\x1b[?5W\x1b[?6l\x1b[?7l"
 
-_SYNC_FROM = 300
-"""Below so many characters an update arrives in one piece and needs no synchronizing."""
+_SYNC_FROM = 1000
+"""Below so many bytes an update arrives in one piece and needs no synchronizing."""
 
-_ERASE_FROM = 9
-"""Erasing so many blanks is shorter than writing them, moving on included."""
+_ERASE_FROM = 5
+"""Erasing so many blanks is shorter than writing them ..."""
+_ERASE_BETWEEN_FROM = 9
+"""... and so many where the cursor has to get behind them."""
+_ERASE_TO_THE_END_FROM = 4
+
+_TAB = 8
+"""Cells from one tab stop to the next; curses relies on it as well."""
 
 _CACHED_SEGMENTS = 8192
 
@@ -75,6 +81,7 @@ class Run(NamedTuple):
     """Cells of a line that are written in one go, or erased.
 
     Attributes:
+        y: Their line.
         start: Column of the first.
         stop: Column behind the last.
         text: What is written there.
@@ -83,6 +90,7 @@ class Run(NamedTuple):
         moves: Whether the cursor is behind them then.
     """
 
+    y: int
     start: int
     stop: int
     text: str
@@ -90,15 +98,18 @@ class Run(NamedTuple):
     doubtful: bool = False
     moves: bool = True
 
-    def goes_on_with(self, cell: Cell, at: int) -> bool:
-        """Whether the cell at a column can be written along with these."""
+    def with_more(self, cell: Cell, at: int, stop: int) -> Run | None:
+        """This run and the cell at a column, if they can be written together."""
         if not self.moves or self.doubtful or self.stop != at or cell.look is None:
-            return False
-        return _over(self.look, cell.look) == self.look
-
-    def with_more(self, cell: Cell, stop: int) -> Run:
-        """This run and the cell behind it."""
-        return self._replace(stop=stop, text=self.text + cell.text, doubtful=_is_doubtful(cell))
+            return None
+        if _over(self.look, cell.look) == self.look:
+            look = self.look
+        elif _over(cell.look, self.look) == cell.look:
+            # So far there were blanks, on which it makes no difference.
+            look = cell.look
+        else:
+            return None
+        return Run(self.y, self.start, stop, self.text + cell.text, look, _is_doubtful(cell))
 
 
 RIGHT_HALF = Cell("", None)
@@ -141,6 +152,11 @@ def _is_doubtful(cell: Cell) -> bool:
         or 0xFF01 <= code <= 0xFF60
         or 0x20000 <= code <= 0x3FFFD
     )
+
+
+def _size(text: str) -> int:
+    """Bytes on the line."""
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 def _is_control(character: str) -> bool:
@@ -222,9 +238,11 @@ class Output:
             self._look = _PLAIN
             if isinstance(update, LayoutUpdate):
                 self._clear(update)
+        runs: list[Run] = []
         for x, y, strips in _pieces(update):
             if 0 <= y < self.height and 0 <= x < self.width:
-                self._write(x, y, _cut(self._cells(strips), self.width - x))
+                runs += self._changes(x, y, _cut(self._cells(strips), self.width - x))
+        self._send(runs)
         if out and self._look is not None and self._look.link:
             # What others write to the terminal is no link.
             self._turn_to(self._look._replace(link=""))
@@ -234,7 +252,7 @@ class Output:
             self._cursor_shown = show_cursor
             out.append("\x1b[?25h" if show_cursor else "\x1b[?25l")
         written = "".join(out)
-        if synchronize and len(written) >= _SYNC_FROM:
+        if synchronize and _size(written) >= _SYNC_FROM:
             return f"\x1b[?2026h{written}\x1b[?2026l"
         return written
 
@@ -289,12 +307,12 @@ class Output:
 
     # From cells to what is written
 
-    def _write(self, x: int, y: int, cells: list[Cell]) -> None:
-        """Make the cells of a line from column `x` on show `cells`."""
+    def _changes(self, x: int, y: int, cells: list[Cell]) -> list[Run]:
+        """What makes the cells of a line from column `x` on show `cells`."""
         row, end = self._rows[y], x + len(cells)
-        if row[x:end] == cells:
-            return
         runs: list[Run] = []
+        if row[x:end] == cells:
+            return runs
         at = x
         while at < end:
             cell = cells[at - x]
@@ -306,56 +324,87 @@ class Output:
                 same = stop
                 while same < end and cells[same - x] == cell:
                     same += 1
-                if erasing := self._erasing(row, at, same, cell):
+                written = same < end and row[same] != cells[same - x]
+                behind = cells[same - x] if written else None
+                if erasing := self._erasing(y, at, same, cell, behind):
                     self._set(row, at, self.width if same == self.width else erasing.stop, cell)
                     runs.append(erasing)
                     at = same
                     continue
             self._set(row, at, stop, cell)
-            if runs and runs[-1].goes_on_with(cell, at):
-                runs[-1] = runs[-1].with_more(cell, stop)
+            longer = runs[-1].with_more(cell, at, stop) if runs else None
+            if longer is not None:
+                runs[-1] = longer
             else:
-                runs.append(Run(at, stop, cell.text, cell.look or _PLAIN, _is_doubtful(cell)))
+                runs.append(Run(y, at, stop, cell.text, cell.look or _PLAIN, _is_doubtful(cell)))
             at = stop
-        self._send(y, runs)
+        return runs
 
-    def _erasing(self, row: list[Cell], start: int, stop: int, blank: Cell) -> Run | None:
-        """Erase equal blanks rather than write them, if that is shorter and safe."""
+    def _erasing(
+        self, y: int, start: int, stop: int, blank: Cell, behind: Cell | None
+    ) -> Run | None:
+        """Erase equal blanks rather than write them, if that is shorter and safe.
+
+        Args:
+            behind: The cell behind them, if that is written as well.
+        """
         if not self._can_erase(blank):
             return None
-        to_the_end = stop == self.width
+        ground = blank.look and blank.look.background
+        between = behind and behind.look and behind.look.background == ground
+        row, to_the_end = self._rows[y], stop == self.width
         while stop > start and row[stop - 1] == blank:
             stop -= 1
-        if stop - start < (4 if to_the_end else _ERASE_FROM):
+        least = _ERASE_BETWEEN_FROM if between else _ERASE_FROM
+        if stop - start < (_ERASE_TO_THE_END_FROM if to_the_end else least):
             return None
         text = "\x1b[K" if to_the_end else f"\x1b[{stop - start}X"
-        return Run(start, stop, text, blank.look or _PLAIN, moves=False)
+        return Run(y, start, stop, text, blank.look or _PLAIN, moves=False)
 
-    def _send(self, y: int, runs: list[Run]) -> None:
-        """Write the runs of a line, look by look where moves are shorter than renditions."""
+    def _send(self, runs: list[Run]) -> None:
+        """Write runs, in the order of the lines or look by look, whichever is shorter."""
         before = self._at, self._look, len(self._out)
-        self._send_all(y, runs)
-        if len(runs) < 4 or any(run.doubtful for run in runs):
-            # What follows a character of doubtful width must be written after it.
+        self._send_all(runs)
+        if len(runs) < 3:
             return
         after = self._at, self._look, self._out[before[2] :]
-        first: dict[Look, int] = {}
-        by_look = sorted(runs, key=lambda run: first.setdefault(run.look, len(first)))
         self._at, self._look = before[:2]
         del self._out[before[2] :]
-        self._send_all(y, by_look)
-        if sum(map(len, self._out[before[2] :])) >= sum(map(len, after[2])):
+        self._send_all(self._by_look(runs))
+        if _size("".join(self._out[before[2] :])) > _size("".join(after[2])):
             self._at, self._look = after[:2]
             self._out[before[2] :] = after[2]
 
-    def _send_all(self, y: int, runs: list[Run]) -> None:
+    def _by_look(self, runs: list[Run]) -> list[Run]:
+        """Runs in an order in which each rendition is set once, the next like the one before.
+
+        What follows a character of doubtful width in its line is written after it.
+        """
+        doubtful = {run.y for run in runs if run.doubtful}
+        ordered = [run for run in runs if run.y in doubtful]
+        runs = [run for run in runs if run.y not in doubtful]
+        groups: dict[Look, list[Run]] = {run.look: [] for run in runs if run.look.foreground}
+        for before, run, after in zip([None, *runs], runs, [*runs[1:], None], strict=False):
+            look = run.look
+            if not look.foreground:
+                # Blanks go with anything on their ground, best with a neighbour.
+                near = [other.look for other in (before, after) if other and other.look in groups]
+                hosts = (host for host in [*near, *groups] if _over(host, look) == host)
+                look = next(hosts, look)
+            groups.setdefault(look, []).append(run)
+        now = ordered[-1].look if ordered else self._look or _PLAIN
+        while groups:
+            now = min(groups, key=lambda look: len(self._steps(now, _over(now, look)) or ""))
+            ordered += groups.pop(now)
+        return ordered
+
+    def _send_all(self, runs: list[Run]) -> None:
         for run in runs:
-            self._go(run.start, y)
-            self._turn_to(run.look)
+            self._go(run.start, run.y, run.look)
             self._out.append(run.text)
             if run.moves:
                 known = run.stop < self.width and not run.doubtful
-                self._at = (run.stop, y) if known else None
+                self._at = (run.stop, run.y) if known else None
 
     def _can_erase(self, blank: Cell) -> bool:
         look = blank.look
@@ -377,44 +426,71 @@ class Output:
         else:
             row[start:stop] = [cell] * (stop - start)
 
-    def _go(self, x: int, y: int) -> None:
-        """Move the cursor, the shortest way."""
-        if self._at == (x, y):
-            return
-        address = f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H" if y else "\x1b[H"
-        if self._at is not None:
-            address = min((address, *self._ways(*self._at, x, y)), key=len)
-        self._out.append(address)
+    def _go(self, x: int, y: int, look: Look | None = None) -> None:
+        """Move the cursor, the shortest way, and have a rendition there."""
+        way = self._way(x, y)
+        at = len(self._out)
+        self._turn_to(look)
+        if way:
+            # What is on the way may be written again with the one or the other rendition.
+            other = self._way(x, y) if len(self._out) > at else way
+            if _size(other) < _size(way):
+                self._out.append(other)
+            else:
+                self._out.insert(at, way)
         self._at = x, y
+
+    def _way(self, x: int, y: int) -> str:
+        if self._at == (x, y):
+            return ""
+        address = f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H" if y else "\x1b[H"
+        if self._at is None:
+            return address
+        return min((address, *self._ways(*self._at, x, y)), key=_size)
 
     def _ways(self, from_x: int, from_y: int, x: int, y: int) -> Iterator[str]:
         """Other ways than by address."""
-        if y == from_y:
-            by = x - from_x
-            if by < 0:
-                yield "\b" * -by
-                if not x:
-                    yield "\r"
-                yield f"\x1b[{-by}D"
-                return
+        by = y - from_y
+        if by == 0:
+            down = "\r", ""
+        elif by > 0:
+            down = "\r" + "\n" * by, "\x1bD" if by == 1 else f"\x1b[{by}B"
+        else:
+            up = "\x1bM" if by == -1 else f"\x1b[{-by}A"
+            down = "\r" + up, up
+        for vertical, column in zip(down, (0, from_x), strict=True):
+            if len(vertical) < 6:
+                for sideways in self._sideways(column, x, y):
+                    yield vertical + sideways
+
+    def _sideways(self, from_x: int, x: int, y: int) -> Iterator[str]:
+        """Ways along a line."""
+        by = x - from_x
+        if by == 0:
+            yield ""
+        elif by < 0:
+            yield "\b" * -by if by > -5 else f"\x1b[{-by}D"
+        else:
             yield f"\x1b[{by}C" if by > 1 else "\x1b[C"
+            stop, beyond = x // _TAB * _TAB, x % _TAB
+            tabs = "\t" * (x // _TAB - from_x // _TAB)
+            if tabs:
+                for sideways in self._sideways(stop, x, y):
+                    yield tabs + sideways
+            if beyond > _TAB // 2 and stop + _TAB < self.width:
+                yield tabs + "\t" + "\b" * (_TAB - beyond)
             if by < 5:
                 # What is there already, once more.
                 between = self._rows[y][from_x:x]
-                if all(self._is_at_hand(cell) for cell in between):
+                if all(map(self._is_at_hand, between)) and between[0] is not RIGHT_HALF:
                     yield "".join(cell.text for cell in between)
-        elif x == from_x:
-            by, way = (y - from_y, "B") if y > from_y else (from_y - y, "A")
-            yield f"\x1b[{by}{way}" if by > 1 else f"\x1b[{way}"
-        elif x == 0 and y == from_y + 1:
-            yield "\r\n"
 
     def _is_at_hand(self, cell: Cell) -> bool:
         """Whether a cell can be written again without another rendition."""
         look, now = cell.look, self._look
-        if look is None or now is None or not cell.text.isascii():
-            return False
-        return _over(now, look) == now
+        if look is None:
+            return cell is RIGHT_HALF
+        return now is not None and not _is_doubtful(cell) and _over(now, look) == now
 
     def _turn_to(self, look: Look | None) -> None:
         """Set the rendition, by what differs from the one before."""

@@ -204,11 +204,11 @@ class Prompt(Dialog[events.Key]):
     """Something to take note of.
 
     Enter, Esc and space close it.  Any other key closes it too and is handed
-    back as the result, so that work goes on where the keyboard already is.
+    back as the result, so that work goes on where the keyboard already is; the
+    keys on the last line are therefore still those of the screen below.
     """
 
     BINDINGS = [*bindings("confirm")]
-    DIALOG_LEGEND = (("Enter", "继续"),)
 
     def __init__(self, text: str, *, title: str = "提示", kind: str = "strong") -> None:
         super().__init__()
@@ -216,13 +216,16 @@ class Prompt(Dialog[events.Key]):
         self._title = title
         self._kind = kind
 
+    def compose(self) -> ComposeResult:
+        """The panel alone."""
+        yield self.make_panel()
+
     def make_panel(self) -> Panel:
         """The text, wrapped."""
         width = min(60, max(36, cell_len(self._text) + 6))
         panel = Panel(self._title, width=width)
-        lines: list[Line] = [[]]
-        lines += [[(line, self._kind)] for line in wrap(self._text, width - 4)]
-        panel.set_lines([*lines, [], [("> 确定 ", "chosen")]])
+        lines: list[Line] = [[(line, self._kind)] for line in wrap(self._text, width - 4)]
+        panel.set_lines([*lines, [("> 确定(Enter) ", "chosen")]])
         return panel
 
     async def on_key(self, event: events.Key) -> None:

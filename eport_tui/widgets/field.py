@@ -106,6 +106,7 @@ class CodeField(Widget, can_focus=True):
         Binding("down", "screen.focus_next", show=False),
     ]
     opens_list = True
+    wants_cursor = True
 
     value: reactive[str] = reactive("")
 

@@ -26,6 +26,8 @@ Row_co = TypeVar("Row_co", covariant=True)
 PAGE_ROWS = 100
 CACHED_PAGES = 8
 WIDE = 100
+CURSOR_COLUMNS = 2
+"""So many columns say which row it is; the cursor covers them, and states keep their colour."""
 EMPTY = "暂无数据"
 
 
@@ -452,17 +454,18 @@ class Grid(Widget, Generic[Row], can_focus=True):
         return Strip([Segment(fit(left + gap + right, width), style)], width)
 
     def _draw_row(self, row: Row, at_cursor: bool, width: int) -> Strip:
-        base = self.rich_style
+        base = under = self.rich_style
         if at_cursor:
-            base = self.get_component_rich_style(
+            under = self.get_component_rich_style(
                 "grid--cursor" if self.has_focus else "grid--cursor-blurred"
             )
         mark = "*" if self._key(row) in self._marks else " "
-        segments = [Segment(f"{'>' if at_cursor else ' '}{mark}", base)]
-        for column, cells in self._layout(width):
-            name = column.style(row) if column.style and not at_cursor else None
-            style = self.get_component_rich_style(f"grid--{name}") if name else base
-            segments += [Segment(fit(column.text(row), cells), style), Segment(" ", base)]
+        segments = [Segment(f"{'>' if at_cursor else ' '}{mark}", under)]
+        for at, (column, cells) in enumerate(self._layout(width)):
+            plain = under if at < CURSOR_COLUMNS else base
+            name = column.style(row) if column.style and plain is base else None
+            style = self.get_component_rich_style(f"grid--{name}") if name else plain
+            segments += [Segment(fit(column.text(row), cells), style), Segment(" ", plain)]
         return Strip(segments).adjust_cell_length(width, base)
 
     def _layout(self, width: int) -> list[tuple[Column[Row], int]]:

@@ -43,7 +43,7 @@ class Picker(Dialog[str]):
             self._at = 0
         names = max(cell_len(code.name) for code in self._codes)
         self._code_width = max(cell_len(code.code) for code in self._codes)
-        self._width = max(34, names + self._code_width + 10)
+        self._width = max(30, names + self._code_width + 10)
 
     def make_panel(self) -> Panel:
         """The filter and the list below it."""
@@ -61,7 +61,7 @@ class Picker(Dialog[str]):
         self._top = min(max(self._top, self._at - VISIBLE + 1), self._at)
         inner = self._width - 4
         typed = fit(self._typed + "_", inner - cell_len(FILTER))
-        lines: list[Line] = [[(FILTER, "dim"), (typed, "strong")], []]
+        lines: list[Line] = [[(FILTER, "dim"), (typed, "strong")]]
         shown = matching[self._top : self._top + VISIBLE]
         for at, code in enumerate(shown, self._top):
             chosen = at == self._at
@@ -112,8 +112,8 @@ class Picker(Dialog[str]):
         if event.widget is not self._panel:
             self.dismiss(None)
             return
-        at = self._top + event.y - 3
-        if event.y >= 3 and at < len(self._matching):
+        at = self._top + event.y - 2
+        if event.y >= 2 and at < len(self._matching):
             self._at = at
             self.action_choose()
 

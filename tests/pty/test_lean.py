@@ -103,7 +103,7 @@ def test_what_is_typed_goes_back_as_what_is_typed(launch: Launch) -> None:
     assert not re.search(rb"\x1b\[\?[\d;]*100[35]", bytes(desk.output))
 
 
-def test_the_terminals_cursor_is_seen_in_the_field_that_is_typed_in_and_nowhere_else(
+def test_the_terminals_cursor_is_seen_in_the_field_that_has_the_focus_and_nowhere_else(
     launch: Launch,
 ) -> None:
     desk = launch()
@@ -124,6 +124,10 @@ def test_the_terminals_cursor_is_seen_in_the_field_that_is_typed_in_and_nowhere_
     desk.press("left")
     desk.wait_until(lambda desk: desk.cursor == (x, y), what="a cursor on the character")
     desk.press("tab")
+    x, y = desk.find("* 授权子系统")
+    desk.wait_until(lambda desk: desk.cursor == (x + 15, y), what="a cursor in a code field")
+    desk.press("space")
+    desk.wait_for("选择授权子系统")
     desk.wait_until(lambda desk: desk.cursor is None, what="no cursor in a list")
 
 

@@ -18,6 +18,7 @@ from wcwidth import wcwidth
 _TOKEN = re.compile(
     r"\x1b\[(?P<private>[?<=>]?)(?P<parameters>[0-9;:]*)(?P<final>[@-~])"
     r"|\x1b\](?P<command>[^\x07\x1b]*)(?:\x07|\x1b\\)"
+    r"|\x1b(?P<line>[DM])"
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
     r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
 )
@@ -95,6 +96,10 @@ class Emulator:
             position = match.end()
             if match["text"]:
                 self._draw(match["text"])
+            elif match["line"]:
+                self._last = None
+                self.y += 1 if match["line"] == "D" else -1
+                assert 0 <= self.y < self.height, "a line feed that scrolls"
             elif match["control"]:
                 self._control(match["control"])
             elif match["final"]:
@@ -143,6 +148,9 @@ class Emulator:
                 assert self.y + 1 < self.height, "a line feed that scrolls"
                 # The terminal's driver has made a carriage return of it as well.
                 self.x, self.y = 0, self.y + 1
+            case "\t":
+                self.x = self.x // 8 * 8 + 8
+                assert self.x < self.width, "a tab over the edge"
             case "\b":
                 assert self.x > 0, "a backspace over the edge"
                 self.x -= 1
@@ -188,6 +196,8 @@ class Emulator:
             case "", "r":
                 assert not parameters
                 self.x = self.y = 0
+            case "?", "W":
+                assert parameters == "5", "only the usual tab stops"
             case "?", "h" | "l":
                 self._mode(numbers[0], final == "h")
             case _:

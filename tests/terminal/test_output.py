@@ -42,6 +42,8 @@ SYSTEMS = [ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR]
 class Chance(random.Random):
     """Random screens."""
 
+    texts = TEXTS
+
     def style(self) -> Style | None:
         if self.random() < 0.05:
             return None
@@ -58,13 +60,26 @@ class Chance(random.Random):
         segments: list[Segment] = []
         left = width
         while left > 0:
-            text = "".join(self.choices(TEXTS, k=self.randint(1, 6)))
+            text = "".join(self.choices(self.texts, k=self.randint(1, 6)))
             if self.random() < 0.3:
                 text = " " * self.randint(1, width)
             strip = Strip([Segment(text, self.choice(styles))])
             segments += without_loose_marks(strip.crop(0, left))
             left = width - Strip(segments).cell_length
         return Strip(segments, width)
+
+
+class Forms(Chance):
+    """Like forms and lists: a few looks that come again and again, wide characters, blanks."""
+
+    texts = ["委", "托授", "a", "12", " ", "   ", " " * 5, " " * 9]
+
+    def style(self) -> Style | None:
+        return Style(
+            color=self.choice(["color(251)", "color(231)"]),
+            bgcolor=self.choice([None, "color(25)", "color(234)"]),
+            bold=self.random() < 0.3,
+        )
 
 
 def without_loose_marks(strip: Strip) -> Strip:
@@ -167,6 +182,15 @@ def test_hundreds_of_random_screens_look_as_textual_draws_them(
     for seed in range(60):
         stage = Stage(Chance(f"{system} {bce} {seed}"), system, bce=bce)
         for _ in range(6):
+            stage.show()
+            stage.change()
+
+
+@pytest.mark.parametrize("bce", [True, False])
+def test_random_forms_look_as_textual_draws_them(bce: bool) -> None:
+    for seed in range(20):
+        stage = Stage(Forms(f"{bce} {seed}"), ColorSystem.EIGHT_BIT, bce=bce)
+        for _ in range(8):
             stage.show()
             stage.change()
 
@@ -305,14 +329,69 @@ def test_another_size_of_the_terminal_is_unknown_ground() -> None:
     assert [cell.text for cell in smaller.cells[0]] == ["a", " "]
 
 
+@pytest.mark.parametrize(
+    ("start", "goal", "way"),
+    [
+        ((0, 0), (0, 1), "\r\n"),
+        ((40, 2), (0, 4), "\r\n\n"),
+        ((40, 2), (0, 2), "\r"),
+        ((40, 2), (38, 2), "\b\b"),
+        ((40, 2), (30, 2), "\x1b[10D"),
+        ((5, 3), (5, 4), "\x1bD"),
+        ((5, 4), (5, 3), "\x1bM"),
+        ((5, 3), (5, 9), "\x1b[6B"),
+        ((40, 2), (16, 3), "\r\n\t\t"),
+        ((40, 2), (18, 3), "\r\n\t\txx"),
+        ((0, 2), (23, 2), "\t\t\t\b"),
+        ((17, 2), (20, 2), "xxx"),
+        # There is no tab stop on the last column, nor behind it.
+        ((72, 2), (79, 2), "\x1b[7C"),
+        ((10, 2), (30, 12), "\x1b[13;31H"),
+    ],
+)
+def test_the_cursor_goes_the_shortest_way(
+    start: tuple[int, int], goal: tuple[int, int], way: str
+) -> None:
+    output = Output(80, 24, erases=True)
+    update = screen(*["x" * 80] * 24)
+    output.show(update, start)
+    assert output.show(update, goal) == way
+
+
+def test_what_is_written_again_on_the_way_may_be_wide() -> None:
+    assert "x委y" in shown(screen("a委bc  "), screen("x委yc  "))
+    # Of a character of doubtful width nobody knows where it leaves the cursor.
+    assert "…" not in shown(screen("a…bc  "), screen("x…yc  "))
+
+
+def test_each_rendition_is_set_once() -> None:
+    label, value = Style(color="color(251)", bgcolor="color(234)"), BLUE
+    rows = [[Strip([Segment("委托", label), Segment(str(y) * 9, value)])] for y in range(9)]
+    written = shown(LayoutUpdate(list(rows), Region(0, 0, 13, 9)))
+    assert sorted(re.findall(r"\x1b\[(\d[\d;]*)m", written)) == [
+        "38;5;231;48;5;25",
+        "38;5;251;48;5;234",
+    ]
+
+
+def test_blanks_have_no_rendition_of_their_own_beside_something_on_their_ground() -> None:
+    strip = Strip([Segment("  ", Style(bgcolor="color(25)")), Segment("ab", BLUE)])
+    before = screen("####", style=Style(color="red"))
+    written = shown(before, LayoutUpdate([[strip]], Region(0, 0, 4, 1)))
+    assert written.startswith("\x1b[38;5;231;48;5;25m  ab")
+
+
 def test_only_a_long_update_is_synchronized() -> None:
     output = Output(80, 24, erases=True)
     rows = ["".join(Chance(y).choices("abcdefgh", k=80)) for y in range(24)]
     written = output.show(screen(*rows), (0, 0), synchronize=True)
     assert written.startswith("\x1b[?2026h")
     assert written.endswith("\x1b[?2026l")
+    # What counts are the bytes.
+    chinese = screen(*["委托授权企业" * 6] * 10)
+    assert "\x1b[?2026h" in Output(72, 10).show(chinese, (0, 0), synchronize=True)
     rows[0] = "x" + rows[0][1:]
-    assert output.show(screen(*rows), (0, 0), synchronize=True) == "x\b"
+    assert output.show(screen(*rows), (0, 0), synchronize=True) == "x\r"
 
 
 def test_bold_is_not_turned_off_for_a_blank() -> None:
