@@ -143,7 +143,7 @@ class Reader(Protocol):
         ...
 
     def cards(self) -> list[CardRef]:
-        """The cards that are in it, sorted; cheap enough to be asked four times a second."""
+        """The cards that are in it, sorted; cheap enough to be asked twice a second."""
         ...
 
     def open(self, ref: CardRef) -> Card:
