@@ -237,12 +237,14 @@ def idle(ours: Ours, rounds: int) -> Iterator[Figure]:
         share = 60 / (time.perf_counter() - began)
         after = meter.wakeups()
         woken = {name: count - before.get(name, count) for name, count in after.items()}
-        watcher = woken.pop(meter.pid)
-        terminal = sum(woken.values())
+        main = woken.pop(meter.pid)
+        looks = max(woken.values(), default=0)
+        rest = sum(woken.values()) - looks
         yield Figure("idle minute: bytes", "B", spread([(len(meter.output) - written) * share]), 0)
-        yield Figure("idle minute: wake-ups, terminal", "", spread([terminal * share]), 0)
-        # The main thread looks whether the card is still there.
-        yield Figure("idle minute: wake-ups, card watcher", "", spread([watcher * share]), None)
+        yield Figure("idle minute: wake-ups, main thread", "", spread([main * share]), 0)
+        # One thread looks whether the card is still there, and whether somebody has saved.
+        yield Figure("idle minute: wake-ups, card watcher", "", spread([looks * share]), None)
+        yield Figure("idle minute: wake-ups, others", "", spread([rest * share]), 0)
         yield Figure("idle minute: CPU", "ms", spread([(meter.cpu_ms - cpu) * share]), 20)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import shutil
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from eport_tui.card.software import SoftwareReader
     from eport_tui.card.trust import TrustStore
     from eport_tui.domain.codes import CodeTables
+    from eport_tui.domain.holders import Enterprise, Role
     from eport_tui.services.pages import PageSource
     from eport_tui.services.proof import Proof
     from eport_tui.settings import Settings
@@ -49,8 +51,8 @@ Row = TypeVar("Row")
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 0.25
-SEE_OTHERS_SECONDS = 0.8
+WATCH_SECONDS = 0.45
+SEE_OTHERS_SECONDS = 0.9
 """How often the program asks whether somebody has saved something."""
 SHOW_BUSY_AFTER = 0.4
 
@@ -89,7 +91,8 @@ class EportApp(LeanApp):
         self._give_up: asyncio.Event | None = None
         self._kept_drafts: set[str] = set()
         self._store_seen: Hashable = None
-        self._store_asked: asyncio.Future[Hashable] | None = None
+        self._store_trace: Hashable = None
+        self._store_asked: Future[Hashable] | None = None
         self._unlocked = asyncio.Event()
         self._unlocked.set()
 
@@ -244,7 +247,7 @@ class EportApp(LeanApp):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._line_dropped, number)
-        self.every(WATCH_SECONDS, self._watch)
+        self.every(WATCH_SECONDS, self._look_at_the_card)
         self.every(SEE_OTHERS_SECONDS, self._look_at_the_store)
 
     async def open_workplace(self) -> None:
@@ -256,7 +259,7 @@ class EportApp(LeanApp):
         opened = await self.call(_open, self.settings)
         self._store, self._tables, self._trust, self._software = opened
         if self._store.tells_of_changes:
-            heed = partial(self._heed_hints, self._store, asyncio.get_running_loop())
+            heed = partial(self._heed_hints, self._store)
             threading.Thread(target=heed, name="hints", daemon=True).start()
         if self.settings.strict:
             from eport_tui.services.proof import Proof
@@ -273,6 +276,11 @@ class EportApp(LeanApp):
                 _hardware_readers, self.settings, lambda: self.post_message(ReadersMoved())
             )
 
+    def load_for_work(self) -> None:
+        """Load what comes next while a PIN is typed, in the threads that would wait for it."""
+        self._card_thread.submit(_load, _FOR_THE_PIN)
+        self._data_thread.submit(_load, _FOR_WORK)
+
     def _close_readers(self) -> None:
         # What the readers say from here on concerns nobody; nothing may be begun for it.
         self.leaving = True
@@ -286,6 +294,7 @@ class EportApp(LeanApp):
         from eport_tui.screens.menus import MainMenuScreen
 
         # Before the first list is read, so that nothing is missed that is saved meanwhile.
+        self._store_trace = None
         self._store_seen = await self.call(self.store.change_counter)
         self.session = session
         await self.push_screen(MainMenuScreen())
@@ -348,16 +357,26 @@ class EportApp(LeanApp):
                 await self.keep_draft(screen)
         await self.log_out()
 
+    def _look_at_the_card(self) -> None:
+        if self._why_lock():
+            self.in_loop(self._watch)
+
     def _watch(self) -> None:
         """Lock when the card is gone or nobody has typed for too long."""
-        if self.session is None or not self._unlocked.is_set():
-            return
-        if not self.session.card.is_present():
-            self.lock("卡已拔出，程序已锁定")
-        elif not self.session.unlocked:
-            self.lock("卡的状态有变，程序已锁定")
-        elif time.monotonic() - self._last_input > self.settings.idle_minutes * 60:
-            self.lock(f"超过{self.settings.idle_minutes:g}分钟没有操作，程序已锁定")
+        if why := self._why_lock():
+            self.lock(why)
+
+    def _why_lock(self) -> str:
+        session = self.session
+        if session is None or not self._unlocked.is_set():
+            return ""
+        if not session.card.is_present():
+            return "卡已拔出，程序已锁定"
+        if not session.unlocked:
+            return "卡的状态有变，程序已锁定"
+        if time.monotonic() - self._last_input > self.settings.idle_minutes * 60:
+            return f"超过{self.settings.idle_minutes:g}分钟没有操作，程序已锁定"
+        return ""
 
     def on_readers_moved(self) -> None:
         """Lock at once when it is the card in use; show at once what the readers have."""
@@ -366,37 +385,49 @@ class EportApp(LeanApp):
             self.screen.look_for_cards()
 
     def _look_at_the_store(self) -> None:
-        """Read the lists again when somebody has saved something, and only then."""
         if self._store is None or self.session is None or not self._unlocked.is_set():
             return
         if self.is_busy or not (self._store_asked is None or self._store_asked.done()):
             return
-        loop = asyncio.get_running_loop()
-        self._store_asked = loop.run_in_executor(self._data_thread, self._store.change_counter)
-        self._store_asked.add_done_callback(partial(self._store_told, self.screen))
+        trace = self._store.trace_of_changes()
+        if trace is not None and trace == self._store_trace:
+            return
+        self._store_trace = trace
+        # At the end of the program nothing can be asked any more.
+        with suppress(RuntimeError):
+            self._store_asked = self._data_thread.submit(self._store.change_counter)
+            self._store_asked.add_done_callback(self._store_told)
 
-    def _heed_hints(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+    def _heed_hints(self, store: Store) -> None:
         """Look at the store at each hint; a lost one costs nothing but the time to the next look.
 
-        Runs in a thread of its own, until the store or the loop is closed.
+        Runs in a thread of its own, until the store is closed.
         """
-        with suppress(StoreError, RuntimeError):
+        with suppress(StoreError):
             while True:
                 if store.wait_for_change():
-                    loop.call_soon_threadsafe(self._look_at_the_store)
+                    self._look_at_the_store()
 
-    def _store_told(self, screen: Screen[Any], told: asyncio.Future[Hashable]) -> None:
-        if told.cancelled() or self._exit:
+    def _store_told(self, told: Future[Hashable]) -> None:
+        if told.cancelled():
             return
         if (failure := told.exception()) is not None:
+            self._store_trace = None
             # What is wrong with the store is told to whoever works with it next; a defect is not.
             if not isinstance(failure, EportError):
                 log.error("a defect", exc_info=failure)
-            return
-        is_calm = screen is self.screen and not self.is_busy and self._unlocked.is_set()
-        if told.result() != self._store_seen and is_calm and isinstance(screen, EportScreen):
-            self._store_seen = told.result()
+        elif told.result() != self._store_seen:
+            self.in_loop(self._store_changed, told.result())
+
+    def _store_changed(self, seen: Hashable) -> None:
+        """Read the lists again when somebody has saved something, and only then."""
+        screen = self.screen
+        is_calm = self.session is not None and self._unlocked.is_set() and not self.is_busy
+        if is_calm and isinstance(screen, EportScreen):
+            self._store_seen = seen
             self.start_flow(self._reload_lists(screen))
+        else:
+            self._store_trace = None
 
     async def _reload_lists(self, screen: EportScreen) -> None:
         for grid in screen.query(Grid):
@@ -612,13 +643,36 @@ def _drop_result(working: asyncio.Future[Any]) -> None:
         working.exception()
 
 
+# What the check of a PIN, the main menu and the screens that are opened most need.
+_FOR_THE_PIN = (
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "cryptography.hazmat.primitives.kdf.argon2",
+    "eport_tui.card.signatures",
+)
+_FOR_WORK = (
+    "eport_tui.services.drafts",
+    "eport_tui.screens.menus",
+    "eport_tui.screens.enterprise_grants",
+    "eport_tui.screens.operator_grants",
+)
+
+
+def _load(modules: Sequence[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
+
+
 def _open(settings: Settings) -> tuple[Store, CodeTables, TrustStore, SoftwareReader]:
     from eport_tui.card.software import SoftwareReader
     from eport_tui.card.trust import TrustStore
     from eport_tui.reference import load_tables
-    from eport_tui.services import registry
     from eport_tui.services.code_tables import require_codes_in_use
     from eport_tui.store.database import Store
+
+    def look_up(organization: str, card_number: str) -> list[tuple[Enterprise, Role]]:
+        from eport_tui.services import registry
+
+        return registry.look_up_card(store, organization, card_number)
 
     tables = load_tables(settings.config_dir)
     reader = SoftwareReader(settings.cards_dir)
@@ -626,7 +680,7 @@ def _open(settings: Settings) -> tuple[Store, CodeTables, TrustStore, SoftwareRe
     trust = TrustStore.of(
         settings.trust_dir,
         require_hardware=settings.require_hardware,
-        look_up=partial(registry.look_up_card, store),
+        look_up=look_up,
     )
     try:
         require_codes_in_use(store, tables)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from eport_tui.domain.codes import Code, CodeTable, CodeTables
@@ -25,12 +23,11 @@ TABLES = {
 }
 
 
-def packaged(name: str) -> Traversable:
+def packaged(name: str) -> Path:
     """A file of `data/`, from the wheel or, in a checkout, from beside the package."""
-    inside = files("eport_tui") / "data" / name
-    if inside.is_file():
-        return inside
-    return Path(__file__).resolve().parent.parent / "data" / name
+    package = Path(__file__).resolve().parent
+    inside = package / "data" / name
+    return inside if inside.is_file() else package.parent / "data" / name
 
 
 def load_tables(folder: Path | None = None) -> CodeTables:
@@ -51,7 +48,7 @@ def load_tables(folder: Path | None = None) -> CodeTables:
         raise SettingsError(fault.message, hint=where) from fault
 
 
-def _source(name: str, folder: Path | None) -> Traversable:
+def _source(name: str, folder: Path | None) -> Path:
     own = folder / f"{name}.csv" if folder else None
     return own if own is not None and own.is_file() else packaged(f"{name}.csv")
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +134,7 @@ def _where(source: Path) -> str:
 
 def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
-        written = tomllib.loads(source.read_text(encoding="utf-8"))
+        text = source.read_text(encoding="utf-8")
     except FileNotFoundError:
         if must_exist:
             raise SettingsError(f"设置文件 {source} 不存在") from None
@@ -144,6 +143,11 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
         raise SettingsError(f"无法读取设置文件 {source}", hint="请检查文件的权限") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"设置文件 {source} 不是UTF-8编码", hint="请另存为UTF-8") from error
+    # Most start without such a file, and without what reads one.
+    import tomllib
+
+    try:
+        written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"

@@ -14,14 +14,12 @@ from cryptography.hazmat import asn1
 from cryptography.x509.oid import NameOID
 
 from eport_tui.card.errors import CertificateRefused
-from eport_tui.card.protocol import Assurance
+from eport_tui.card.protocol import ARC, Assurance
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import CARD_NUMBER, CUSTOMS_CODE, parse_uscc
 from eport_tui.errors import InvalidInput
 
-# Made up for this project from a random UUID (ITU-T X.667 needs no registration for that).
-ARC = "2.25.315765216613809374126643788551913823853"
 LEGAL_PERSON = x509.ObjectIdentifier(f"{ARC}.1.1")
 OPERATOR = x509.ObjectIdentifier(f"{ARC}.1.2")
 SOFTWARE_KEY = x509.ObjectIdentifier(f"{ARC}.1.3")

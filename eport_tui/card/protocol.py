@@ -17,6 +17,10 @@ Assurance = Literal["software", "hardware"]
 
 PIN_LENGTH = 8
 
+# Made up for this project from a random UUID (ITU-T X.667 needs no registration for that).
+ARC = "2.25.315765216613809374126643788551913823853"
+"""Object identifiers of the certificate profile begin with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class CardRef:
@@ -139,7 +143,7 @@ class Reader(Protocol):
         ...
 
     def cards(self) -> list[CardRef]:
-        """The cards that are in it, sorted; cheap enough to be asked four times a second."""
+        """The cards that are in it, sorted; cheap enough to be asked twice a second."""
         ...
 
     def open(self, ref: CardRef) -> Card:

@@ -8,10 +8,8 @@ an old counter back.  The certificates of such cards say so (`software`).
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import re
-import secrets
 import stat
 import struct
 import threading
@@ -103,7 +101,7 @@ class _Content:
         if sealed <= _TAG or len(data) != _HEADER.size + certificate + sealed + _CHECKSUM:
             raise CardDamaged("卡文件不完整")
         body, checksum = data[:-_CHECKSUM], data[-_CHECKSUM:]
-        if not hmac.compare_digest(hashlib.sha256(body).digest(), checksum):
+        if hashlib.sha256(body).digest() != checksum:
             raise CardDamaged("卡文件已损坏")
         if not (
             1 <= lanes <= _MOST_LANES
@@ -149,6 +147,8 @@ def seal(certificate: bytes, key: bytearray, pin: bytearray, cost: Cost = DEFAUL
     Raises:
         BadPin: The PIN has not the form of one.
     """
+    import secrets
+
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     check_pin(pin)

@@ -31,11 +31,22 @@ def work(settings: Settings) -> int:
     # Imports and the first screen make no garbage; the application takes it up again.
     gc.disable()
     _log_to(settings)
+    load_asyncio()
     from eport_tui.app import EportApp
 
     app = EportApp(settings)
     app.run()
     return app.return_code or 0
+
+
+def load_asyncio() -> None:
+    """Have asyncio do without `ssl`, which nothing here uses on it; others still may import it."""
+    if "ssl" not in sys.modules:
+        sys.modules["ssl"] = None  # type: ignore[assignment]
+        try:
+            import asyncio  # noqa: F401
+        finally:
+            del sys.modules["ssl"]
 
 
 def keep_memory_private() -> None:

@@ -86,6 +86,9 @@ class FormScreen(EportScreen):
 
     def on_form_edited(self, message: Form.Edited) -> None:
         """A correction is begun: what was wrong is no longer said."""
+        message.stop()
+        # Whoever overrides this calls it, and Textual would do so once more.
+        message.prevent_default()
         message.form.mark_error(None)
         self.hint(message.form.field(message.field).hint)
 

@@ -28,9 +28,10 @@ from eport_tui.widgets.pin import PinField
 if TYPE_CHECKING:
     from eport_tui.card.protocol import Card, CardRef, Reader
     from eport_tui.card.session import CardSession
+    from eport_tui.card.trust import TrustStore
 
 INSERT_CARD = "请插入IC卡或Ikey"
-LOOK_FOR_CARDS_SECONDS = 0.5
+LOOK_FOR_CARDS_SECONDS = 0.45
 REST_SECONDS = 2.0
 """How long a reader is left alone whose card broke off; each such try takes its time."""
 
@@ -153,7 +154,13 @@ class LoginScreen(EportScreen):
         super().on_mount()
         self._show_step()
         self.action_reload()
-        self.desk.every(LOOK_FOR_CARDS_SECONDS, self.look_for_cards)
+        desk = self.desk
+
+        def look() -> None:
+            if desk.session is None:
+                desk.in_loop(self.look_for_cards)
+
+        desk.every(LOOK_FOR_CARDS_SECONDS, look)
 
     def _say_demo_pin(self) -> None:
         if self.desk.settings.demo and self._step == "choose":
@@ -263,7 +270,6 @@ class LoginScreen(EportScreen):
     async def action_reload(self) -> None:
         """Open what is not open yet, and read all cards anew."""
         if not self._opened:
-            self.say("正在打开数据库")
             await self.desk.open_workplace()
             self._opened = True
         self.say("")
@@ -271,6 +277,7 @@ class LoginScreen(EportScreen):
         self._rows.clear()
         self._resting.clear()
         await self._read_cards()
+        await self.desk.show_now()
         await self.desk.open_readers()
         self._show_states()
 
@@ -305,16 +312,8 @@ class LoginScreen(EportScreen):
             await self._insert(rows[0])
 
     async def _read(self, reader: Reader, ref: CardRef) -> CardRow:
-        """Read whose card it is."""
-        card: Card | None = None
-        try:
-            card = await self.desk.call_card(reader.open, ref)
-            # Others may use it while nobody has chosen it here.
-            card.close()
-            holder = await self.desk.call_card(self.desk.trust.holder_of, card.certificate)
-            return CardRow(reader, ref, card, holder, None)
-        except EportError as error:
-            return CardRow(reader, ref, card, None, error)
+        """Read whose card it is, as far as a list shows that; what counts is read in `_insert`."""
+        return await self.desk.call_card(_read_card, reader, ref, self.desk.trust)
 
     async def _insert(self, row: CardRow) -> None:
         """Take a card: check its certificate, show its holder, ask for the PIN."""
@@ -332,6 +331,7 @@ class LoginScreen(EportScreen):
         fill_holder(self._holder, session.holder)
         self._show_step()
         self._say_state(session, tries)
+        self.desk.load_for_work()
 
     def _say_state(self, session: CardSession, tries: int) -> None:
         days = session.holder.days_left(now())
@@ -406,6 +406,20 @@ class LoginScreen(EportScreen):
 
     def action_main_menu(self) -> None:
         """There is no main menu before the login."""
+
+
+def _read_card(reader: Reader, ref: CardRef, trust: TrustStore) -> CardRow:
+    from eport_tui.card.glance import glance
+
+    card: Card | None = None
+    try:
+        card = reader.open(ref)
+        # Others may use it while nobody has chosen it here.
+        card.close()
+        holder = glance(card.certificate) or trust.holder_of(card.certificate)
+        return CardRow(reader, ref, card, holder, None)
+    except EportError as error:
+        return CardRow(reader, ref, card, None, error)
 
 
 def _tries_of_a_new_card(session: CardSession) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eport_tui.domain.codes import CodeTables
 from eport_tui.errors import SettingsError
-from eport_tui.store import enterprise_grants
+from eport_tui.store import codes
 from eport_tui.store.database import Store
 
 
@@ -14,8 +14,8 @@ def require_codes_in_use(store: Store, tables: CodeTables) -> None:
     Raises:
         SettingsError: One was removed, so that grants could not be understood any more.
     """
-    for codes in enterprise_grants.codes_used(store):
-        for table, code in zip((tables.subsystems, tables.grant_types), codes, strict=True):
+    for used in codes.codes_used(store):
+        for table, code in zip((tables.subsystems, tables.grant_types), used, strict=True):
             if code not in table:
                 raise SettingsError(
                     f"{table.label}代码表中缺少代码 {code}，而已有授权使用它",

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from importlib.resources import as_file
 from pathlib import Path
 
 from eport_tui.card.authority import TestAuthority
@@ -125,8 +124,7 @@ def _make(settings: Settings) -> None:
     authority.publish(settings.trust_dir)
     store = Store.open(settings.database)
     try:
-        with as_file(packaged("sample_enterprises.csv")) as sample:
-            registry.import_file(store, sample)
+        registry.import_file(store, packaged("sample_enterprises.csv"))
         for card in CARDS:
             authority.issue(_holder(store, card), settings.cards_dir, cost=CARD_COST)
         with tempfile.TemporaryDirectory() as folder:

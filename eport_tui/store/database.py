@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
-
-from peewee import Database, Query
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from eport_tui.domain.dates import now
 from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
-from eport_tui.store import migrations, models
+from eport_tui.store import migrations
 from eport_tui.store.faults import GivenUp, InDoubt
+
+if TYPE_CHECKING:
+    from peewee import Database, Query
 
 PATIENCE = 5.0
 """Seconds to wait for another program that is writing."""
@@ -53,10 +54,9 @@ class Store:
 
     tells_of_changes: ClassVar[bool] = False
 
-    def __init__(self, place: Place, database: Database, *, read_only: bool) -> None:
+    def __init__(self, place: Place, *, read_only: bool) -> None:
         self.place = place
         self.read_only = read_only
-        self._database = database
 
     @staticmethod
     def open(place: Place, *, read_only: bool = False, patience: float = PATIENCE) -> Store:
@@ -203,6 +203,13 @@ class Store:
         """
         raise NotImplementedError
 
+    def trace_of_changes(self) -> Hashable | None:
+        """What is another value after each commit, and may be so without; None if not known.
+
+        Cheaper than `change_counter`, and of the same worth in every thread.
+        """
+        return None
+
     def cancel_waiting(self) -> None:
         """Make those who wait for a lock give up at once; callable from any thread."""
         raise NotImplementedError
@@ -266,19 +273,29 @@ class Store:
                     raise
                 time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
 
+    @property
+    def _database(self) -> Database:
+        """The same connections for Peewee, which is imported when it is first used."""
+        raise NotImplementedError
+
+    def _in_transaction(self) -> bool:
+        return self._database.in_transaction()
+
     def _told(self) -> AbstractContextManager[None]:
         """Turn the engine's errors that leave the block into `StoreError`."""
         raise NotImplementedError
 
     def _require_transaction(self) -> None:
-        if not self._database.in_transaction():
+        if not self._in_transaction():
             raise RuntimeError("writing needs a transaction")
 
     def _require_no_transaction(self) -> None:
-        if self._database.in_transaction():
+        if self._in_transaction():
             raise RuntimeError("transactions do not nest")
 
     def _apply_migrations(self, schema: migrations.Schema) -> None:
+        from eport_tui.store import models
+
         for migration in migrations.after(self.schema_version):
             migration.apply(schema)
             self.write(

@@ -10,17 +10,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from peewee import (
-    AutoField,
-    CompositeKey,
-    ForeignKeyField,
-    IntegerField,
-    Model,
-    TextField,
-)
+from eport_tui.store.alone import peewee
 
 
-class DayField(TextField):
+class DayField(peewee.TextField):
     """A calendar date, stored as `YYYY-MM-DD`."""
 
     def db_value(self, value: date) -> str:
@@ -30,7 +23,7 @@ class DayField(TextField):
         return date.fromisoformat(value)
 
 
-class MomentField(TextField):
+class MomentField(peewee.TextField):
     """A moment with its offset, stored as `YYYY-MM-DDTHH:MM:SS+08:00`."""
 
     def db_value(self, value: datetime) -> str:
@@ -40,77 +33,79 @@ class MomentField(TextField):
         return datetime.fromisoformat(value)
 
 
-class Enterprise(Model):
+class Enterprise(peewee.Model):
     """企业: a line of the registry."""
 
-    customs_code = TextField(primary_key=True)
-    uscc = TextField(index=True)
-    name = TextField()
+    customs_code = peewee.TextField(primary_key=True)
+    uscc = peewee.TextField(index=True)
+    name = peewee.TextField()
 
     class Meta:
         table_name = "enterprise"
 
 
-class LegalPersonCard(Model):
+class LegalPersonCard(peewee.Model):
     """法人卡: a card whose role is known from the registry and not from its certificate."""
 
-    card_number = TextField(primary_key=True)
-    customs_code = ForeignKeyField(Enterprise, column_name="customs_code", on_delete="CASCADE")
+    card_number = peewee.TextField(primary_key=True)
+    customs_code = peewee.ForeignKeyField(
+        Enterprise, column_name="customs_code", on_delete="CASCADE"
+    )
 
     class Meta:
         table_name = "legal_person_card"
 
 
-class EnterpriseGrant(Model):
+class EnterpriseGrant(peewee.Model):
     """企业间授权."""
 
-    id = AutoField()
-    principal = TextField()
-    agent = TextField()
-    subsystem = TextField()
-    grant_type = TextField()
+    id = peewee.AutoField()
+    principal = peewee.TextField()
+    agent = peewee.TextField()
+    subsystem = peewee.TextField()
+    grant_type = peewee.TextField()
     granted_on = DayField()
     valid_until = DayField()
-    revision = IntegerField(default=1)
+    revision = peewee.IntegerField(default=1)
     changed_at = MomentField()
-    changed_by = TextField()
+    changed_by = peewee.TextField()
 
     class Meta:
         table_name = "enterprise_grant"
 
 
-class OperatorGrant(Model):
+class OperatorGrant(peewee.Model):
     """企业内授权; an empty card number stands for all operators."""
 
-    id = AutoField()
-    enterprise_grant = ForeignKeyField(EnterpriseGrant, on_delete="CASCADE")
-    card_number = TextField()
+    id = peewee.AutoField()
+    enterprise_grant = peewee.ForeignKeyField(EnterpriseGrant, on_delete="CASCADE")
+    card_number = peewee.TextField()
     granted_on = DayField()
     changed_at = MomentField()
-    changed_by = TextField()
+    changed_by = peewee.TextField()
 
     class Meta:
         table_name = "operator_grant"
 
 
-class Draft(Model):
+class Draft(peewee.Model):
     """What a card's holder had typed and not saved, a row for each screen."""
 
-    card_number = TextField()
-    screen = TextField()
-    content = TextField()
+    card_number = peewee.TextField()
+    screen = peewee.TextField()
+    content = peewee.TextField()
     saved_at = MomentField()
 
     class Meta:
         table_name = "draft"
-        primary_key = CompositeKey("card_number", "screen")
+        primary_key = peewee.CompositeKey("card_number", "screen")
 
 
-class Migration(Model):
+class Migration(peewee.Model):
     """The migrations that this database has been through."""
 
-    number = IntegerField(primary_key=True)
-    name = TextField()
+    number = peewee.IntegerField(primary_key=True)
+    name = peewee.TextField()
     applied_at = MomentField()
 
     class Meta:

@@ -25,7 +25,6 @@ from itertools import count
 from math import ceil
 from typing import Any
 
-import peewee
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
@@ -33,6 +32,7 @@ from psycopg.pq import TransactionStatus
 from eport_tui.domain.places import ServerUrl
 from eport_tui.errors import StoreError
 from eport_tui.store import faults
+from eport_tui.store.alone import peewee
 from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.faults import GivenUp, InDoubt, Told, fault
 
@@ -168,7 +168,11 @@ class PostgresStore(Store):
     def __init__(self, url: ServerUrl, *, read_only: bool, patience: float) -> None:
         self._connections = _Database(url, patience=patience)
         self._hints = _Hints()
-        super().__init__(url, self._connections, read_only=read_only)
+        super().__init__(url, read_only=read_only)
+
+    @property
+    def _database(self) -> peewee.Database:
+        return self._connections
 
     def close(self) -> None:
         self._hints.end()

@@ -5,9 +5,8 @@ Why the settings are as they are: WAL lets others read while one writes,
 transaction that begins IMMEDIATE waits for its turn instead of failing half way.
 """
 
-# playhouse has no type stubs, so APSWDatabase and what it hands on are unknown.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUntypedBaseClass=false, reportUnknownVariableType=false
+# What APSW takes and returns is known in parts only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -17,11 +16,9 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
-import peewee
-from playhouse.apsw_ext import APSWDatabase
 
 from eport_tui.errors import StoreError
 from eport_tui.store import faults, migrations
@@ -29,10 +26,14 @@ from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.faults import Told, fault, told_by_system
 from eport_tui.store.turns import turn
 
+if TYPE_CHECKING:
+    from peewee import Database
+
 APPLICATION_ID = 0x45505455
 """`EPTU`, in the header of every database of ours."""
 
 _LONGEST_NAP = 0.025
+_TICK = 100_000_000  # nanoseconds, and more than any
 _MAGIC = b"SQLite format 3\0"
 _MIGRATION_TABLE = """
     CREATE TABLE migration (
@@ -72,11 +73,11 @@ def told(path: Path, *, cancelled: Callable[[], bool] = _never) -> Generator[Non
     """
     try:
         yield
-    except (apsw.Error, peewee.PeeweeException) as error:
+    except Exception as error:
         # Peewee wraps the errors of apsw in its own, several times over, and keeps them here.
         cause: object = error
-        while isinstance(cause, peewee.PeeweeException):
-            cause = getattr(cause, "orig", None)
+        while (wrapped := getattr(cause, "orig", None)) is not None:
+            cause = wrapped
         if not isinstance(cause, apsw.Error):
             raise
         found = next((told for kind, told in _TOLD.items() if isinstance(cause, kind)), None)
@@ -91,24 +92,37 @@ class SqliteStore(Store):
 
     def __init__(self, path: Path, *, read_only: bool, patience: float) -> None:
         flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
-        self._connections = _Database(str(path), patience=patience, flags=flags)
-        super().__init__(path, self._connections, read_only=read_only)
+        super().__init__(path, read_only=read_only)
+        self._connections = _Connections(str(path), patience=patience, flags=flags)
         self.path = path
+        self._for_peewee: Database | None = None
         self._commits = 0
 
     def close(self) -> None:
         with self._told():
             self._connections.close_all()
 
+    @property
+    def _database(self) -> Database:
+        if self._for_peewee is None:
+            # A start does without Peewee, which takes longer than all else in opening.
+            from eport_tui.store.builder import ApswConnections
+
+            self._for_peewee = ApswConnections(self._connections.of_this_thread)
+        return self._for_peewee
+
+    def _in_transaction(self) -> bool:
+        return self._connections.in_transaction()
+
     # -- reading and writing ---------------------------------------------------
 
     def rows(
         self, sql: str, parameters: Sequence[str | int | bytes | None] = ()
     ) -> list[tuple[Any, ...]]:
-        # Past Peewee, which takes longer than a short SELECT itself.
+        # A block would take a tenth of what a short SELECT takes.
         try:
-            return self._connections.connection().execute(sql, parameters).fetchall()
-        except (apsw.Error, peewee.PeeweeException):
+            return self._connections.execute_sql(sql, parameters).fetchall()
+        except apsw.Error:
             with self._told():
                 raise
 
@@ -149,7 +163,7 @@ class SqliteStore(Store):
     def write_many(self, sql: str, rows: Iterable[Sequence[str | int | bytes | None]]) -> int:
         self._require_transaction()
         with self._told():
-            connection = self._connections.connection()
+            connection = self._connections.of_this_thread()
             before = connection.total_changes()
             connection.cursor().executemany(sql, rows)
             return connection.total_changes() - before
@@ -157,6 +171,15 @@ class SqliteStore(Store):
     def change_counter(self) -> tuple[int, int]:
         # SQLite's own counter tells of the commits of other connections alone.
         return self.rows("PRAGMA data_version")[0][0], self._commits
+
+    def trace_of_changes(self) -> tuple[int, int, int] | None:
+        try:
+            log = self._log.stat()
+        except OSError:
+            return None
+        # The clock of files goes by ticks: what was just written to may be so again in the same.
+        is_old = time.time_ns() - log.st_mtime_ns > _TICK
+        return (log.st_ino, log.st_size, log.st_mtime_ns) if is_old else None
 
     def cancel_waiting(self) -> None:
         self._connections.cancel_waiting()
@@ -289,34 +312,70 @@ class _Patience:
         return left > 0 and not self.cancelled.wait(nap)
 
 
-class _Database(APSWDatabase):
-    """Peewee's database with our settings on every connection."""
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    connection: apsw.Connection | None = None
+    patience: _Patience
+    is_inside = False
+
+
+class _Connections:
+    """A connection for each thread, with our settings."""
 
     def __init__(self, path: str, *, patience: float, flags: int) -> None:
-        self._seconds = patience
+        self._path, self._flags, self._seconds = path, flags, patience
         self._open: list[tuple[apsw.Connection, _Patience]] = []
-        self._own = threading.local()
+        self._own = _Own()
         self._closed_for_good = False
-        settings = {"foreign_keys": 1, "synchronous": "full", "query_only": 1}
-        super().__init__(path, pragmas=settings, timeout=None, flags=flags)
+
+    def of_this_thread(self) -> apsw.Connection:
+        if self._own.connection is None:
+            self._own.connection = self._connect()
+        return self._own.connection
 
     def _connect(self) -> apsw.Connection:
         if self._closed_for_good:
             raise apsw.ConnectionClosedError
-        return super()._connect()
-
-    def _add_conn_hooks(self, conn: apsw.Connection) -> None:
+        connection = apsw.Connection(self._path, flags=self._flags)
         patience = _Patience(self._seconds)
-        conn.set_busy_handler(patience)
+        connection.set_busy_handler(patience)
         # Else SQLite prepares many a statement anew each time that it is given values.
-        conn.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self._own.patience = patience
-        self._open.append((conn, patience))
-        super()._add_conn_hooks(conn)
+        self._open.append((connection, patience))
+        for name, value in {"foreign_keys": 1, "synchronous": "full", "query_only": 1}.items():
+            connection.pragma(name, value)
+        return connection
+
+    def execute_sql(
+        self, sql: str, parameters: Sequence[str | int | bytes | None] = ()
+    ) -> apsw.Cursor:
+        return self.of_this_thread().execute(sql, parameters)
+
+    @contextmanager
+    def atomic(self, kind: str) -> Generator[None]:
+        """A transaction around the block; it is one as a whole, or nothing."""
+        connection = self.of_this_thread()
+        connection.execute(f"BEGIN {kind}")
+        self._own.is_inside = True
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # Some faults end a transaction by themselves.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._own.is_inside = False
+
+    def in_transaction(self) -> bool:
+        return self._own.is_inside
 
     def patience(self) -> _Patience:
         """That of this thread's connection."""
-        self.connection()
+        self.of_this_thread()
         return self._own.patience
 
     def cancel_waiting(self) -> None:
@@ -329,7 +388,6 @@ class _Database(APSWDatabase):
 
     def close_all(self) -> None:
         self._closed_for_good = True
-        self.close()
         while self._open:
             self._open.pop()[0].close()
 

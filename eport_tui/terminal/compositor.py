@@ -27,3 +27,6 @@ class CroppingCompositor(Compositor):
             drawn = clip.intersection(lines).intersection(region)
             if drawn and drawn.overlaps(crop):
                 yield region, drawn, widget.render_lines(drawn.translate(-region.offset))
+                if drawn.contains_region(crop):
+                    # The others are behind it: widgets stand in order from front to back.
+                    return

@@ -43,15 +43,17 @@ _METHODS = {
 }
 # Attributes, properties and other members; those that a class sets when it is made are meant too.
 _MEMBERS = {
+    "asyncio.locks Event": "_waiters",
     "rich.console Console": "_color_system",
     "rich.style Style": "_attributes _set_attributes",
     "textual._compositor ChopsUpdate": "chops spans chop_ends",
     "textual._compositor Compositor": "visible_widgets",
     "textual._compositor LayoutUpdate": "strips region",
     "textual._parser Parser": "_timeout_time",
-    "textual.app App": "_batch_count _driver _handle_exception _sync_available",
+    "textual._queue Queue": "ready_event",
+    "textual.app App": "_batch_count _driver _handle_exception _registry _sync_available",
     "textual.drivers.linux_driver LinuxDriver": "_file fileno exit_event",
-    "textual.message_pump MessagePump": "_closed _running",
+    "textual.message_pump MessagePump": "_closed _closing _message_queue _running",
     "textual.screen Screen": "_compositor _update_timer",
     "textual.widgets._input Input": "_cursor_visible",
 }

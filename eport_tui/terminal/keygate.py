@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from textual import events
 from textual.app import App
-from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
@@ -28,14 +28,16 @@ log = logging.getLogger(__name__)
 
 FLOWS = "flows"
 
-# A key's message may post a second one and that a third (key -> blur -> value taken).
-HOPS = 3
-# A screen that was popped never answers its fence; so look now and then whether it is still there.
-GLANCE = 0.02
+# An answered dialog wakes its flow up, and that the next step, without a message between them:
+# so many turns of the loop nothing must go on before a key counts as done.
+CALM_TURNS = 5
+# What takes more turns than this waits for something outside, and is looked at now and then.
+BUSY_TURNS = 200
+GLANCE = 0.002
 # A broken widget must not keep the keyboard for ever: after so many rounds, or glances at one
-# fence (ten seconds, twice what the database may keep a list waiting), the next key comes.
+# (ten seconds, twice what the database may keep a list waiting), the next key comes.
 PATIENCE = 200
-LONGEST = int(10 / GLANCE)
+LONGEST = BUSY_TURNS + int(10 / GLANCE)
 
 
 def _takes_turn(event: events.Event) -> bool:
@@ -43,14 +45,6 @@ def _takes_turn(event: events.Event) -> bool:
     return isinstance(event, events.InputEvent | events.Paste) and not isinstance(
         event, events.MouseMove
     )
-
-
-class Fence(Message):
-    """Bubbles from the focused widget to the application behind all that was queued before it."""
-
-    def __init__(self, passed: asyncio.Future[None]) -> None:
-        super().__init__()
-        self.passed = passed
 
 
 class KeyGate(App[None]):
@@ -176,48 +170,47 @@ class KeyGate(App[None]):
         """Wait until the last key's effects, and any screen they opened, are complete."""
         for _ in range(PATIENCE):
             await self._flows_done.wait()
+            screen = self.screen
+            await self.come_to_rest()
             if self._is_ending:
                 return
-            screen = self.screen
-            if not await self._pass_fences(screen):
-                continue
             if not self._flows_done.is_set():
                 continue
             if screen is self.screen and self._has_its_focus(screen):
                 return
-            await asyncio.sleep(0)
 
-    async def _pass_fences(self, screen: Screen[Any]) -> bool:
-        """Send fences through the screen; false when another screen came up meanwhile."""
-        for _ in range(HOPS):
-            target = screen.focused or screen
-            passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if not target.post_message(Fence(passed)):
-                return False
-            for _ in range(LONGEST):
-                await asyncio.wait({passed}, timeout=GLANCE)
-                if passed.done():
-                    break
-                if screen is not self.screen or self._is_ending:
-                    return False
-                if target is not (screen.focused or screen) or not target.is_running:
-                    # It was taken away with the fence in its queue; the next one shows the rest.
-                    break
-            else:
-                log.error("%r does not answer; the next key is delivered all the same", target)
-        return True
+    async def come_to_rest(self) -> None:
+        """Wait until no message is under way to any widget, and nothing came of the last one."""
+        calm = 0
+        for turn in range(LONGEST):
+            await asyncio.sleep(0 if turn < BUSY_TURNS else GLANCE)
+            if self._is_ending:
+                return
+            # Mostly it is one of these, and all of them are many.
+            if _is_busy(self.screen.focused or self.screen) or _is_busy(self):
+                calm = 0
+                continue
+            calm += 1
+            if calm >= CALM_TURNS and not any(map(_is_busy, self._registry)):
+                return
+        busy = list(filter(_is_busy, (self, *self._registry)))
+        log.error("%r do not come to rest; the next key is delivered all the same", busy)
 
     @property
     def _is_ending(self) -> bool:
         return self._exit or not self._running
-
-    def on_fence(self, fence: Fence) -> None:
-        """A fence came through."""
-        if not fence.passed.done():
-            fence.passed.set_result(None)
 
     def _has_its_focus(self, screen: Screen[Any]) -> bool:
         """Whether a screen has chosen its first focus, where it wants one."""
         if screen.focused is not None or not screen.is_mounted:
             return screen.is_mounted
         return screen.AUTO_FOCUS == "" or not screen.focus_chain
+
+
+def _is_busy(pump: MessagePump) -> bool:
+    # Whoever waits for a message has nothing else to do; one that begins does not wait yet,
+    # and of one that ends nothing more is to be expected.
+    if pump._closing or pump._closed:
+        return False
+    ready = pump._message_queue.ready_event
+    return ready.is_set() or not ready._waiters

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.color import ColorSystem
@@ -30,6 +33,7 @@ _SETTLED_SECONDS = 0.5
 _NEUTRAL = "\x1b[m\x1b]8;;\x1b\\\x1b[?25l"
 # So long a frame is held back for the end of what a key has begun.
 _HELD_SECONDS = 0.06
+_LONGEST_SLEEP = 0.5
 
 Result = TypeVar("Result")
 
@@ -51,6 +55,7 @@ class LeanApp(KeyGate):
         self._output: Output | None = None
         self._frame_due = 0.0
         self._bursting = False
+        self._looks: list[tuple[float, Callable[[], None]]] = []
         super().__init__(ansi_color=ansi_color)
 
     def get_driver_class(self) -> type[Driver]:
@@ -166,31 +171,75 @@ class LeanApp(KeyGate):
         if more and time.monotonic() < self._frame_due:
             return
         self._frame_due = 0.0
+        self._paint()
+        self._frame_due = time.monotonic() + _HELD_SECONDS if more else 0.0
+
+    async def show_now(self) -> None:
+        """Paint what has changed so far, before anything else is begun."""
+        await self.come_to_rest()
+        self._paint()
+
+    def _paint(self) -> None:
         try:
             self.screen._on_timer_update()
         except Exception as error:
             self._handle_exception(error)
-        self._frame_due = time.monotonic() + _HELD_SECONDS if more else 0.0
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Before there is a screen, only note the theme's colours.
+
+        The stock method reads the style sheet, and the first screen has it read again.
+        """
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
+            self.stylesheet.update(self, animate=animate)
 
     # Looking now and then
 
     def every(self, seconds: float, look: Callable[[], None]) -> None:
-        """Look at something again and again, until the application ends.
+        """Look at something again and again in a thread, until the application ends.
 
-        A timer of Textual wakes up tasks and idle handlers as well, which costs more than a look.
+        Half as dear as a timer of the loop.  What `look` finds it hands to `in_loop`, as
+        nothing else of the application may be touched in a thread.
         """
-        loop = asyncio.get_running_loop()
+        self._look_context = copy_context()
+        self._looks.append((seconds, look))
+        if len(self._looks) == 1:
+            threading.Thread(target=self._look_again_and_again, name="looks", daemon=True).start()
 
-        def again() -> None:
-            if self._is_ending:
-                return
-            try:
-                look()
-            except Exception as error:
-                self._handle_exception(error)
-            loop.call_later(seconds, again)
+    def in_loop(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Have something done in the loop; callable from any thread, at any time."""
 
-        loop.call_later(seconds, again)
+        def do() -> None:
+            if not self._is_ending:
+                try:
+                    act(*arguments)
+                except Exception as error:
+                    self._handle_exception(error)
+
+        loop = self._loop
+        # The program may have ended meanwhile.
+        with suppress(RuntimeError):
+            if loop is not None:
+                loop.call_soon_threadsafe(do, context=self._look_context)
+
+    def _look_again_and_again(self) -> None:
+        due: dict[Callable[[], None], float] = {}
+        while not self._is_ending:
+            moment = time.monotonic()
+            for seconds, look in self._looks:
+                # A little early, so that looks that are due together stay together.
+                if due.setdefault(look, moment + seconds) <= moment + seconds / 8:
+                    due[look] = moment + seconds
+                    try:
+                        look()
+                    except Exception as error:
+                        self.in_loop(self._handle_exception, error)
+            wait = min(due.values()) - time.monotonic()
+            # Looks may be added meanwhile.
+            time.sleep(min(max(0.0, wait), _LONGEST_SLEEP))
 
     # Memory
 

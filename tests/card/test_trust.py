@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from eport_tui.card.authority import TestAuthority
 from eport_tui.card.certificates import find_issuer
 from eport_tui.card.errors import CertificateRefused
+from eport_tui.card.glance import glance
 from eport_tui.card.profile import LEGAL_PERSON, OPERATOR, SOFTWARE_KEY, load_certificate
 from eport_tui.card.session import CardSession
 from eport_tui.card.trust import TrustStore
@@ -36,6 +37,12 @@ def refusal(trust: TrustStore, certificate: bytes) -> CertificateRefused:
         trust.check(certificate, now())
     assert caught.value.hint
     return caught.value
+
+
+def misnamed(trust: TrustStore, certificate: bytes) -> CertificateRefused:
+    """The refusal of a certificate whose holder a list of cards does not show either."""
+    assert glance(certificate) is None
+    return refusal(trust, certificate)
 
 
 # Profile
@@ -72,7 +79,7 @@ def test_names_of_any_characters_survive(authority, trust):
     ],
 )
 def test_a_subject_that_is_wrong_or_disagrees_is_refused(changes, word, authority, trust):
-    fault = refusal(trust, forging.certificate(authority, subject=forging.subject(**changes)))
+    fault = misnamed(trust, forging.certificate(authority, subject=forging.subject(**changes)))
     assert fault.code == "bad-profile"
     assert word in fault.message
 
@@ -81,7 +88,7 @@ def test_a_field_that_is_there_twice_is_refused(authority, trust):
     twice = x509.Name(
         [*forging.subject(), *forging.subject().get_attributes_for_oid(x509.NameOID.SERIAL_NUMBER)]
     )
-    assert refusal(trust, forging.certificate(authority, subject=twice)).code == "bad-profile"
+    assert misnamed(trust, forging.certificate(authority, subject=twice)).code == "bad-profile"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,9 @@ def test_a_field_that_is_there_twice_is_refused(authority, trust):
     ],
 )
 def test_an_extension_that_is_wrong_or_disagrees_is_refused(changes, word, authority, trust):
-    fault = refusal(trust, forging.certificate(authority, extensions=[forging.identity(**changes)]))
+    fault = misnamed(
+        trust, forging.certificate(authority, extensions=[forging.identity(**changes)])
+    )
     assert fault.code == "bad-profile"
     assert word in fault.message
 
@@ -106,7 +115,7 @@ def test_an_extension_that_is_wrong_or_disagrees_is_refused(changes, word, autho
 @pytest.mark.parametrize("extra", [b"", b"\x30\x00", b"\x30\x03\x02\x01", b"\xff" * 20])
 def test_an_extension_that_is_no_der_is_refused(extra, authority, trust):
     extension = x509.UnrecognizedExtension(forging.IDENTITY, extra), False
-    fault = refusal(trust, forging.certificate(authority, extensions=[extension]))
+    fault = misnamed(trust, forging.certificate(authority, extensions=[extension]))
     assert fault.code == "bad-profile"
 
 
@@ -114,7 +123,7 @@ def test_an_extension_that_is_no_der_is_refused(extra, authority, trust):
     "without", [x509.UnrecognizedExtension, x509.ExtendedKeyUsage], ids=["identity", "EKU"]
 )
 def test_a_certificate_of_another_kind_is_refused(without, authority, trust):
-    assert refusal(trust, forging.certificate(authority, without=without)).code == "bad-profile"
+    assert misnamed(trust, forging.certificate(authority, without=without)).code == "bad-profile"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def test_a_certificate_of_another_kind_is_refused(without, authority, trust):
 )
 def test_a_role_that_is_not_the_one_of_the_extension_is_refused(usages, authority, trust):
     usage = x509.ExtendedKeyUsage(usages), False
-    fault = refusal(trust, forging.certificate(authority, extensions=[usage]))
+    fault = misnamed(trust, forging.certificate(authority, extensions=[usage]))
     assert fault.code == "bad-profile"
 
 

@@ -13,69 +13,97 @@ from tests.pty.desk import MANUFACTURER, ROOT, Desk
 # loads beside it for the database and the cards is held back until then.
 _PROGRAM = """
 import pathlib, sys, threading
-from eport_tui import app
-from eport_tui.terminal.lean import LeanApp
-painted, display, open_workplace = threading.Event(), LeanApp._display, app._open
+from eport_tui.commands import work
+painted, load_asyncio = threading.Event(), work.load_asyncio
 
-def note_and_display(self, screen, update):
-    display(self, screen, update)
-    if update is not None and not painted.is_set():
-        pathlib.Path(sys.argv[1]).write_text("\\n".join(sys.modules))
-        painted.set()
+def note(when):
+    whole = pathlib.Path(sys.argv[1], when)
+    part = whole.with_suffix(".part")
+    part.write_text("\\n".join(sys.modules))
+    part.rename(whole)
 
-def open_when_painted(settings):
-    painted.wait()
-    return open_workplace(settings)
+def load_and_watch():
+    load_asyncio()
+    from eport_tui import app
+    from eport_tui.terminal.lean import LeanApp
+    display, open_workplace = LeanApp._display, app._open
+    open_readers = app.EportApp.open_readers
 
-LeanApp._display, app._open = note_and_display, open_when_painted
+    def note_and_display(self, screen, update):
+        display(self, screen, update)
+        if update is not None and not painted.is_set():
+            note("painted")
+            painted.set()
+
+    def open_when_painted(settings):
+        painted.wait()
+        return open_workplace(settings)
+
+    async def note_and_open_readers(self):
+        # By now the cards are shown and can be chosen.
+        note("usable")
+        await open_readers(self)
+
+    LeanApp._display, app._open = note_and_display, open_when_painted
+    app.EportApp.open_readers = note_and_open_readers
+
+work.load_asyncio = load_and_watch
 from eport_tui.__main__ import main
 sys.exit(main([]))
 """
 
 NEEDLESS = {
-    "apsw",
     "argparse",
     "cryptography",
-    "csv",
     "email",
     "eport_tui.card.authority",
-    "eport_tui.card.pcsc",
+    "eport_tui.card.certificates",
     "eport_tui.card.session",
-    "eport_tui.card.software",
     "eport_tui.commands.card",
     "eport_tui.commands.demo",
     "eport_tui.commands.registry",
-    "eport_tui.reference",
     "eport_tui.screens.enterprise_grants",
     "eport_tui.screens.help",
     "eport_tui.screens.menus",
-    "eport_tui.services",
-    "eport_tui.store",
+    "eport_tui.services.registry",
+    "eport_tui.store.models",
     "eport_tui.widgets.calendar",
     "eport_tui.widgets.picker",
-    "hashlib",
     "http",
     "importlib.metadata",
+    "importlib.resources",
     "peewee",
     "playhouse",
     "pygments",
+    "secrets",
     "smartcard",
     "sqlite3",
+    "ssl",
+    "tomllib",
     "unittest",
     "urllib.request",
     "websockets",
     "zoneinfo",
 }
+NEEDLESS_BEFORE_IT_IS_PAINTED = {
+    "apsw",
+    "csv",
+    "eport_tui.card.pcsc",
+    "eport_tui.card.software",
+    "eport_tui.reference",
+    "eport_tui.services",
+    "eport_tui.store",
+    "hashlib",
+}
 
 
 @pytest.fixture
-def loaded(home: Path, tmp_path: Path) -> set[str]:
-    """The modules of a program that has just painted its first screen, and then opens."""
-    note = tmp_path / "modules"
+def loaded(home: Path, tmp_path: Path) -> dict[str, set[str]]:
+    """The modules of a program when its first screen is painted, and when it can be used."""
     data = home / ".local" / "share" / "eport-tui"
     environment = {name: str(data / "demo" / name) for name in ("cards", "trust", "authority")}
     with Desk(
-        [sys.executable, "-c", _PROGRAM, str(note)],
+        [sys.executable, "-c", _PROGRAM, str(tmp_path)],
         env={
             "HOME": str(home),
             "EPORT_TUI_DATABASE": str(data / "demo" / "eport.db"),
@@ -84,9 +112,19 @@ def loaded(home: Path, tmp_path: Path) -> set[str]:
         cwd=ROOT,
     ) as desk:
         desk.wait_for(MANUFACTURER)
-    return set(note.read_text().split("\n"))
+        desk.wait_until(lambda _: (tmp_path / "usable").exists(), what="the note")
+    return {when: set((tmp_path / when).read_text().split("\n")) for when in ("painted", "usable")}
 
 
-def test_only_what_the_login_screen_needs_is_there_when_it_is_painted(loaded: set[str]) -> None:
-    assert "eport_tui.screens.login" in loaded
-    assert sorted(loaded & NEEDLESS) == []
+def test_only_what_the_login_screen_needs_is_there_when_it_is_painted(
+    loaded: dict[str, set[str]],
+) -> None:
+    assert "eport_tui.screens.login" in loaded["painted"]
+    assert sorted(loaded["painted"] & (NEEDLESS | NEEDLESS_BEFORE_IT_IS_PAINTED)) == []
+
+
+def test_a_card_can_be_chosen_before_anything_is_loaded_that_only_a_chosen_one_needs(
+    loaded: dict[str, set[str]],
+) -> None:
+    assert {"apsw", "eport_tui.card.software", "eport_tui.card.glance"} <= loaded["usable"]
+    assert sorted(loaded["usable"] & NEEDLESS) == []

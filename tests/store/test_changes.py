@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from eport_tui.domain.places import Place
+from eport_tui.store import sqlite
 from eport_tui.store.database import Store
 from tests.store.writing import contents, write_something
 
@@ -80,3 +81,30 @@ def test_what_was_not_committed_is_no_change(store: Store, place: Place) -> None
         assert store.change_counter() == before
         raise KeyError
     assert store.change_counter() == before
+
+
+def test_the_trace_of_a_file_tells_of_every_commit(
+    store: Store, colleague: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_TICK", 0)
+    write_something(store)
+    seen = {store.trace_of_changes()}
+    if isinstance(store, sqlite.SqliteStore):
+        colleague("write")
+        seen.add(store.trace_of_changes())
+        write_something(store)
+        seen.add(store.trace_of_changes())
+        assert len(seen) == 3
+        contents(store)
+        assert store.trace_of_changes() in seen
+    else:
+        # A server is asked for its counter.
+        assert seen == {None}
+
+
+def test_no_trace_is_trusted_that_a_commit_at_the_same_moment_would_leave_alike(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_TICK", 3600 * 10**9)
+    write_something(store)
+    assert store.trace_of_changes() is None

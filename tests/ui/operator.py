@@ -200,7 +200,11 @@ class Operator:
         try:
             async with asyncio.timeout(PATIENCE):
                 while not holds():
-                    await self.pilot.pause(0.01)
+                    if self.app._exit:
+                        # The pilot would wait for widgets that are going.
+                        await asyncio.sleep(0.01)
+                    else:
+                        await self.pilot.pause(0.01)
         except TimeoutError:
             raise AssertionError(f"waited in vain for {what}\n{self.text}") from None
 

@@ -1,0 +1,94 @@
+"""What a list of cards shows of a certificate is what the certificate says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from eport_tui.card.authority import TestAuthority
+from eport_tui.card.errors import CertificateRefused
+from eport_tui.card.glance import glance
+from eport_tui.card.profile import SOFTWARE_KEY, load_certificate, read_holder
+from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.holders import Holder, Role
+from tests.card import forging
+from tests.card.making import make_authority, make_holder
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
+    return make_authority(tmp_path_factory.mktemp("glance"))
+
+
+def read(certificate: bytes) -> Holder | None:
+    """The holder as `cryptography` has it read; none where that refuses."""
+    try:
+        return read_holder(load_certificate(certificate))
+    except CertificateRefused:
+        return None
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        make_holder(),
+        make_holder(role=Role.OPERATOR, person="\U00020bb7野", number="89000000000AB"),
+        make_holder(enterprise="上" * 200),
+        make_holder(valid_until=datetime(2049, 12, 31, 23, 59, 59, tzinfo=SHANGHAI)),
+        make_holder(valid_until=datetime(2050, 1, 1, 8, tzinfo=SHANGHAI)),
+        make_holder(valid_from=datetime(1999, 1, 1, tzinfo=SHANGHAI)),
+    ],
+    ids=["plain", "operator", "long name", "before 2050", "2050", "last century"],
+)
+def test_a_holder_is_shown_as_the_certificate_names_it(authority, holder) -> None:
+    certificate = forging.certificate(authority, holder)
+    assert glance(certificate) == holder == read(certificate)
+
+
+def test_a_key_in_a_chip_is_no_hindrance(authority) -> None:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    chip = authority.certify(make_holder(), public, software=False).public_bytes(Encoding.DER)
+    assert glance(chip) == read(chip) != None  # noqa: E711
+
+
+def test_a_usage_beside_the_role_is_no_hindrance(authority) -> None:
+    role = x509.ObjectIdentifier(f"{SOFTWARE_KEY.dotted_string[:-1]}1")
+    usages = [x509.ExtendedKeyUsageOID.CLIENT_AUTH, role, SOFTWARE_KEY]
+    extension = x509.ExtendedKeyUsage(usages), False
+    certificate = forging.certificate(authority, extensions=[extension])
+    assert glance(certificate) == read(certificate) != None  # noqa: E711
+
+
+def test_an_expired_card_is_shown_with_its_dates(authority) -> None:
+    until = make_holder().valid_from - timedelta(days=400)
+    holder = make_holder(valid_from=until - timedelta(days=1), valid_until=until)
+    assert glance(forging.certificate(authority, holder)) == holder
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF])
+def test_one_wrong_byte_never_shows_another_holder_than_it_says(authority, flip) -> None:
+    good = forging.certificate(authority)
+    for at in range(len(good)):
+        bad = bytearray(good)
+        bad[at] ^= flip
+        shown, said = glance(bytes(bad)), read(bytes(bad))
+        assert shown is None or said is None or shown == said, at
+
+
+def test_a_certificate_that_is_cut_short_shows_nothing(authority) -> None:
+    good = forging.certificate(authority)
+    assert not any(glance(good[:length]) for length in range(len(good)))
+
+
+@pytest.mark.parametrize("other", [b"", b"\x30\x00", b"\x30\x84\xff\xff\xff\xff", b"\xff" * 900])
+def test_what_is_no_certificate_shows_nothing(other: bytes) -> None:
+    assert glance(other) is None
+
+
+def test_what_stands_behind_a_certificate_is_no_part_of_it(authority, tmp_path: Path) -> None:
+    assert glance(forging.certificate(authority) + b"\0") is None
