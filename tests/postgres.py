@@ -191,6 +191,7 @@ def commits_that_are_not_acknowledged(server: Server, place: Place) -> Iterator[
         connection.execute("SET synchronous_commit = local")
         connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         _reload(connection, "nobody")
+        _until_commits_wait(server)
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = local")
         losing = threading.Thread(target=_lose_who_waits_for_the_standby, args=(server,))
         losing.start()
@@ -208,6 +209,28 @@ def _reload(connection: Any, names: str) -> None:
     while connection.execute("SHOW synchronous_standby_names").fetchone() != (names,):
         assert time.monotonic() < until
         time.sleep(0.005)
+
+
+def _until_commits_wait(server: Server) -> None:
+    """Commit until one waits: the checkpointer, which sees to it, reads the settings by itself."""
+    until = time.monotonic() + 10
+    with server.connection() as probe, server.connection() as other:
+        pid, waits = probe.info.backend_pid, False
+        while not waits:
+            assert time.monotonic() < until
+            committing = threading.Thread(
+                target=probe.execute, args=("SELECT pg_logical_emit_message(true, 'probe', '')",)
+            )
+            committing.start()
+            while committing.is_alive():
+                waits |= bool(
+                    other.execute(
+                        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                        " WHERE pid = %s AND wait_event = 'SyncRep'",
+                        (pid,),
+                    ).fetchall()
+                )
+            committing.join()
 
 
 def _lose_who_waits_for_the_standby(server: Server) -> None:
