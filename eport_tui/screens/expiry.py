@@ -148,7 +148,7 @@ class ExpiryScreen(DayScreen):
         )
         await self._grid.show(desk.rows(source))
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
-        await self._grid.select(0)
+        await self._grid.select_first()
         self.say("" if self._grid.count else f"{self._within}天内没有到期的授权，也没有已过期的")
         self.hint(self.list_hint(self._grid))
 
