@@ -16,7 +16,10 @@ from eport_tui.domain.text import half_width
 Row = TypeVar("Row")
 
 BOUND = 10_000
-"""As far as rows are counted."""
+"""As far as rows are counted that one index has."""
+
+BOUND_OF_JOINED = 1_000
+"""As far as those are counted for each of which another table has to be looked into."""
 
 NO_BOUND = 1 << 60
 """Where they are counted however many they are."""
@@ -115,7 +118,7 @@ class PageSource(Protocol[Row]):
         ...
 
     def count(self) -> Count:
-        """How many rows there are at the moment, counted up to `BOUND`."""
+        """How many rows there are at the moment, counted up to a bound."""
         ...
 
     def after(self, row: Row | None, limit: int) -> list[Row]:
@@ -131,7 +134,7 @@ class PageSource(Protocol[Row]):
         ...
 
     def rank(self, row: Row) -> Count:
-        """How many rows stand before one, counted up to `BOUND`."""
+        """How many rows stand before one, counted up to the same bound."""
         ...
 
     def seek(self, text: str) -> Row | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
-from eport_tui.domain.lists import Count, Span
+from eport_tui.domain.lists import BOUND_OF_JOINED, Count, Span
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS, UNDER, count_under, from_row
 from eport_tui.store.keyset import EVERYTHING, Fixed, Keyset, Leg, Place
@@ -147,7 +147,7 @@ def _keyset(
     place: Callable[[DueRow], Place],
 ) -> Keyset[DueRow]:
     legs = [_leg(question, direction, span) for direction in directions]
-    return Keyset(store, legs, partial(_row, question.under), place)
+    return Keyset(store, legs, partial(_row, question.under), place, BOUND_OF_JOINED)
 
 
 def _place(row: DueRow) -> Place:

@@ -157,15 +157,18 @@ class Keyset(Generic[Row]):
         legs: Sequence[Leg],
         make: Callable[[tuple[Any, ...]], Row],
         place: Callable[[Row], Place],
+        bound: int = BOUND,
     ) -> None:
         """Args:
         make: A row from what is selected.
         place: Where a row stands.
+        bound: As far as rows are counted.
         """
         self._store = store
         self._legs = legs
         self._make = make
         self._place = place
+        self._bound = bound
 
     def count(self) -> Count:
         """How many rows there are."""
@@ -178,11 +181,11 @@ class Keyset(Generic[Row]):
     def _count(self, place: Place | None) -> Count:
         found = 0
         for leg in self._legs:
-            for sql, values in leg.counting(place, BOUND + 1):
+            for sql, values in leg.counting(place, self._bound + 1):
                 found += self._store.rows(sql, values)[0][0]
-                if found > BOUND:
-                    return Count.of(found)
-        return Count.of(found)
+                if found > self._bound:
+                    return Count.of(found, self._bound)
+        return Count.of(found, self._bound)
 
     def after(self, row: Row | None, limit: int) -> list[Row]:
         """The next rows behind one, or the first."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, OperatorGrant
 from eport_tui.domain.holders import Enterprise
-from eport_tui.domain.lists import Span
+from eport_tui.domain.lists import BOUND_OF_JOINED, Span
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
@@ -189,7 +189,7 @@ def listed(
         what = (other.customs_code, row.subsystem, row.grant_type, row.card_number)
         return (row.direction, *day, *what)
 
-    return Keyset(store, legs, _row, place)
+    return Keyset(store, legs, _row, place, BOUND_OF_JOINED)
 
 
 def _row(row: tuple[Any, ...]) -> PermissionRow:

@@ -280,7 +280,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._top = max(0, top)
         # Rows that the height has room for may be missing yet.
         await self._go(self._cursor)
-        if self._cursor is not None:
+        if self._cursor is not None or cursor is not None:
             self.post_message(self.Selected(self, self.selected))
 
     def _index_of(self, window: Window[Row], row: Row) -> int | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.holders import Enterprise
-from eport_tui.domain.lists import BOUND, Count, Order, PageSource
+from eport_tui.domain.lists import BOUND, BOUND_OF_JOINED, Count, Order, PageSource
 from eport_tui.errors import InvalidInput, NotFound
 from eport_tui.services import (
     enterprise_grants,
@@ -416,7 +416,7 @@ def test_a_long_list_is_counted_as_far_as_makes_sense(long_store: Store) -> None
     assert sought is not None
     assert source.rank(sought) == Count(9_900)
     due = expiry.due(long_store, OURS, within=400, today=TODAY)
-    assert due.count() == Count(BOUND, exact=False)
+    assert due.count() == Count(BOUND_OF_JOINED, exact=False)
 
 
 def test_the_quick_query_by_code_goes_anywhere_and_by_uscc_no_farther_than_makes_sense(

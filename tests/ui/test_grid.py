@@ -136,6 +136,22 @@ def marker(actor: Actor) -> int | None:
     return lines[0] if lines else None
 
 
+class Listening(Grid[int]):
+    """A list that notes what it tells its screen."""
+
+    def __init__(self) -> None:
+        super().__init__("数字", [Column("编号", 8, str)], lambda row: row, marking=True)
+        self.told: list[str] = []
+        self.selections: list[int | None] = []
+
+    def post_message(self, message: Any) -> bool:
+        if isinstance(message, Grid.Told):
+            self.told.append(message.text)
+        elif isinstance(message, Grid.Selected):
+            self.selections.append(message.row)
+        return super().post_message(message)
+
+
 # -- what is read ----------------------------------------------------------------------
 
 PAGES = {("after", PAGE_ROWS), ("before", PAGE_ROWS)}
@@ -265,6 +281,17 @@ async def test_a_row_that_is_gone_gives_its_place_to_the_next_one() -> None:
         assert shown.selected is None
 
 
+async def test_the_screen_is_told_of_each_row_that_is_selected_and_when_none_is() -> None:
+    listening = Listening()
+    async with on_stage(listening) as actor:
+        shown, numbers = await filled(actor, 500)
+        await actor.press("down", "end", "home", "pagedown")
+        assert listening.selections[-4:] == [1, 499, 0, HEIGHT]
+        numbers.gone = {*range(500)}
+        await shown.reload()
+        assert listening.selections[-1] is None
+
+
 async def test_a_click_selects_and_the_wheel_moves() -> None:
     async with on_stage(grid()) as actor:
         shown, _ = await filled(actor)
@@ -370,20 +397,12 @@ async def test_marking_all_a_second_time_marks_none() -> None:
 
 
 async def test_no_more_than_a_thousand_rows_are_marked_at_once_and_that_is_said() -> None:
-    told: list[str] = []
-
-    class Listening(Grid[int]):
-        def post_message(self, message: Any) -> bool:
-            if isinstance(message, Grid.Told):
-                told.append(message.text)
-            return super().post_message(message)
-
-    listening = Listening("数字", [Column("编号", 8, str)], lambda row: row, marking=True)
+    listening = Listening()
     async with on_stage(listening) as actor:
         shown, _ = await filled(actor)
         await shown.mark_all()
         assert shown.marked == list(range(MOST_MARKED))
-        assert told == ["一次最多选1000条，已选前1000条"]
+        assert listening.told == ["一次最多选1000条，已选前1000条"]
         await shown.mark_all()
         assert shown.marked == []
 
