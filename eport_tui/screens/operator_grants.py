@@ -271,7 +271,7 @@ class OperatorGrantsScreen(DayScreen):
 
     async def show_day(self) -> None:
         """Show what was received and handed on, of today or another day."""
-        self._last_query, self._shown_for = {}, None
+        self._last_query = {}
         await self._show_received()
         await self._received.select_first()
         await self._show_operators()
@@ -303,13 +303,18 @@ class OperatorGrantsScreen(DayScreen):
 
     async def _reload(self) -> None:
         """Read both lists again; the selected rows, or those in their places, stay selected."""
+        shown_for = self._shown_for
         await self._received.reload()
-        await self._show_operators()
+        await self._show_operators(keep=self._grant_id == shown_for)
 
-    async def _show_operators(self, *, select: Hashable | None = None) -> None:
-        """Show the operators of the selected grant; those of the same one stay where they are."""
+    async def _show_operators(self, *, select: Hashable | None = None, keep: bool = False) -> None:
+        """Show the operators of the selected grant.
+
+        Args:
+            select: The key of the row to select.
+            keep: Whether the list is that of the same grant, and stays where it is.
+        """
         row, desk = self._received.selected, self.desk
-        same = row is not None and self._shown_for == row.grant.id
         self._shown_for = self._grant_id
         self._entry.set_value("principal_name", row.principal.name if row else "")
         if row is None:
@@ -318,7 +323,7 @@ class OperatorGrantsScreen(DayScreen):
         stored = service.granted(self.store, desk.active_session, row.grant.id)
         pending = self._pending.get(row.grant.id, [])
         rows = desk.rows(OperatorRows(pending, stored))
-        await (self._operators.reload if same else self._operators.show)(rows, select=select)
+        await (self._operators.reload if keep else self._operators.show)(rows, select=select)
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""

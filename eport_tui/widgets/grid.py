@@ -218,11 +218,18 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
         Args:
             source: The same list, with something changed about it.
-            select: The key of a row to select instead.
+            select: The key of a row to select instead; a filter that hides it is taken away.
         """
         if source is not None:
             self._source = source.filtered(self.filter) if self.filter else source
+        if select is not None and self.filter:
+            await self._unhide(select)
         await self._read(select, keep=True)
+
+    async def _unhide(self, key: Hashable) -> None:
+        source = self._source
+        if source is not None and await source.do(lambda pages: pages.at(key)) is None:
+            self._source = source.filtered("")
 
     async def refresh_rows(self) -> bool:
         """Read the list again, because others have changed it.
