@@ -92,7 +92,6 @@ class Grid(Widget, Generic[Row], can_focus=True):
         Binding("home", "go(0)", show=False),
         Binding("end", "go(-1)", show=False),
         Binding("delete", "screen.delete", show=False),
-        Binding("backspace", "shorten", show=False),
         *bindings("mark", "sort", "filter"),
     ]
 
@@ -395,9 +394,12 @@ class Grid(Widget, Generic[Row], can_focus=True):
             await self.select_first()
 
     async def on_key(self, event: events.Key) -> None:
-        """A character that is typed goes on with the beginning of the row to jump to."""
+        """A character goes on with the beginning of the row to jump to; Backspace takes one back."""
         typed = self._typed + (event.character or "")
-        if event.is_printable and typed.strip():
+        if event.key == "backspace" and self._typed:
+            event.stop()
+            await self._jump(self._typed[:-1])
+        elif event.is_printable and typed.strip():
             event.stop()
             await self._jump(typed)
 
@@ -406,11 +408,6 @@ class Grid(Widget, Generic[Row], can_focus=True):
         event.stop()
         if line := first_line(event.text).strip():
             await self._jump(self._typed + line)
-
-    async def action_shorten(self) -> None:
-        """Take the last character back."""
-        if self._typed:
-            await self._jump(self._typed[:-1])
 
     async def _jump(self, typed: str) -> None:
         self._typed, self._found = typed[:LONGEST_TYPED], True
