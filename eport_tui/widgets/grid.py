@@ -152,6 +152,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         # Both count from the first row of the window.
         self._top = 0
         self._cursor: int | None = None
+        self._bar: int | None = None
         self._typed = ""
         self._found = True
 
@@ -203,7 +204,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
         had_selected = self._cursor is not None
         self._marks = {}
         self._source, self._typed = source, ""
-        self._window, self._count, self._top, self._cursor = Window(), None, 0, None
+        nothing: Window[Row] = Window()
+        self._window, self._count, self._top, self._cursor = nothing, None, 0, None
         await self._read(select)
         if had_selected and self._cursor is None:
             self.post_message(self.Selected(self, None))
@@ -321,6 +323,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
     def _show_change(self, window: Window[Row], top: int, cursor: int | None) -> None:
         """Draw what differs from what was shown, and tell of another selected row."""
         now = self._window
+        bar, self._bar = self._bar, self._bar_line(self._top)
         scrolled = not (window.rows and now.rows) or window.rows[top] is not now.rows[self._top]
         if scrolled:
             self.refresh()
@@ -328,6 +331,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
             width = self.size.width
             moved = ((cursor, top), (self._cursor, self._top))
             lines = {0} | {2 + at - first for at, first in moved if at is not None}
+            if bar != self._bar:
+                lines |= {line for line in (bar, self._bar) if line is not None}
             self.refresh(*(Region(0, line, width, 1) for line in lines))
         before = None if cursor is None else window.rows[cursor]
         if self.selected is not before:
@@ -394,7 +399,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             await self.select_first()
 
     async def on_key(self, event: events.Key) -> None:
-        """A character goes on with the beginning of the row to jump to; Backspace takes one back."""
+        """Go on with the beginning of the row to jump to; Backspace takes a character back."""
         typed = self._typed + (event.character or "")
         if event.key == "backspace" and self._typed:
             event.stop()
@@ -563,7 +568,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         if index >= len(self._window.rows):
             return Strip.blank(width, self.rich_style)
         strip = self._draw_row(self._window.rows[index], index == self._cursor, width)
-        if y == self._bar_line(self._top):
+        if y == self._bar:
             bar = Segment("#", self.get_component_rich_style("grid--header"))
             return Strip([*strip.crop(0, width - 1), bar], width)
         return strip

@@ -19,7 +19,7 @@ KEPT_ROWS = 400
 class Call(Protocol):
     """Runs a step where it holds nothing up."""
 
-    def __call__(self, step: Callable[..., Result], *args: Any) -> Awaitable[Result]:
+    def __call__(self, step: Callable[..., Result], /, *args: Any) -> Awaitable[Result]:
         """Run a function with some arguments."""
         ...
 
