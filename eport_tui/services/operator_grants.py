@@ -17,7 +17,7 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import BOUND, Count, InMemory, Order, PageSource, Span
+from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Span
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
@@ -29,7 +29,7 @@ from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_
 from eport_tui.store import enterprise_grants
 from eport_tui.store import operator_grants as grants
 from eport_tui.store.database import Store
-from eport_tui.store.enterprise_grants import RECEIVED, TooMany
+from eport_tui.store.enterprise_grants import RECEIVED
 from eport_tui.store.keyset import Keyset
 
 if TYPE_CHECKING:
@@ -164,18 +164,11 @@ def find_next(
             hint="输入开头几位即可",
         )
     grant_id = None
-    try:
-        if after is not None:
-            grant_id = RECEIVED.match(store, own, code, credit, after)
-        wrapped = grant_id is None and after is not None
-        if grant_id is None:
-            grant_id = RECEIVED.match(store, own, code, credit, None)
-    except TooMany:
-        raise InvalidInput(
-            f"符合的企业太多，查了{BOUND}条授权还没有查到",
-            field="uscc",
-            hint="请多输入几位，或同时输入授权企业编号",
-        ) from None
+    if after is not None:
+        grant_id = RECEIVED.match(store, own, code, credit, after)
+    wrapped = grant_id is None and after is not None
+    if grant_id is None:
+        grant_id = RECEIVED.match(store, own, code, credit, None)
     if grant_id is None:
         raise NotFound("未查询到相应记录", field="customs_code")
     return FoundRow(grant_id, wrapped)

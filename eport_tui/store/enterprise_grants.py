@@ -13,6 +13,7 @@ from typing import Any, Final
 from eport_tui.domain.grants import EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.lists import BOUND, Count, Span
+from eport_tui.errors import InvalidInput
 from eport_tui.store.database import Store
 from eport_tui.store.keyset import EVERYTHING, Keyset, Leg, Place
 
@@ -118,10 +119,6 @@ def count_under(bound: int = UNDER) -> str:
 _STEP = 100
 
 
-class TooMany(Exception):
-    """A search has gone as far as is sensible and not come to an end."""
-
-
 class GrantList:
     """The grants of which an enterprise is one end."""
 
@@ -138,11 +135,6 @@ class GrantList:
             CROSS JOIN enterprise_grant g ON g.{own} = ? AND g.{other} = e.customs_code
             WHERE e.uscc >= ? AND e.uscc < ? AND g.{other} >= ? AND g.{other} < ?
         """
-
-    @property
-    def orders(self) -> list[str]:
-        """The leading columns that it can be sorted by; the other end is the usual one."""
-        return list(self._orders)
 
     def place(self, grant: EnterpriseGrant, column: str) -> Place:
         """Where a grant stands in the order by a column."""
@@ -188,7 +180,8 @@ class GrantList:
         """The first grant after another whose other end has codes that begin so.
 
         Raises:
-            TooMany: No more of the list is gone through, with an USCC that many have.
+            InvalidInput: Too many enterprises have such an USCC, and none of them was among
+                the first `BOUND` grants.
         """
         codes = Span.beginning(customs_code)
         rows = self.sorted_by(store, enterprise, self._other, codes)
@@ -206,7 +199,11 @@ class GrantList:
                     return last.grant.id
             if len(page) < _STEP:
                 return None
-        raise TooMany
+        raise InvalidInput(
+            f"符合的企业太多，查了{BOUND}条授权还没有查到",
+            field="uscc",
+            hint="请多输入几位，或同时输入授权企业编号",
+        )
 
     def _match_named(
         self, store: Store, enterprise: str, codes: Span, credit: Span, after: Listed | None

@@ -97,10 +97,13 @@ class Leg:
         if place is None:
             yield self._spanned(upper=True, lower=True)
             return
+        at = next(at for at, column in enumerate(self.order) if isinstance(column, str))
+        lead = str(place[at])
+        inside = lead < self.span.high if back else lead >= self.span.low
         for condition, values in self._beyond(place, back):
-            if not condition:
+            if not condition or not inside:
                 yield self._spanned(upper=True, lower=True)
-                continue
+                return
             # An index is entered at one bound: the place is nearer than that of the span.
             where, bounds = self._spanned(upper=not back, lower=back)
             yield f"{where} AND {condition}", (*bounds, *values)

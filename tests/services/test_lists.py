@@ -277,7 +277,7 @@ def naive(name: str, world: list[Standing], whole: Sequence[Any]) -> None:
 
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from(["first", "last", "after", "before", "seek", "at", "rank"]),
+        st.sampled_from(["first", "last", "after", "before", "seek", "at", "rank", "elsewhere"]),
         st.integers(0, 40),
         st.integers(1, 5),
         st.sampled_from(["31", "3205980001", "2026-03", "202604", "b", "95", "有效", "已过期"]),
@@ -321,6 +321,14 @@ def test_any_walk_through_a_list_shows_exactly_its_rows(
                 assert found == expected[max(0, at - limit) : at]
             case "rank" if at is not None:
                 assert source.rank(row) == Count(at)
+            case "elsewhere" if whole:
+                there = whole[key % len(whole)]
+                place = sorting(name, order)
+                ahead = [each for each in expected if place(each) < place(there)]
+                behind = [each for each in expected if place(each) > place(there)]
+                assert source.rank(there) == Count(len(ahead))
+                assert source.before(there, limit) == ahead[-limit:]
+                assert source.after(there, limit) == behind[:limit]
             case "seek":
                 sought = source.seek(typed)
                 wanted = [r for r in expected if lead(name, order, r) in order.read(typed)]

@@ -88,6 +88,15 @@ def test_the_only_match_is_found_again(store: Store) -> None:
     assert (again.grant_id, again.wrapped) == (only.id, True)
 
 
+def test_the_quick_query_goes_on_from_a_row_that_is_no_match(store: Store) -> None:
+    before, wanted = grant(store), grant(store, TRADER)
+    for parts in ({"customs_code": "3205"}, {"uscc": TRADER.uscc}):
+        found = find_next(store, OURS, **parts, after=before.id)
+        assert (found.grant_id, found.wrapped) == (wanted.id, False)
+    found = find_next(store, OURS, customs_code="3101", after=wanted.id)
+    assert (found.grant_id, found.wrapped) == (before.id, True)
+
+
 @pytest.mark.parametrize(
     ("customs_code", "uscc"),
     [
