@@ -688,6 +688,31 @@ def test_no_list_of_a_past_day_reads_a_whole_table(sqlite_store: Store) -> None:
     assert len(explained.steps) > 50
 
 
+def test_the_lists_of_a_past_day_can_be_sorted_and_narrowed_too(store: Store) -> None:
+    for subsystem, until in (("95", 90), ("B1", 30)):
+        for principal in (MANUFACTURER, TRADER):
+            day = TODAY + timedelta(days=until + (principal is TRADER))
+            standing = grant(store, principal, subsystem=subsystem, valid_until=day)
+            hand_on(store, standing, CARD, OTHER_CARD)
+    view = history.on_day(store, TODAY, today=TOMORROW)
+    with store.transaction():
+        store.rows("DELETE FROM enterprise_grant")
+    received = operator_grants.received(view.store, THEIRS, today=view.on)
+    _, by_day, by_subsystem = received.orders
+    assert [row.grant.valid_until for row in rows(received.ordered(by_day))] == [
+        TODAY + timedelta(days=number) for number in (30, 31, 90, 91)
+    ]
+    narrowed = received.ordered(by_subsystem).filtered("B1")
+    assert [row.grant.key.subsystem for row in rows(narrowed)] == ["B1", "B1"]
+    rights = permissions.query(view.store, THEIRS, subsystem=None, today=view.on)
+    assert len(rows(rights)) == len(rows(rights.ordered(rights.orders[1]), 3)) == 8
+    assert [row.card_number for row in rows(rights.filtered("3205"))] == [CARD, OTHER_CARD] * 2
+    due = expiry.due(view.store, THEIRS, within=60, today=view.on)
+    assert [row.operator_grants.number for row in rows(due)] == [2, 2]
+    last = due.before(None, 1)[0]
+    assert (due.rank(last).number, due.at(last.grant.id)) == (1, last)
+
+
 def look_at(source: PageSource[Any]) -> None:
     """Ask a list all that can be asked."""
     for shown in (source, source.filtered("3"), source.filtered("2026")):
