@@ -44,6 +44,7 @@ from eport_tui.domain.decision import Request
 from eport_tui.domain.grants import ALL_OPERATORS, GrantDraft
 from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.domain.identifiers import uscc_check_digit
+from eport_tui.domain.lists import PageSource
 from eport_tui.reference import load_tables
 from eport_tui.services import (
     decisions,
@@ -53,7 +54,6 @@ from eport_tui.services import (
     registry,
 )
 from eport_tui.services.operations import SIGNED_FOR
-from eport_tui.services.pages import PageSource
 from eport_tui.services.verification import Verification
 from eport_tui.store import enterprises, ledger
 from eport_tui.store.database import Store
@@ -138,17 +138,17 @@ def _looks(store: Store, agent: Enterprise, rows: int) -> dict[str, Callable[[],
     """What an operator does in a list, by name; all that knows how pages are asked for."""
     card = session(agent)
     source: PageSource[Any] = operator_grants.received(store, card)
-    last, middle = max(rows - PAGE, 0), _principal(rows // 2)
+    middle, first = _principal(rows // 2), source.after(None, PAGE)[-1]
 
     def jump() -> object:
-        found = operator_grants.find_next(store, card, customs_code=middle)
-        place = source.position(found.grant_id)
-        return source.fetch(place or 0, PAGE)
+        found = source.seek(middle)
+        assert found is not None
+        return source.after(found, PAGE)
 
     return {
-        "first page": lambda: source.fetch(0, PAGE),
-        "next page": lambda: source.fetch(PAGE, PAGE),
-        "last page": lambda: source.fetch(last, PAGE),
+        "first page": lambda: source.after(None, PAGE),
+        "next page": lambda: source.after(first, PAGE),
+        "last page": lambda: source.before(None, PAGE),
         "jump to a prefix": jump,
     }
 
@@ -356,7 +356,7 @@ def questions(made: Databases, rounds: int) -> Iterator[Figure]:
     def read(name: str, asked: Callable[[], PageSource[Any]]) -> None:
         began = time.perf_counter()
         source = asked()
-        source.fetch(0, PAGE)
+        source.after(None, PAGE)
         read = time.perf_counter()
         source.count()
         waits[name].append((read - began) * 1e3)

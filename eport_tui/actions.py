@@ -86,6 +86,14 @@ _ALL = (
     Action("replace", ("f10", "ctrl+s"), "F10", "换卡", "把列出的授权从原卡转到新卡；也可按Ctrl+S"),
     Action("history", ("ctrl+r",), "^R", "历史", "查看选中授权的操作历史"),
     Action("as_of", ("ctrl+y",), "^Y", "日期", "查看过去或将来某一天的授权，再按一次可返回今天"),
+    Action("sort", ("ctrl+o",), "^O", "排序", "换一种排序，再按换下一种；选中的记录不变"),
+    Action(
+        "filter",
+        ("ctrl+f", "slash"),
+        "^F",
+        "筛选",
+        "只列出排序的那一栏以所录内容开头的记录；也可按 / 键。空着或按Esc恢复全部",
+    ),
     Action("reinstate", ("f6",), "F6", "恢复", "恢复选中的那笔操作所删除的授权"),
     Action("change_pin", ("f11",), "F11", "改密码", "修改当前卡的密码"),
 )
@@ -94,7 +102,10 @@ ACTIONS = {action.id: action for action in _ALL}
 
 # Keys that widgets handle by themselves, listed for the help screen and docs/keys.md.
 IN_MENUS = (("上 下 或数字", "选择菜单项"),)
-IN_LISTS = (("上 下 PgUp PgDn Home End", "在列表中移动"),)
+IN_LISTS = (
+    ("上 下 PgUp PgDn Home End", "在列表中移动"),
+    ("字母 数字", "跳到排序的那一栏以此开头的记录，Backspace退一个字"),
+)
 IN_FIELDS = (
     ("上 下", "转到上一栏、下一栏"),
     ("空格", "在代码栏和日期栏打开列表或日历"),

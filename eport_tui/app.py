@@ -15,7 +15,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from textual import events
 from textual.geometry import Offset, Size
@@ -30,6 +30,7 @@ from eport_tui.terminal.lean import LeanApp
 from eport_tui.widgets.bars import MessageLine
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.themes import theme_for
+from eport_tui.widgets.window import RowSource
 
 if TYPE_CHECKING:
     from eport_tui.card.control import ControlReader
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from eport_tui.card.trust import TrustStore
     from eport_tui.domain.codes import CodeTables
     from eport_tui.domain.holders import Enterprise, Role
-    from eport_tui.services.pages import PageSource
+    from eport_tui.domain.lists import PageSource
     from eport_tui.services.proof import Proof
     from eport_tui.settings import Settings
     from eport_tui.store.database import Store
@@ -232,9 +233,9 @@ class EportApp(LeanApp):
     def cursor_position(self, position: Offset) -> None:
         """What stock widgets report may be out of date already, or not of the focused one."""
 
-    def rows(self, source: PageSource[Row]) -> DataRows[Row]:
+    def rows(self, source: PageSource[Row]) -> RowSource[Row]:
         """A list of the database for a grid: read in the data thread, a page at a time."""
-        return DataRows(self, source)
+        return RowSource(source, self.call)
 
     # Starting
 
@@ -615,26 +616,6 @@ class CardThread(Executor):
                     future.set_result(step())
                 except BaseException as error:
                     future.set_exception(error)
-
-
-class DataRows(Generic[Row]):
-    """A list of the database as a grid wants it."""
-
-    def __init__(self, app: EportApp, source: PageSource[Row]) -> None:
-        self._app = app
-        self._source = source
-
-    async def count(self) -> int:
-        """How many rows there are."""
-        return await self._app.call(self._source.count)
-
-    async def fetch(self, offset: int, limit: int) -> Sequence[Row]:
-        """A page of rows."""
-        return await self._app.call(self._source.fetch, offset, limit)
-
-    async def position(self, key: Hashable) -> int | None:
-        """Where a row stands; the keys of these lists are row numbers."""
-        return await self._app.call(self._source.position, key) if isinstance(key, int) else None
 
 
 def _drop_result(working: asyncio.Future[Any]) -> None:

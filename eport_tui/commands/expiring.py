@@ -87,7 +87,7 @@ def _rows(store: Store, within: int, enterprise: str | None, today: date) -> lis
 
     source = expiry.of_database(store, within=within, enterprise=enterprise, today=today)
     rows: list[DueRow] = []
-    while page := source.fetch(len(rows), _PAGE):
+    while page := source.after(rows[-1] if rows else None, _PAGE):
         rows += page
     if enterprise and not rows:
         # A slip of the pen must not look like good news.
@@ -129,7 +129,7 @@ def _as_json(row: DueRow, tables: CodeTables, today: date) -> dict[str, Any]:
         "granted_on": grant.granted_on.isoformat(),
         "valid_until": grant.valid_until.isoformat(),
         "days_left": (grant.valid_until - today).days,
-        "operator_grants": row.operator_grants,
+        "operator_grants": row.operator_grants.number,
     }
 
 

@@ -14,7 +14,7 @@ from eport_tui.actions import bindings, legend
 from eport_tui.errors import EportError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
-from eport_tui.widgets.dialogs import Prompt, Question, confirmation
+from eport_tui.widgets.dialogs import Prompt, Question, TextQuestion, confirmation
 from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
@@ -110,6 +110,29 @@ class EportScreen(LeanScreen[None]):
         """Say why rows of a list cannot be read."""
         self.say_error(message.error)
 
+    def on_grid_told(self, message: Grid.Told) -> None:
+        """Say what a list has to say about a key."""
+        self.say(message.text, "warning")
+
+    @flow
+    async def on_grid_filter_wanted(self, message: Grid.FilterWanted) -> None:
+        """Ask what to narrow a list by, and show it so."""
+        grid = message.grid
+        order = grid.order
+        if order is None:
+            return
+        text = await self.desk.ask(
+            TextQuestion(
+                "筛选",
+                f"只列出{order.label}符合的记录，请输入{order.example}。空着为全部。",
+                order.label,
+                str,
+                value=grid.filter,
+            )
+        )
+        if text is not None:
+            await grid.narrow(text)
+
     def show_legend(self) -> None:
         """Show the keys that work at this moment."""
         items = legend(self._shown_ids())
@@ -180,8 +203,10 @@ class EportScreen(LeanScreen[None]):
 
     @flow
     async def action_back(self) -> None:
-        """One level back."""
-        if await self.may_leave():
+        """One level back; from a narrowed list to the whole one."""
+        if isinstance(self.focused, Grid) and self.focused.filter:
+            await self.focused.narrow("")
+        elif await self.may_leave():
             await self.desk.pop_screen()
 
     @flow
@@ -194,7 +219,12 @@ class EportScreen(LeanScreen[None]):
         from eport_tui.screens.help import HelpScreen
 
         shown = self._shown_ids()
-        ids = dict.fromkeys([*shown, *self.LEGEND, *self._bound(), "quit", "repaint"])
+        lists = self.query(Grid)
+        in_lists = [
+            *(["sort"] if any(grid.is_sortable for grid in lists) else []),
+            *(["filter"] if lists else []),
+        ]
+        ids = dict.fromkeys([*shown, *self.LEGEND, *self._bound(), *in_lists, "quit", "repaint"])
         if "leave" in shown:
             # Both are on the same keys, and this is what they do here.
             ids.pop("back", None)

@@ -19,7 +19,7 @@ from eport_tui.widgets.dialogs import TextQuestion
 from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
-    from eport_tui.services.pages import PageSource
+    from eport_tui.domain.lists import PageSource
     from eport_tui.store.database import Store
 
 
@@ -93,8 +93,8 @@ class DayScreen(FormScreen):
                 history.number_of, self.store, desk.active_session, selected.grant.key
             )
         await grid.show(desk.rows(source), select=number)
-        if grid.cursor is None:
-            await grid.select(0)
+        if grid.selected is None:
+            await grid.select_first()
 
     @flow
     async def action_as_of(self) -> None:

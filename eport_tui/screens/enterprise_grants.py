@@ -13,6 +13,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.dates import add_months, parse_valid_until, today
 from eport_tui.domain.grants import EnterpriseGrant, GrantDraft
+from eport_tui.domain.lists import PageSource
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
@@ -20,7 +21,6 @@ from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
-from eport_tui.services.pages import PageSource
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid

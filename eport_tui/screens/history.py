@@ -26,9 +26,10 @@ from eport_tui.services.history import HistoryRow
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.reinstatement import Deleted
 from eport_tui.widgets.form import Field, Form
-from eport_tui.widgets.grid import Column, Grid, ListSource
+from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.lines import Lines
 from eport_tui.widgets.preview import MOST_ROWS, Preview
+from eport_tui.widgets.window import ListSource
 
 PLACE = "委托授权系统 / 操作历史"
 UNKNOWN = "内容无法识别"
@@ -116,7 +117,7 @@ class HistoryScreen(EportScreen):
                 service.of_grant, desk.store, desk.active_session, self._key, self._card_number
             )
         await self._grid.show(desk.rows(source))
-        await self._grid.select(0)
+        await self._grid.select_first()
         if not self._grid.count:
             self.say("没有操作记录" if self._key is None else "该授权还没有操作记录")
 
@@ -203,7 +204,7 @@ class HistoryScreen(EportScreen):
             await self.tell("请选择数据!")
         elif await self._reinstate(row.number):
             await self._grid.reload()
-            await self._grid.select(0)
+            await self._grid.select_first()
             await self.tell("恢复成功")
 
     async def _reinstate(self, number: int) -> bool:

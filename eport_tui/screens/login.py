@@ -22,8 +22,9 @@ from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.form import Field, Form
-from eport_tui.widgets.grid import Column, Grid, ListSource
+from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.pin import PinField
+from eport_tui.widgets.window import ListSource
 
 if TYPE_CHECKING:
     from eport_tui.card.protocol import Card, CardRef, Reader
@@ -58,6 +59,11 @@ class CardRow:
     def key(self) -> str:
         """What tells the row from others."""
         return self.ref.key
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What one may type the beginning of, to find it."""
+        return self.number, self.holder.person if self.holder else "", self.remark
 
     @property
     def usable(self) -> bool:
@@ -304,10 +310,15 @@ class LoginScreen(EportScreen):
         selected = self._cards.selected
         # A card that comes or goes must not move the cursor to another one.
         await self._cards.show(
-            ListSource(rows, lambda row: row.key), select=selected.key if selected else None
+            ListSource(
+                rows,
+                lambda row: row.key,
+                lambda row: (row.number, row.holder.person if row.holder else "", row.remark),
+            ),
+            select=selected.key if selected else None,
         )
-        if self._cards.cursor is None:
-            await self._cards.select(0)
+        if self._cards.selected is None:
+            await self._cards.select_first()
         if len(rows) == 1 and self._step == "choose" and rows[0].holder is not None:
             await self._insert(rows[0])
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from eport_tui.domain.lists import PageSource
 from eport_tui.domain.netloss import Loss
 from eport_tui.screens.base import EportScreen
 from eport_tui.services.operations import LONGEST_REASON
-from eport_tui.services.pages import PageSource
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.form import Field, Ground
 from eport_tui.widgets.preview import MOST_ROWS, Preview
@@ -34,8 +34,8 @@ async def ask_about_losses(
 ) -> str | None:
     """Show what would be lost; the answer is the reason, or none for a no."""
     desk = screen.desk
-    count = await desk.call(losses.count)
-    first = await desk.call(losses.fetch, 0, MOST_ROWS)
+    count = (await desk.call(losses.count)).number
+    first = await desk.call(losses.after, None, MOST_ROWS)
     if first:
         names = "、".join(map(desk.tables.actions.name, first[0].actions))
         text += f"\n以下操作员不能再据此办理：{names}"

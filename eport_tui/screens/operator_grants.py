@@ -12,6 +12,7 @@ from eport_tui.actions import bindings
 from eport_tui.domain.codes import NO, YES, YES_NO
 from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
@@ -19,20 +20,25 @@ from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
-from eport_tui.services.pages import PageSource
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid, ListSource, RowSource
+from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.menus import ContextMenu, Item
+from eport_tui.widgets.window import ListSource
 
 QUICK_QUERY = ("customs_code", "uscc")
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorRow:
-    """A line of the lower list: a stored grant, or an entry that is not saved yet."""
+    """A line of the lower list: a stored grant, or an entry that is not saved yet.
+
+    Attributes:
+        at: The number of such an entry among the others.
+    """
 
     card_number: str
     stored: OperatorGrant | None
+    at: int = 0
 
     @property
     def key(self) -> Hashable:
@@ -41,33 +47,80 @@ class OperatorRow:
 
 
 class OperatorRows:
-    """The entries that are not saved, then the stored grants page by page."""
+    """The entries that are not saved, in the order they were added; then the stored grants."""
 
     def __init__(
-        self, pending: Sequence[NewOperatorGrant], stored: RowSource[OperatorGrant]
+        self, pending: Sequence[NewOperatorGrant], stored: PageSource[OperatorGrant]
     ) -> None:
-        self._pending = [OperatorRow(entry.card_number, None) for entry in pending]
+        self.orders, self.order, self.filter = stored.orders, stored.order, stored.filter
+        self._added = pending
         self._stored = stored
+        rows = [OperatorRow(entry.card_number, None, at) for at, entry in enumerate(pending)]
+        wanted = self.order.read(self.filter)
+        self._pending = [row for row in rows if row.card_number in wanted]
 
-    async def count(self) -> int:
+    def count(self) -> Count:
         """How many rows there are."""
-        return len(self._pending) + await self._stored.count()
+        stored = self._stored.count()
+        return Count(len(self._pending) + stored.number, stored.exact)
 
-    async def fetch(self, offset: int, limit: int) -> list[OperatorRow]:
-        """At most `limit` rows from `offset` on."""
-        first = self._pending[offset : offset + limit]
-        rest = limit - len(first)
-        if rest <= 0:
-            return first
-        stored = await self._stored.fetch(max(0, offset - len(self._pending)), rest)
-        return [*first, *(OperatorRow(grant.card_number, grant) for grant in stored)]
+    def after(self, row: OperatorRow | None, limit: int) -> list[OperatorRow]:
+        """The next rows behind one, or the first."""
+        if row is not None and row.stored is not None:
+            return _rows(self._stored.after(row.stored, limit))
+        start = 0 if row is None else self._behind(row)
+        rows = self._pending[start : start + limit]
+        return rows + _rows(self._stored.after(None, limit - len(rows)))
 
-    async def position(self, key: Hashable) -> int | None:
-        """Where the row with this key stands."""
+    def before(self, row: OperatorRow | None, limit: int) -> list[OperatorRow]:
+        """The last rows before one, or the last."""
+        end = len(self._pending)
+        rows: list[OperatorRow] = []
+        if row is not None and row.stored is None:
+            end = sum(other.at < row.at for other in self._pending)
+        else:
+            rows = _rows(self._stored.before(row.stored if row else None, limit))
+        return self._pending[max(0, end - limit + len(rows)) : end] + rows
+
+    def _behind(self, row: OperatorRow) -> int:
+        """How many entries stand before the one behind an entry, which may be gone."""
+        there = self.at(row.key) is not None
+        return sum(other.at < row.at + there for other in self._pending)
+
+    def at(self, key: Hashable) -> OperatorRow | None:
+        """The row with a key; that of an entry is its card number."""
         if isinstance(key, str):
-            return next((at for at, row in enumerate(self._pending) if row.key == key), None)
-        place = await self._stored.position(key)
-        return None if place is None else place + len(self._pending)
+            return next((row for row in self._pending if row.key == key), None)
+        stored = self._stored.at(key)
+        return _rows([stored])[0] if stored else None
+
+    def rank(self, row: OperatorRow) -> Count:
+        """How many rows stand before one."""
+        if row.stored is None:
+            return Count(sum(other.at < row.at for other in self._pending))
+        rank = self._stored.rank(row.stored)
+        return Count(len(self._pending) + rank.number, rank.exact)
+
+    def seek(self, text: str) -> OperatorRow | None:
+        """The first row whose card number begins as typed."""
+        wanted = self.order.read(text)
+        for row in self._pending:
+            if row.card_number in wanted:
+                return row
+        stored = self._stored.seek(text)
+        return _rows([stored])[0] if stored else None
+
+    def ordered(self, order: Order) -> OperatorRows:
+        """There is one order."""
+        return self
+
+    def filtered(self, text: str) -> OperatorRows:
+        """Only the rows whose card number begins as typed."""
+        return OperatorRows(self._added, self._stored.filtered(text))
+
+
+def _rows(stored: Iterable[OperatorGrant]) -> list[OperatorRow]:
+    return [OperatorRow(grant.card_number, grant) for grant in stored]
 
 
 class OperatorGrantsScreen(DayScreen):
@@ -208,7 +261,8 @@ class OperatorGrantsScreen(DayScreen):
         await self._received.show(self.desk.rows(self._source()))
         if self._restored is not None:
             await self._put_back(self._restored)
-        await self._received.select(0 if self._received.cursor is None else self._received.cursor)
+        if self._received.selected is None:
+            await self._received.select_first()
         await self._show_operators()
 
     def _source(self) -> PageSource[ReceivedRow]:
@@ -247,22 +301,27 @@ class OperatorGrantsScreen(DayScreen):
 
     async def _reload(self) -> None:
         """Read both lists again; the selected rows, or those in their places, stay selected."""
-        at = self._operators.cursor
+        shown_for = self._shown_for
         await self._received.reload()
-        await self._show_operators()
-        if at is not None and self._operators.count:
-            await self._operators.select(at)
+        await self._show_operators(keep=self._grant_id == shown_for)
 
-    async def _show_operators(self, *, select: Hashable | None = None) -> None:
+    async def _show_operators(self, *, select: Hashable | None = None, keep: bool = False) -> None:
+        """Show the operators of the selected grant.
+
+        Args:
+            select: The key of the row to select.
+            keep: Whether the list is that of the same grant, and stays where it is.
+        """
         row, desk = self._received.selected, self.desk
         self._shown_for = self._grant_id
         self._entry.set_value("principal_name", row.principal.name if row else "")
         if row is None:
             await self._operators.show(ListSource([], lambda row: row.key))
             return
-        stored = desk.rows(service.granted(self.store, desk.active_session, row.grant.id))
+        stored = service.granted(self.store, desk.active_session, row.grant.id)
         pending = self._pending.get(row.grant.id, [])
-        await self._operators.show(OperatorRows(pending, stored), select=select)
+        rows = desk.rows(OperatorRows(pending, stored))
+        await (self._operators.reload if keep else self._operators.show)(rows, select=select)
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""

@@ -142,7 +142,7 @@ class PermissionsScreen(DayScreen):
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
         whose = f"{card} 可以办理" if card else "操作员权限"
         self._grid.title = f"{whose}（{name}）"
-        await self._grid.select(0)
+        await self._grid.select_first()
         self.say("" if self._grid.count else "暂无数据")
 
     @flow

@@ -17,7 +17,8 @@ from eport_tui.services import replacement as service
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.replacement import Held, ListChanged, Preview
 from eport_tui.widgets.form import Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid, ListSource
+from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.window import ListSource
 
 
 class ReplacementScreen(FormScreen):
@@ -137,7 +138,13 @@ class ReplacementScreen(FormScreen):
     async def _list(self, preview: Preview | None) -> None:
         self._preview = preview
         rows = preview.moving if preview else ()
-        await self._grid.show(ListSource(rows, lambda row: row.operator_grant.id))
+        await self._grid.show(
+            ListSource(
+                rows,
+                lambda row: row.operator_grant.id,
+                lambda row: (row.principal.customs_code, row.principal.name),
+            )
+        )
         self._grid.note = _counts(preview) if preview else ""
 
     # Looking
@@ -168,7 +175,7 @@ class ReplacementScreen(FormScreen):
         self._entry.set_value(service.NEW_FIELD, preview.new_card)
         await self._list(preview)
         self.set_focus(self._grid)
-        await self._grid.select(0)
+        await self._grid.select_first()
         self.say(f"请核对列出的{len(preview.moving)}条授权，再按F10换卡")
 
     # Replacing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from eport_tui.domain.grants import (
     parse_agent,
 )
 from eport_tui.domain.holders import Enterprise, Holder
+from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Span
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import (
     Change,
@@ -29,11 +31,12 @@ from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import registry
 from eport_tui.services.operations import Planned, is_proven, perform
-from eport_tui.services.pages import Listing, PageSource
+from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_day
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import MADE
+from eport_tui.store.keyset import Keyset
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -141,8 +144,7 @@ class LossPreview:
         operator_grants: How many operator grants stand under it.
         newest: Number of the newest of them, or 0; as numbers are never used twice,
             the two together tell whether they are still the same.
-        losses: What stops working, by card number; the key of a row is the number of
-            the operator grant.
+        losses: What stops working, by card number.
     """
 
     row: GrantRow
@@ -154,15 +156,20 @@ class LossPreview:
 def made(store: Store, session: CardSession, *, today: date | None = None) -> PageSource[GrantRow]:
     """The grants that the card's enterprise has made; the key of a row is the grant's number.
 
-    Ordered by agent, subsystem and grant type.
+    By agent, by last day, or by subsystem.
     """
     own = session.require().enterprise.customs_code
     day = today or dates.today()
-    return Listing(
-        lambda: MADE.count(store, own),
-        lambda offset, limit: [_row(item, day) for item in MADE.fetch(store, own, offset, limit)],
-        lambda key: MADE.position(store, own, key),
-    )
+
+    def rows(order: Order, span: Span) -> Keyset[GrantRow]:
+        return Keyset(
+            store,
+            [MADE.leg(own, order.column, span)],
+            lambda row: _row(grants.listed(row), day),
+            lambda row: MADE.place(row.grant, order.column),
+        )
+
+    return Listing(rows, (by_code("agent", "代理企业编号"), by_last_day(day), SUBSYSTEM))
 
 
 def look_up_agent(store: Store, session: CardSession, text: str) -> Enterprise:
@@ -295,22 +302,35 @@ def _loss_preview(
     count, newest = operator_grant_rows.standing(store, grant_id)
     kept = () if valid_until is None else (replace(grant, valid_until=valid_until),)
 
-    def losses(offset: int, limit: int) -> list[Loss]:
-        under = tuple(operator_grant_rows.fetch(store, grant_id, offset, limit))
-        return net_loss(Grants((grant,), under), Grants(kept, under), tables, since=day)
+    def lost(under: OperatorGrant) -> list[Loss]:
+        before, after = Grants((grant,), (under,)), Grants(kept, (under,))
+        return net_loss(before, after, tables, since=day)
+
+    def rows(order: Order, span: Span) -> Keyset[Loss]:
+        return Keyset(
+            store,
+            [operator_grant_rows.under(grant_id, span)],
+            lambda row: lost(operator_grant_rows.from_row(row))[0],
+            lambda loss: (loss.card_number,),
+        )
 
     # They all rest on this grant, so either each of them loses something or none does.
-    lost = count if losses(0, 1) else 0
-    return LossPreview(
-        _row(item, day),
-        count,
-        newest,
-        Listing(
-            lambda: lost,
-            losses,
-            lambda key: operator_grant_rows.position(store, grant_id, key),
-        ),
-    )
+    losses: PageSource[Loss] = InMemory([], lambda loss: loss.card_number)
+    if lost(OperatorGrant(0, grant_id, "", grant.granted_on, "")):
+        losses = _Losses(rows, count)
+    return LossPreview(_row(item, day), count, newest, losses)
+
+
+class _Losses(Listing[Loss]):
+    """The losses under a grant, all of which are counted, because their number is confirmed."""
+
+    def __init__(self, rows: Callable[[Order, Span], Keyset[Loss]], count: int) -> None:
+        super().__init__(rows, (CARD,))
+        self._counted = count
+
+    def count(self) -> Count:
+        """How many there were."""
+        return Count(self._counted)
 
 
 def delete(

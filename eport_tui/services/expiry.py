@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from eport_tui.domain import dates
 from eport_tui.domain.grants import EXPIRING_WITHIN, EnterpriseGrant, GrantState
 from eport_tui.domain.holders import Holder
+from eport_tui.domain.lists import NO_BOUND, Count, PageSource
 from eport_tui.domain.operations import Change, EnterpriseGrantRow, Kind, LapseMark
 from eport_tui.domain.text import printable
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import Conflict, row_of
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import Listing, PageSource
+from eport_tui.services.pages import Listing, by_last_day
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import enterprises, expiry, ledger, operator_grants
 from eport_tui.store.database import Store
@@ -34,8 +35,8 @@ DATE_FIELD = "valid_until"
 class DueCounts:
     """How many grants of an enterprise run out soon: those it made and those it received."""
 
-    made: int
-    received: int
+    made: Count
+    received: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,9 @@ def due(
         within: Days from today; 0 is today.
         lapsing_too: Whether to list, too, what the enterprise lets lapse.
     """
-    own = session.require().enterprise.customs_code
-    until = (today or dates.today()) + timedelta(days=within)
-    question = Question(own, until, lapsing_too=lapsing_too)
-    return _listing(store, question)
+    own, day = session.require().enterprise.customs_code, today or dates.today()
+    question = Question(own, day + timedelta(days=within), lapsing_too=lapsing_too)
+    return _listing(store, question, day)
 
 
 def of_database(
@@ -88,15 +88,12 @@ def of_database(
             out, and with none what the principal lets lapse.
     """
     day = today or dates.today()
-    return _listing(store, Question(enterprise, day + timedelta(days=within), since=day))
+    until = day + timedelta(days=within)
+    return _listing(store, Question(enterprise, until, since=day, under=NO_BOUND), day)
 
 
-def _listing(store: Store, question: Question) -> PageSource[DueRow]:
-    return Listing(
-        lambda: expiry.count(store, question),
-        lambda offset, limit: expiry.fetch(store, question, offset, limit),
-        lambda key: expiry.position(store, question, key),
-    )
+def _listing(store: Store, question: Question, day: date) -> PageSource[DueRow]:
+    return Listing(lambda _, span: expiry.listed(store, question, span), (by_last_day(day),))
 
 
 def due_soon(store: Store, session: CardSession, *, today: date | None = None) -> DueCounts:
@@ -104,7 +101,7 @@ def due_soon(store: Store, session: CardSession, *, today: date | None = None) -
     own = session.require().enterprise.customs_code
     day = today or dates.today()
     counts = expiry.count_each(store, Question(own, day + EXPIRING_WITHIN, since=day))
-    return DueCounts(counts.get(Direction.THEIRS, 0), counts.get(Direction.OURS, 0))
+    return DueCounts(counts[Direction.THEIRS], counts[Direction.OURS])
 
 
 # -- renewing ------------------------------------------------------------------

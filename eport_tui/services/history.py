@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
 from eport_tui.domain.grants import GrantKey
+from eport_tui.domain.lists import Count, Order, PageSource, days
 from eport_tui.domain.operations import Change, Kind, Operation, OperatorGrantRow
 from eport_tui.errors import NotFound, NotPermitted
-from eport_tui.services.pages import PageSource
 from eport_tui.store import enterprise_grants, history, ledger
 from eport_tui.store.database import Store
 from eport_tui.store.history import PastStore, Subject
@@ -104,39 +105,66 @@ def signer(store: Store, row: HistoryRow) -> str:
     return person_of(der) if der is not None else ""
 
 
-class _Entries:
-    """A page source of operations; goes on from where a page before it ended."""
+_BY_TIME = Order("entry", "时间", "年月日，如202603或20260315", days)
 
-    def __init__(self, store: Store, subject: Subject) -> None:
+
+class _Entries:
+    """A page source of operations, the newest first; one narrows them by days."""
+
+    orders = (_BY_TIME,)
+    order = _BY_TIME
+
+    def __init__(self, store: Store, subject: Subject, filter: str = "") -> None:
+        self.filter = filter
         self._store = store
         self._subject = subject
-        self._start()
+        self._first, self._last = history.ALL_ENTRIES
+        if filter:
+            self._first, self._last = history.recorded(store, _BY_TIME.read(filter))
 
-    def _start(self) -> None:
-        # What is recorded while one looks would move every row.
-        self._last = ledger.head(self._store).number
-        self._ends = {0: self._last}
-
-    def count(self) -> int:
+    def count(self) -> Count:
         """How many there are at the moment."""
-        self._start()
-        return history.count(self._store, self._subject, self._last)
+        return history.count(self._store, self._subject, (self._first, self._last))
 
-    def fetch(self, offset: int, limit: int) -> list[HistoryRow]:
-        """At most `limit`, newest first, beginning with the one at `offset`."""
-        at = max(known for known in self._ends if known <= offset)
-        numbers = history.page(self._store, self._subject, self._ends[at], offset - at, limit)
-        if numbers:
-            self._ends[offset + len(numbers)] = numbers[-1] - 1
+    def after(self, row: HistoryRow | None, limit: int) -> list[HistoryRow]:
+        """Those before another one in time."""
+        between = self._first, row.number if row else self._last
+        return self._rows(history.newest(self._store, self._subject, between, limit))
+
+    def before(self, row: HistoryRow | None, limit: int) -> list[HistoryRow]:
+        """Those after another one in time."""
+        between = row.number if row else self._first, self._last
+        return self._rows(history.oldest(self._store, self._subject, between, limit))
+
+    def at(self, key: Hashable) -> HistoryRow | None:
+        """The operation with a number."""
+        if not isinstance(key, int) or not self._first < key < self._last:
+            return None
+        found = history.newest(self._store, self._subject, (key - 1, key + 1), 1)
+        return next(iter(self._rows(found)), None)
+
+    def rank(self, row: HistoryRow) -> Count:
+        """How many are newer than one."""
+        return history.count(self._store, self._subject, (row.number, self._last))
+
+    def seek(self, text: str) -> HistoryRow | None:
+        """The newest of some days."""
+        first, last = history.recorded(self._store, _BY_TIME.read(text))
+        between = max(first, self._first), min(last, self._last)
+        found = history.newest(self._store, self._subject, between, 1)
+        return next(iter(self._rows(found)), None)
+
+    def ordered(self, order: Order) -> _Entries:
+        """There is one order."""
+        return self
+
+    def filtered(self, text: str) -> _Entries:
+        """Only those of some days."""
+        return _Entries(self._store, self._subject, text)
+
+    def _rows(self, numbers: list[int]) -> list[HistoryRow]:
         stored = (ledger.get(self._store, number) for number in numbers)
         return [_row(each, self._subject) for each in stored if each is not None]
-
-    def position(self, key: int) -> int | None:
-        """The offset of the operation with a number."""
-        if history.page(self._store, self._subject, min(key, self._last), 0, 1) != [key]:
-            return None
-        before = history.count(self._store, self._subject, key)
-        return history.count(self._store, self._subject, self._last) - before
 
 
 def _row(stored: ledger.Entry, subject: Subject) -> HistoryRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eport_tui.domain import dates
 from eport_tui.domain.codes import CodeTables
@@ -17,6 +17,7 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Span
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
@@ -24,11 +25,12 @@ from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import Conflict, row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import Listing, PageSource
+from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_day
 from eport_tui.store import enterprise_grants
 from eport_tui.store import operator_grants as grants
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import RECEIVED
+from eport_tui.store.keyset import Keyset
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -45,13 +47,13 @@ class ReceivedRow:
         grant: The grant.
         principal: From whom; USCC and name are empty when it is not in the registry.
         state: The state on the day the list was asked for.
-        operator_grants: How many operator grants stand under it.
+        operator_grants: How many operator grants stand under it, counted up to a thousand.
     """
 
     grant: EnterpriseGrant
     principal: Enterprise
     state: GrantState
-    operator_grants: int
+    operator_grants: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,10 @@ class FoundRow:
     """Where the quick query has found something.
 
     Attributes:
-        position: Offset of the row in the list of `received`.
         grant_id: Number of the enterprise grant.
         wrapped: Whether the search went past the end and began again.
     """
 
-    position: int
     grant_id: int
     wrapped: bool
 
@@ -118,20 +118,20 @@ def received(
 ) -> PageSource[ReceivedRow]:
     """The enterprise grants that the card's enterprise has received; key: the grant's number.
 
-    Ordered by principal, subsystem and grant type.
+    By principal, by last day, or by subsystem.
     """
     own = session.require().enterprise.customs_code
     day = today or dates.today()
 
-    def fetch(offset: int, limit: int) -> list[ReceivedRow]:
-        return [
-            ReceivedRow(item.grant, item.other, item.grant.state(day), item.operator_grants)
-            for item in RECEIVED.fetch(store, own, offset, limit)
-        ]
+    def row(values: tuple[Any, ...]) -> ReceivedRow:
+        item = enterprise_grants.listed(values)
+        return ReceivedRow(item.grant, item.other, item.grant.state(day), item.operator_grants)
 
-    return Listing(
-        lambda: RECEIVED.count(store, own), fetch, lambda key: RECEIVED.position(store, own, key)
-    )
+    def rows(order: Order, span: Span) -> Keyset[ReceivedRow]:
+        leg = RECEIVED.leg(own, order.column, span)
+        return Keyset(store, [leg], row, lambda row: RECEIVED.place(row.grant, order.column))
+
+    return Listing(rows, (by_code("principal", "授权企业编号"), by_last_day(day), SUBSYSTEM))
 
 
 def find_next(
@@ -152,7 +152,7 @@ def find_next(
             begins at the top.
 
     Raises:
-        InvalidInput: Neither is given.
+        InvalidInput: Neither is given, or too many enterprises have such an USCC.
         NotFound: None matches.
     """
     own = session.require().enterprise.customs_code
@@ -169,10 +169,9 @@ def find_next(
     wrapped = grant_id is None and after is not None
     if grant_id is None:
         grant_id = RECEIVED.match(store, own, code, credit, None)
-    position = RECEIVED.position(store, own, grant_id) if grant_id is not None else None
-    if grant_id is None or position is None:
+    if grant_id is None:
         raise NotFound("未查询到相应记录", field="customs_code")
-    return FoundRow(position, grant_id, wrapped)
+    return FoundRow(grant_id, wrapped)
 
 
 def granted(
@@ -185,11 +184,12 @@ def granted(
         NotPermitted: The card's enterprise is not its agent.
     """
     _received(store, session.require(), enterprise_grant_id)
-    return Listing(
-        lambda: grants.count(store, enterprise_grant_id),
-        lambda offset, limit: grants.fetch(store, enterprise_grant_id, offset, limit),
-        lambda key: grants.position(store, enterprise_grant_id, key),
-    )
+
+    def rows(order: Order, span: Span) -> Keyset[OperatorGrant]:
+        leg = grants.under(enterprise_grant_id, span)
+        return Keyset(store, [leg], grants.from_row, lambda grant: (grant.card_number,))
+
+    return Listing(rows, (CARD,))
 
 
 def check_entry(
@@ -302,8 +302,9 @@ def deletion_preview(
         tables,
         since=today or dates.today(),
     )
-    page = Listing(lambda: len(losses), lambda at, limit: losses[at : at + limit], lambda _: None)
-    return OperatorLossPreview(grant, parent, item.other, page)
+    return OperatorLossPreview(
+        grant, parent, item.other, InMemory(losses, lambda loss: loss.card_number)
+    )
 
 
 def delete(

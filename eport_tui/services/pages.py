@@ -1,46 +1,93 @@
-"""Lists that are read page by page."""
+"""Lists of the database that are read page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from datetime import date, timedelta
+from typing import Generic, TypeVar
+
+from eport_tui.domain.grants import EXPIRING_WITHIN, GrantState
+from eport_tui.domain.lists import Count, Order, Span, beginning, days
+from eport_tui.store.keyset import Keyset
 
 Row = TypeVar("Row")
 
 
-class PageSource(Protocol[Row]):
-    """A list of any length, of which only what is looked at is read."""
-
-    def count(self) -> int:
-        """How many rows there are at the moment."""
-        ...
-
-    def fetch(self, offset: int, limit: int) -> list[Row]:
-        """At most `limit` rows, beginning with the one at `offset`."""
-        ...
-
-    def position(self, key: int) -> int | None:
-        """The offset of the row with a key, or none when it is not in the list."""
-        ...
+def by_code(column: str, label: str) -> Order:
+    """By the customs code of an enterprise."""
+    return Order(column, label, f"{label}的开头几位", beginning)
 
 
-@dataclass(frozen=True, slots=True)
+def by_last_day(today: date) -> Order:
+    """By 权限有效期; one may type a state, too."""
+    soon = today + EXPIRING_WITHIN + timedelta(days=1)
+    states = {
+        GrantState.ACTIVE: Span(low=soon.isoformat()),
+        GrantState.EXPIRING: Span(today.isoformat(), soon.isoformat()),
+        GrantState.EXPIRED: Span(high=today.isoformat()),
+    }
+
+    def read(text: str) -> Span:
+        named = (span for state, span in states.items() if state.label.startswith(text.strip()))
+        return next(named, None) or days(text) if text.strip() else Span()
+
+    return Order("valid_until", "有效期", "年月，如202603，或有效、即将到期、已过期", read)
+
+
+SUBSYSTEM = Order("subsystem", "授权子系统", "授权子系统的代码", beginning)
+CARD = Order("card_number", "操作员IC卡号", "卡号的开头几位", beginning)
+
+
 class Listing(Generic[Row]):
-    """A page source made of three functions."""
+    """A page source of the database (see `domain.lists.PageSource`), in one of its orders."""
 
-    counting: Callable[[], int]
-    fetching: Callable[[int, int], list[Row]]
-    positioning: Callable[[int], int | None]
+    def __init__(
+        self,
+        make: Callable[[Order, Span], Keyset[Row]],
+        orders: Sequence[Order],
+        *,
+        order: Order | None = None,
+        filter: str = "",
+    ) -> None:
+        """Args:
+        make: The rows in an order whose leading column is in a span.
+        """
+        self.orders = orders
+        self.order = order or orders[0]
+        self.filter = filter
+        self._make = make
+        self._span = self.order.read(filter) if filter else Span()
+        self._rows = make(self.order, self._span)
 
-    def count(self) -> int:
-        """See `PageSource.count`."""
-        return self.counting()
+    def count(self) -> Count:
+        """How many rows there are at the moment."""
+        return self._rows.count()
 
-    def fetch(self, offset: int, limit: int) -> list[Row]:
-        """See `PageSource.fetch`."""
-        return self.fetching(offset, limit)
+    def after(self, row: Row | None, limit: int) -> list[Row]:
+        """The next rows behind one, or the first."""
+        return self._rows.after(row, limit)
 
-    def position(self, key: int) -> int | None:
-        """See `PageSource.position`."""
-        return self.positioning(key)
+    def before(self, row: Row | None, limit: int) -> list[Row]:
+        """The last rows before one, or the last."""
+        return self._rows.before(row, limit)
+
+    def at(self, key: Hashable) -> Row | None:
+        """The row with a key."""
+        return self._rows.at(key)
+
+    def rank(self, row: Row) -> Count:
+        """How many rows stand before one."""
+        return self._rows.rank(row)
+
+    def seek(self, text: str) -> Row | None:
+        """The first row whose leading column begins as typed."""
+        span = self._span.within(self.order.read(text))
+        return next(iter(self._make(self.order, span).after(None, 1)), None)
+
+    def ordered(self, order: Order) -> Listing[Row]:
+        """The same rows in another order."""
+        return Listing(self._make, self.orders, order=order)
+
+    def filtered(self, text: str) -> Listing[Row]:
+        """Only the rows whose leading column begins as typed."""
+        return Listing(self._make, self.orders, order=self.order, filter=text.strip())

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
 from eport_tui.domain.identifiers import parse_card_number
+from eport_tui.domain.lists import Order, PageSource, Span
 from eport_tui.errors import NotPermitted
-from eport_tui.services.pages import Listing, PageSource
+from eport_tui.services.pages import Listing, by_code, by_last_day
 from eport_tui.store import permissions
 from eport_tui.store.database import Store
+from eport_tui.store.keyset import Keyset
 from eport_tui.store.permissions import Direction, PermissionRow, Question
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ def query(
         subsystem: Code of the 授权子系统; none for all.
     """
     own, day = session.require().enterprise.customs_code, today or dates.today()
-    return _one_after_the_other(
-        _listing(store, permissions.of_operators(own, subsystem, day)),
-        _listing(store, permissions.who_can(own, subsystem, day)),
+    return _listing(
+        store,
+        day,
+        permissions.of_operators(own, subsystem, day),
+        permissions.who_can(own, subsystem, day),
     )
 
 
@@ -42,8 +46,8 @@ def who_can(
     store: Store, session: CardSession, *, subsystem: str | None, today: date | None = None
 ) -> PageSource[PermissionRow]:
     """The operators who may act on the data of the card's enterprise on a day; see `query`."""
-    own = session.require().enterprise.customs_code
-    return _listing(store, permissions.who_can(own, subsystem, today or dates.today()))
+    own, day = session.require().enterprise.customs_code, today or dates.today()
+    return _listing(store, day, permissions.who_can(own, subsystem, day))
 
 
 def what_can(
@@ -72,33 +76,13 @@ def what_can(
             field="card_number",
             hint="请输入本企业操作员的IC卡号",
         )
-    own = holder.enterprise.customs_code
-    return _listing(store, permissions.what_can(number, own, subsystem, today or dates.today()))
+    own, day = holder.enterprise.customs_code, today or dates.today()
+    return _listing(store, day, permissions.what_can(number, own, subsystem, day))
 
 
-def _listing(store: Store, question: Question) -> PageSource[PermissionRow]:
-    return Listing(
-        lambda: permissions.count(store, question),
-        lambda offset, limit: permissions.fetch(store, question, offset, limit),
-        lambda key: permissions.position(store, question, key),
-    )
+def _listing(store: Store, day: date, *questions: Question) -> PageSource[PermissionRow]:
+    def rows(order: Order, span: Span) -> Keyset[PermissionRow]:
+        return permissions.listed(store, questions, order.column, span)
 
-
-def _one_after_the_other(
-    first: PageSource[PermissionRow], second: PageSource[PermissionRow]
-) -> PageSource[PermissionRow]:
-    """Two lists as one; each is read along its own index."""
-
-    def fetch(offset: int, limit: int) -> list[PermissionRow]:
-        rows = first.fetch(offset, limit)
-        if len(rows) < limit:
-            rows += second.fetch(max(0, offset - first.count()), limit - len(rows))
-        return rows
-
-    def position(key: int) -> int | None:
-        if (place := first.position(key)) is not None:
-            return place
-        place = second.position(key)
-        return None if place is None else first.count() + place
-
-    return Listing(lambda: first.count() + second.count(), fetch, position)
+    orders = (by_code(permissions.OTHER, "企业编号"), by_last_day(day))
+    return Listing(rows, orders)

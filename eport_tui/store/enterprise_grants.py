@@ -11,13 +11,19 @@ from typing import Any, Final
 
 from eport_tui.domain.grants import EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.lists import BOUND, Count, Span
+from eport_tui.errors import InvalidInput
 from eport_tui.store.database import Store
+from eport_tui.store.keyset import EVERYTHING, Keyset, Leg, Place
 
 COLUMNS: Final = """
     g.id, g.principal, g.agent, g.subsystem, g.grant_type,
     g.granted_on, g.valid_until, g.revision, g.changed_at, g.changed_by
 """
 """What `from_row` reads, of a table that is called `g`."""
+
+UNDER: Final = 1_000
+"""As far as the operator grants under a grant are counted for a list."""
 
 
 def from_row(row: tuple[Any, ...]) -> EnterpriseGrant:
@@ -67,89 +73,139 @@ class Listed:
         grant: The grant.
         other: The enterprise at its other end; without USCC and name when it is
             not in the registry.
-        operator_grants: How many operator grants stand under it.
+        operator_grants: How many operator grants stand under it, counted up to `UNDER`.
     """
 
     grant: EnterpriseGrant
     other: Enterprise
-    operator_grants: int
+    operator_grants: Count
+
+
+FEW = 1_000
+"""As many enterprises as a search by USCC looks up one by one."""
+
+CANDIDATES = "SELECT 1 FROM enterprise e WHERE e.uscc >= ? AND e.uscc < ? LIMIT ?"
+
+
+def count_under(bound: int = UNDER) -> str:
+    """What counts the operator grants under `g`, for `Count.of` with the same bound."""
+    return f"""
+        (SELECT count(*) FROM (
+            SELECT 1 FROM operator_grant o WHERE o.enterprise_grant_id = g.id LIMIT {bound + 1}
+        ) u)
+    """
+
+
+_STEP = 100
 
 
 class GrantList:
-    """The grants of which an enterprise is one end, ordered by the other end."""
+    """The grants of which an enterprise is one end."""
 
     def __init__(self, own: str, other: str) -> None:
-        listed = f"""
-            SELECT {COLUMNS}, g.{other}, coalesce(e.uscc, ''), coalesce(e.name, ''),
-                   (SELECT count(*) FROM operator_grant o WHERE o.enterprise_grant_id = g.id)
-            FROM enterprise_grant g
-            LEFT JOIN enterprise e ON e.customs_code = g.{other}
-        """
-        order = f"g.{other}, g.subsystem, g.grant_type"
-        self._count = f"SELECT count(*) FROM enterprise_grant g WHERE g.{own} = ?"
-        self._fetch = f"{listed} WHERE g.{own} = ? ORDER BY {order} LIMIT ? OFFSET ?"
-        self._one = f"{listed} WHERE g.{own} = ? AND g.id = ?"
-        self._position = f"""
-            SELECT (
-                SELECT count(*) FROM enterprise_grant g
-                WHERE g.{own} = k.{own}
-                  AND ({order}) < (k.{other}, k.subsystem, k.grant_type)
-            )
-            FROM enterprise_grant k WHERE k.id = ? AND k.{own} = ?
-        """
-        self._matching = f"""
-            SELECT g.id FROM enterprise_grant g
-            LEFT JOIN enterprise e ON e.customs_code = g.{other}
-            WHERE g.{own} = ?
-              AND g.{other} >= ? AND g.{other} < ?
-              AND coalesce(e.uscc, '') >= ? AND coalesce(e.uscc, '') < ?
-        """
-        self._first = f"{self._matching} ORDER BY {order} LIMIT 1"
-        self._next = f"""
-            {self._matching} AND ({order}) > (
-                SELECT k.{other}, k.subsystem, k.grant_type
-                FROM enterprise_grant k WHERE k.id = ?
-            )
-            ORDER BY {order} LIMIT 1
+        self._own, self._other = own, other
+        # The same columns as an index has behind the own end.
+        self._orders = {
+            other: (f"g.{other}", "g.subsystem", "g.grant_type"),
+            "valid_until": ("g.valid_until", f"g.{other}", "g.subsystem", "g.grant_type"),
+            "subsystem": ("g.subsystem", f"g.{other}", "g.grant_type"),
+        }
+        self._named = f"""
+            SELECT g.id FROM enterprise e
+            CROSS JOIN enterprise_grant g ON g.{own} = ? AND g.{other} = e.customs_code
+            WHERE e.uscc >= ? AND e.uscc < ? AND g.{other} >= ? AND g.{other} < ?
         """
 
-    def count(self, store: Store, enterprise: str) -> int:
-        """How many there are."""
-        return store.rows(self._count, (enterprise,))[0][0]
+    def place(self, grant: EnterpriseGrant, column: str) -> Place:
+        """Where a grant stands in the order by a column."""
+        key = grant.key
+        other = getattr(key, self._other)
+        if column == "valid_until":
+            return grant.valid_until.isoformat(), other, key.subsystem, key.grant_type
+        if column == "subsystem":
+            return key.subsystem, other, key.grant_type
+        return other, key.subsystem, key.grant_type
 
-    def fetch(self, store: Store, enterprise: str, offset: int, limit: int) -> list[Listed]:
-        """`limit` of them, beginning with the one at `offset`."""
-        return [_listed(row) for row in store.rows(self._fetch, (enterprise, limit, offset))]
+    def leg(self, enterprise: str, column: str, span: Span = EVERYTHING) -> Leg:
+        """The list sorted by a column, as far as that column is in a span."""
+        return Leg(
+            columns=f"""
+                {COLUMNS}, g.{self._other}, coalesce(e.uscc, ''), coalesce(e.name, ''),
+                {count_under()}
+            """,
+            tables="enterprise_grant g",
+            names=f"LEFT JOIN enterprise e ON e.customs_code = g.{self._other}",
+            where=f"g.{self._own} = ?",
+            values=(enterprise,),
+            order=self._orders[column],
+            by_key="enterprise_grant g",
+            key="g.id",
+            span=span,
+        )
+
+    def sorted_by(
+        self, store: Store, enterprise: str, column: str, span: Span = EVERYTHING
+    ) -> Keyset[Listed]:
+        """The list sorted by a column, as far as that column is in a span."""
+        leg = self.leg(enterprise, column, span)
+        return Keyset(store, [leg], listed, lambda item: self.place(item.grant, column))
 
     def get(self, store: Store, enterprise: str, grant_id: int) -> Listed | None:
         """The one with a number."""
-        rows = store.rows(self._one, (enterprise, grant_id))
-        return _listed(rows[0]) if rows else None
-
-    def position(self, store: Store, enterprise: str, grant_id: int) -> int | None:
-        """The offset of a grant, or none when it is not in the list."""
-        rows = store.rows(self._position, (grant_id, enterprise))
-        return rows[0][0] if rows else None
+        return self.sorted_by(store, enterprise, self._other).at(grant_id)
 
     def match(
         self, store: Store, enterprise: str, customs_code: str, uscc: str, after: int | None
     ) -> int | None:
-        """The first grant after another whose other end has codes that begin so."""
-        # No character of a code sorts as high as "~".
-        parameters = (enterprise, customs_code, customs_code + "~", uscc, uscc + "~")
-        if after is None:
-            rows = store.rows(self._first, parameters)
-        else:
-            rows = store.rows(self._next, (*parameters, after))
+        """The first grant after another whose other end has codes that begin so.
+
+        Raises:
+            InvalidInput: Too many enterprises have such an USCC, and none of them was among
+                the first `BOUND` grants.
+        """
+        codes = Span.beginning(customs_code)
+        rows = self.sorted_by(store, enterprise, self._other, codes)
+        last = None if after is None else self.get(store, enterprise, after)
+        if not uscc:
+            found = rows.after(last, 1)
+            return found[0].grant.id if found else None
+        credit = Span.beginning(uscc)
+        if len(store.rows(CANDIDATES, (credit.low, credit.high, FEW + 1))) <= FEW:
+            return self._match_named(store, enterprise, codes, credit, last)
+        for _ in range(BOUND // _STEP):
+            page = rows.after(last, _STEP)
+            for last in page:
+                if last.other.uscc in credit:
+                    return last.grant.id
+            if len(page) < _STEP:
+                return None
+        raise InvalidInput(
+            f"符合的企业太多，查了{BOUND}条授权还没有查到",
+            field="uscc",
+            hint="请多输入几位，或同时输入授权企业编号",
+        )
+
+    def _match_named(
+        self, store: Store, enterprise: str, codes: Span, credit: Span, after: Listed | None
+    ) -> int | None:
+        """Go through the few enterprises that have such an USCC."""
+        sql = self._named
+        values = (enterprise, credit.low, credit.high, codes.low, codes.high)
+        order = ", ".join(self._orders[self._other])
+        if after is not None:
+            sql += f" AND ({order}) > (?, ?, ?)"
+            values = (*values, *self.place(after.grant, self._other))
+        rows = store.rows(f"{sql} ORDER BY {order} LIMIT 1", values)
         return rows[0][0] if rows else None
 
 
 MADE = GrantList("principal", "agent")
-"""The grants that an enterprise has made, ordered by agent."""
+"""The grants that an enterprise has made."""
 
 RECEIVED = GrantList("agent", "principal")
-"""The grants that an enterprise has received, ordered by principal."""
+"""The grants that an enterprise has received."""
 
 
-def _listed(row: tuple[Any, ...]) -> Listed:
-    return Listed(from_row(row), Enterprise(*row[10:13]), row[13])
+def listed(row: tuple[Any, ...]) -> Listed:
+    """A line of a list, from what its leg selects."""
+    return Listed(from_row(row), Enterprise(*row[10:13]), Count.of(row[13], UNDER))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.lists import BOUND_OF_JOINED, Count, Span
 from eport_tui.store.database import Store
-from eport_tui.store.enterprise_grants import COLUMNS, from_row
+from eport_tui.store.enterprise_grants import COLUMNS, UNDER, count_under, from_row
+from eport_tui.store.keyset import EVERYTHING, Fixed, Keyset, Leg, Place
 from eport_tui.store.permissions import Direction
 
 
@@ -22,18 +26,19 @@ class Question:
         until: The latest last day.
         since: The earliest last day.
         lapsing_too: Whether those are listed, too, that are meant to lapse.
+        under: As far as the operator grants under each are counted.
     """
 
     enterprise: str | None
     until: date
     since: date = date.min
     lapsing_too: bool = False
+    under: int = UNDER
 
     @property
-    def parameters(self) -> tuple[str | int, ...]:
-        """The values of the parameters 1 to 4."""
-        days = (self.since.isoformat(), self.until.isoformat())
-        return (self.enterprise or "", *days, int(self.lapsing_too))
+    def days(self) -> Span:
+        """The last days."""
+        return Span(self.since.isoformat(), (self.until + timedelta(days=1)).isoformat())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class DueRow:
             principal, as it also counts when nobody in particular asks.
         principal: Who granted; USCC and name are empty when not in the registry.
         agent: Who was granted to.
-        operator_grants: How many operator grants stand under it.
+        operator_grants: How many operator grants stand under it, as far as was asked.
         lapsing: Whether the asking enterprise, or else the principal, has marked it as
             meant to lapse on this last day.
         gap: The interruption before the present period, as the ledger has it.
@@ -64,112 +69,115 @@ class DueRow:
     direction: Direction
     principal: Enterprise
     agent: Enterprise
-    operator_grants: int
+    operator_grants: Count
     lapsing: bool
     gap: Gap | None
 
 
-def _due(direction: Direction, other: str, where: str, owner: str) -> str:
-    # A mark is about one last day, so a later renewal lists the grant again.
-    return f"""
-        SELECT g.id AS id, '{direction}' AS direction, g.valid_until AS valid_until,
-               g.{other} AS other, g.subsystem AS subsystem, g.grant_type AS grant_type,
-               EXISTS (
-                   SELECT 1 FROM lapse_mark m
-                   WHERE m.principal = g.principal AND m.agent = g.agent
-                     AND m.subsystem = g.subsystem AND m.grant_type = g.grant_type
-                     AND m.owner = {owner} AND m.valid_until = g.valid_until
-               ) AS lapsing
-        FROM enterprise_grant g
-        WHERE {where} g.valid_until BETWEEN ?2 AND ?3
-    """
-
-
-_OF_ONE = f"""
-    {_due(Direction.OURS, "principal", "g.agent = ?1 AND", "?1")} UNION ALL
-    {_due(Direction.THEIRS, "agent", "g.principal = ?1 AND", "?1")}
+_MARKED = """
+    EXISTS (
+        SELECT 1 FROM lapse_mark m
+        WHERE m.principal = g.principal AND m.agent = g.agent
+          AND m.subsystem = g.subsystem AND m.grant_type = g.grant_type
+          AND m.owner = g.{own} AND m.valid_until = g.valid_until
+    )
 """
-_OF_ALL = f"{_due(Direction.THEIRS, 'agent', '', 'g.principal')} AND ?1 = ''"
-_ORDER = "valid_until, direction, other, subsystem, grant_type, id"
+"""Whether an end lets the grant lapse; as it is about one last day, not after a renewal."""
+
+# The latest earlier period ended on its last day, or before that by a deletion.
+_ENDED = """
+    (
+        SELECT min(v.valid_until, substr(e.recorded_at, 1, 10))
+        FROM enterprise_grant_version v
+        JOIN ledger_entry e ON e.number = v.until_entry
+        WHERE v.principal = g.principal AND v.agent = g.agent
+          AND v.subsystem = g.subsystem AND v.grant_type = g.grant_type
+          AND v.granted_on < g.granted_on
+        ORDER BY v.from_entry DESC LIMIT 1
+    )
+"""
 
 
-class _Statements:
-    """The statements about one list, whose parameters 1 to 4 are those of a question."""
-
-    def __init__(self, due: str) -> None:
-        listed = f"WITH due AS (SELECT * FROM ({due}) d WHERE ?4 = 1 OR NOT lapsing)"
-        self.count = f"{listed} SELECT count(*) FROM due"
-        self.count_each = f"{listed} SELECT direction, count(*) FROM due GROUP BY direction"
-        self.position = f"""
-            {listed}
-            SELECT (SELECT count(*) FROM due d WHERE ({_ORDER}) < (
-                k.valid_until, k.direction, k.other, k.subsystem, k.grant_type, k.id
-            ))
-            FROM due k WHERE k.id = ?5
-        """
-        # The latest earlier period ended on its last day, or before that by a deletion.
-        self.fetch = f"""
-            {listed}, page AS (SELECT * FROM due ORDER BY {_ORDER} LIMIT ?5 OFFSET ?6)
-            SELECT {COLUMNS}, q.direction, q.lapsing,
-                   coalesce(p.uscc, ''), coalesce(p.name, ''),
-                   coalesce(a.uscc, ''), coalesce(a.name, ''),
-                   (SELECT count(*) FROM operator_grant o WHERE o.enterprise_grant_id = g.id),
-                   (
-                       SELECT min(v.valid_until, substr(e.recorded_at, 1, 10))
-                       FROM enterprise_grant_version v
-                       JOIN ledger_entry e ON e.number = v.until_entry
-                       WHERE v.principal = g.principal AND v.agent = g.agent
-                         AND v.subsystem = g.subsystem AND v.grant_type = g.grant_type
-                         AND v.granted_on < g.granted_on
-                       ORDER BY v.from_entry DESC LIMIT 1
-                   )
-            FROM page q
-            JOIN enterprise_grant g ON g.id = q.id
+def _leg(question: Question, direction: Direction, span: Span) -> Leg:
+    own, other = ("agent", "principal") if direction is Direction.OURS else ("principal", "agent")
+    marked = _MARKED.format(own=own)
+    conditions = [f"g.{own} = ?"] if question.enterprise else ["TRUE"]
+    if not question.lapsing_too:
+        conditions.append(f"NOT {marked}")
+    order: tuple[str | Fixed, ...] = ("g.valid_until", "g.id")
+    if question.enterprise:
+        what = (f"g.{other}", "g.subsystem", "g.grant_type")
+        order = ("g.valid_until", Fixed(direction), *what)
+    return Leg(
+        columns=f"""
+            {COLUMNS}, '{direction}', {marked},
+            coalesce(p.uscc, ''), coalesce(p.name, ''),
+            coalesce(a.uscc, ''), coalesce(a.name, ''), {count_under(question.under)}, {_ENDED}
+        """,
+        tables="enterprise_grant g",
+        names="""
             LEFT JOIN enterprise p ON p.customs_code = g.principal
             LEFT JOIN enterprise a ON a.customs_code = g.agent
-            ORDER BY q.valid_until, q.direction, q.other, q.subsystem, q.grant_type, q.id
-        """
+        """,
+        where=" AND ".join(conditions),
+        values=(question.enterprise,) if question.enterprise else (),
+        order=order,
+        by_key="enterprise_grant g",
+        key="g.id",
+        span=span.within(question.days),
+    )
 
 
-_ONE, _ALL = _Statements(_OF_ONE), _Statements(_OF_ALL)
+def listed(store: Store, question: Question, span: Span = EVERYTHING) -> Keyset[DueRow]:
+    """The grants by last day, as far as that is in a span.
+
+    On one day those that the enterprise received first, by the other end and what is
+    granted; of the grants of all, by their numbers.
+    """
+    if question.enterprise is None:
+        return _keyset(store, question, [Direction.THEIRS], span, _place_of_all)
+    return _keyset(store, question, Direction, span, _place)
 
 
-def _statements(question: Question) -> _Statements:
-    return _ALL if question.enterprise is None else _ONE
+def _keyset(
+    store: Store,
+    question: Question,
+    directions: Iterable[Direction],
+    span: Span,
+    place: Callable[[DueRow], Place],
+) -> Keyset[DueRow]:
+    legs = [_leg(question, direction, span) for direction in directions]
+    return Keyset(store, legs, partial(_row, question.under), place, BOUND_OF_JOINED)
 
 
-def count(store: Store, question: Question) -> int:
-    """How many grants there are."""
-    return store.rows(_statements(question).count, question.parameters)[0][0]
+def _place(row: DueRow) -> Place:
+    key = row.grant.key
+    other = key.principal if row.direction is Direction.OURS else key.agent
+    day = row.grant.valid_until.isoformat()
+    return day, row.direction, other, key.subsystem, key.grant_type
 
 
-def count_each(store: Store, question: Question) -> dict[Direction, int]:
-    """How many there are in each direction; one that has none is missing."""
-    rows = store.rows(_statements(question).count_each, question.parameters)
-    return {Direction(direction): number for direction, number in rows}
+def _place_of_all(row: DueRow) -> Place:
+    return row.grant.valid_until.isoformat(), row.grant.id
 
 
-def fetch(store: Store, question: Question, offset: int, limit: int) -> list[DueRow]:
-    """`limit` grants from `offset` on, by last day, direction, other end and what is granted."""
-    parameters = (*question.parameters, limit, offset)
-    return [_row(row) for row in store.rows(_statements(question).fetch, parameters)]
+def count_each(store: Store, question: Question) -> dict[Direction, Count]:
+    """How many there are in each direction."""
+    return {
+        direction: _keyset(store, question, [direction], EVERYTHING, _place).count()
+        for direction in Direction
+    }
 
 
-def position(store: Store, question: Question, grant_id: int) -> int | None:
-    """The offset of a grant, or none when it is not in the list."""
-    rows = store.rows(_statements(question).position, (*question.parameters, grant_id))
-    return rows[0][0] if rows else None
-
-
-def _row(row: tuple[Any, ...]) -> DueRow:
+def _row(bound: int, row: tuple[Any, ...]) -> DueRow:
     grant = from_row(row)
-    direction, lapsing, p_uscc, p_name, a_uscc, a_name, operator_grants, ended = row[10:]
+    direction, lapsing, p_uscc, p_name, a_uscc, a_name, under, ended = row[10:]
     return DueRow(
         grant,
         Direction(direction),
         Enterprise(grant.key.principal, p_uscc, p_name),
         Enterprise(grant.key.agent, a_uscc, a_name),
-        operator_grants,
+        Count.of(under, bound),
         bool(lapsing),
         _gap(date.fromisoformat(ended), grant.granted_on) if ended else None,
     )

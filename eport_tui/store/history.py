@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
+from eport_tui.domain.lists import BOUND, Count, Span
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant
@@ -33,48 +34,77 @@ class Subject:
 
     @property
     def sql(self) -> str:
-        """The numbers of the entries, each once; its `?` are `parameters`."""
+        """The numbers of the entries between two numbers, each once, for `values`.
+
+        With an order the two halves are merged along their indexes, so that a page reads a page.
+        """
         if self.key is None:
-            # The two halves are merged along their indexes, so that a page reads a page.
             return """
-                SELECT entry FROM ledger_subject WHERE principal = ? AND entry <= ?
+                SELECT entry FROM ledger_subject WHERE principal = ? AND entry > ? AND entry < ?
                 UNION
-                SELECT entry FROM ledger_subject WHERE agent = ? AND entry <= ?
+                SELECT entry FROM ledger_subject WHERE agent = ? AND entry > ? AND entry < ?
             """
         if self.card_number is None:
-            return f"SELECT entry FROM ledger_subject WHERE {_KEY} AND entry <= ?"
+            return f"SELECT entry FROM ledger_subject WHERE {_KEY} AND entry > ? AND entry < ?"
         # A card's grant was touched where a version of it begins or ends.
         return f"""
             SELECT from_entry AS entry FROM operator_grant_version
-            WHERE {_KEY} AND card_number = ? AND from_entry <= ?
+            WHERE {_KEY} AND card_number = ? AND from_entry > ? AND from_entry < ?
             UNION
             SELECT until_entry FROM operator_grant_version
-            WHERE {_KEY} AND card_number = ? AND until_entry <= ?
+            WHERE {_KEY} AND card_number = ? AND until_entry > ? AND until_entry < ?
         """
 
-    def parameters(self, last: int) -> tuple[str | int, ...]:
-        """The values of `sql`; entries after `last` are left out."""
+    def values(self, between: Between) -> tuple[str | int, ...]:
+        """The values of `sql`."""
         if self.key is None:
-            return (self.enterprise, last) * 2
+            return (self.enterprise, *between) * 2
         key = (self.key.principal, self.key.agent, self.key.subsystem, self.key.grant_type)
-        return (*key, last) if self.card_number is None else (*key, self.card_number, last) * 2
+        return (
+            (*key, *between) if self.card_number is None else (*key, self.card_number, *between) * 2
+        )
 
+
+Between = tuple[int, int]
+"""Numbers of entries, neither of which is among those that are meant."""
+
+ALL_ENTRIES: Between = (0, 1 << 62)
 
 _KEY = "principal = ? AND agent = ? AND subsystem = ? AND grant_type = ?"
 
 
-def count(store: Store, subject: Subject, last: int) -> int:
-    """How many entries up to `last` there are."""
-    return store.rows(f"SELECT count(*) FROM ({subject.sql}) s", subject.parameters(last))[0][0]
+def count(store: Store, subject: Subject, between: Between) -> Count:
+    """How many entries there are."""
+    sql = f"SELECT count(*) FROM ({subject.sql} ORDER BY entry LIMIT ?) c"
+    return Count.of(store.rows(sql, (*subject.values(between), BOUND + 1))[0][0])
 
 
-def page(store: Store, subject: Subject, last: int, skip: int, limit: int) -> list[int]:
-    """Numbers of entries, newest first: `limit` of those up to `last`, without the first `skip`."""
-    rows = store.rows(
-        f"{subject.sql} ORDER BY entry DESC LIMIT ? OFFSET ?",
-        (*subject.parameters(last), limit, skip),
-    )
-    return [number for (number,) in rows]
+def newest(store: Store, subject: Subject, between: Between, limit: int) -> list[int]:
+    """Numbers of the newest entries, the newest first."""
+    sql = f"{subject.sql} ORDER BY entry DESC LIMIT ?"
+    return [number for (number,) in store.rows(sql, (*subject.values(between), limit))]
+
+
+def oldest(store: Store, subject: Subject, between: Between, limit: int) -> list[int]:
+    """Numbers of the oldest entries, the newest first."""
+    sql = f"{subject.sql} ORDER BY entry LIMIT ?"
+    return [number for (number,) in store.rows(sql, (*subject.values(between), limit))][::-1]
+
+
+def recorded(store: Store, days: Span) -> Between:
+    """The entries from the first to the last that were recorded on some days."""
+    first = store.rows(FIRST_FROM, (days.low,))
+    last = store.rows(LAST_UNTIL, (days.high,))
+    return (first[0][0] - 1, last[0][0] + 1) if first and last else (0, 0)
+
+
+FIRST_FROM = """
+    SELECT number FROM ledger_entry WHERE recorded_at >= ? ORDER BY recorded_at, number LIMIT 1
+"""
+LAST_UNTIL = """
+    SELECT number FROM ledger_entry WHERE recorded_at < ?
+    ORDER BY recorded_at DESC, number DESC LIMIT 1
+"""
 
 
 def concerns(store: Store, number: int, enterprise: str) -> bool:

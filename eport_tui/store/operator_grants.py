@@ -9,10 +9,11 @@ from datetime import date
 from typing import Any
 
 from eport_tui.domain.grants import OperatorGrant
+from eport_tui.domain.lists import Span
 from eport_tui.store.database import Store
+from eport_tui.store.keyset import EVERYTHING, Leg
 
 _COLUMNS = "id, enterprise_grant_id, card_number, granted_on, changed_by"
-_NO_LIMIT = 1 << 62
 
 
 def from_row(row: tuple[Any, ...]) -> OperatorGrant:
@@ -53,36 +54,31 @@ def standing(store: Store, enterprise_grant_id: int) -> tuple[int, int]:
     )[0]  # type: ignore[return-value]
 
 
-def fetch(store: Store, enterprise_grant_id: int, offset: int, limit: int) -> list[OperatorGrant]:
-    """`limit` of those under an enterprise grant, by card number, from `offset` on."""
+def all_under(store: Store, enterprise_grant_id: int) -> list[OperatorGrant]:
+    """All of those under an enterprise grant, by card number."""
     rows = store.rows(
         f"""
         SELECT {_COLUMNS} FROM operator_grant WHERE enterprise_grant_id = ?
-        ORDER BY card_number LIMIT ? OFFSET ?
+        ORDER BY card_number
         """,
-        (enterprise_grant_id, limit, offset),
+        (enterprise_grant_id,),
     )
     return [from_row(row) for row in rows]
 
 
-def all_under(store: Store, enterprise_grant_id: int) -> list[OperatorGrant]:
-    """All of those under an enterprise grant, by card number."""
-    return fetch(store, enterprise_grant_id, 0, _NO_LIMIT)
-
-
-def position(store: Store, enterprise_grant_id: int, operator_grant_id: int) -> int | None:
-    """The offset of a grant among those under an enterprise grant, or none."""
-    rows = store.rows(
-        """
-        SELECT (
-            SELECT count(*) FROM operator_grant o
-            WHERE o.enterprise_grant_id = k.enterprise_grant_id AND o.card_number < k.card_number
-        )
-        FROM operator_grant k WHERE k.id = ? AND k.enterprise_grant_id = ?
-        """,
-        (operator_grant_id, enterprise_grant_id),
+def under(enterprise_grant_id: int, span: Span = EVERYTHING) -> Leg:
+    """Those under an enterprise grant, by card number, as far as that is in a span."""
+    return Leg(
+        columns=_COLUMNS,
+        tables="operator_grant",
+        names="",
+        where="enterprise_grant_id = ?",
+        values=(enterprise_grant_id,),
+        order=("card_number",),
+        by_key="operator_grant",
+        key="id",
+        span=span,
     )
-    return rows[0][0] if rows else None
 
 
 def total(store: Store) -> int:

@@ -6,15 +6,19 @@ enterprise has received or made, those of a card that is named, those to all ope
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, OperatorGrant
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.lists import BOUND_OF_JOINED, Span
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
+from eport_tui.store.keyset import EVERYTHING, Fixed, Keyset, Leg, Place
 from eport_tui.store.operator_grants import from_row as operator_grant_from_row
 
 
@@ -58,140 +62,148 @@ class PermissionRow:
     valid_until: date
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One way to rights, along one index.
-
-    Attributes:
-        sql: A SELECT of the columns that the lists show.
-        parameters: Its values.
-    """
-
-    sql: str
-    parameters: tuple[str, ...]
+# CROSS JOIN fixes the order: SQLite has no figures to choose a good one by.
+_GRANT_FIRST = "enterprise_grant g CROSS JOIN operator_grant o ON o.enterprise_grant_id = g.id"
+_CARD_FIRST = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked for: rights in force on a day, in one direction, by one leg or several."""
+    """What is asked for: rights in force on a day, in one direction.
 
-    legs: tuple[Leg, ...]
-
-    @property
-    def sql(self) -> str:
-        """The rights as a table `permission`."""
-        return f"WITH permission AS ({' UNION ALL '.join(leg.sql for leg in self.legs)})"
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The values of `sql`."""
-        return tuple(value for leg in self.legs for value in leg.parameters)
-
-
-def _leg(
-    direction: Direction, joined: str, ends: dict[str, str], subsystem: str | None, on: date
-) -> Leg:
-    wanted = {**ends, **({"g.subsystem": subsystem} if subsystem else {})}
-    sql = f"""
-        SELECT '{direction}' AS direction, g.principal AS principal, g.agent AS agent,
-               g.subsystem AS subsystem, g.grant_type AS grant_type,
-               g.id AS grant_id, o.card_number AS card_number, o.id AS id,
-               CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END
-                   AS granted_on,
-               g.valid_until AS valid_until
-        FROM {joined}
-        WHERE {" AND ".join(f"{column} = ?" for column in wanted)}
-          AND g.granted_on <= ? AND g.valid_until >= ?
+    Attributes:
+        direction: `OURS`: what an agent's operators may do; `THEIRS`: who may act on the
+            data of a principal.
+        own: Customs code of the agent, or the principal.
+        subsystem: In one subsystem; none for all.
+        on: The day.
+        card_number: Of one card of the agent alone; none for all.
     """
-    day = on.isoformat()
-    return Leg(sql, (*wanted.values(), day, day))
+
+    direction: Direction
+    own: str
+    subsystem: str | None
+    on: date
+    card_number: str | None = None
+
+    @property
+    def other_end(self) -> str:
+        """The column of the other end."""
+        return "principal" if self.direction is Direction.OURS else "agent"
+
+    def legs(self, column: str, span: Span = EVERYTHING) -> list[Leg]:
+        """The rights sorted by `OTHER` or `UNTIL`, as far as that is in a span."""
+        if self.card_number is None:
+            return [self._leg(column, span)]
+        return [
+            self._leg(column, span, card=self.card_number, tables=_CARD_FIRST),
+            self._leg(column, span, card=ALL_OPERATORS),
+        ]
+
+    def _leg(self, column: str, span: Span, *, card: str | None = None, tables: str = "") -> Leg:
+        own = "agent" if self.direction is Direction.OURS else "principal"
+        day = self.on.isoformat()
+        wanted = {f"g.{own}": self.own}
+        index = f"{own}_due" if column == UNTIL else own
+        if card is not None:
+            wanted["o.card_number"] = card
+        if self.subsystem and column != UNTIL:
+            wanted["g.subsystem"] = self.subsystem
+            index = f"{own}_subsystem"
+        where = [*(f"{name} = ?" for name in wanted), "g.granted_on <= ?"]
+        values = (*wanted.values(), day)
+        if column != UNTIL:
+            where.append("g.valid_until >= ?")
+            values = (*values, day)
+        else:
+            span = span.within(Span(low=day))
+            if self.subsystem:
+                # As an equality it would keep SQLite from seeing that the index has the order.
+                where.append("g.subsystem BETWEEN ? AND ?")
+                values = (*values, self.subsystem, self.subsystem)
+        return Leg(
+            columns=f"""
+                o.id, '{self.direction}',
+                g.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
+                g.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
+                g.subsystem, g.grant_type, o.card_number,
+                CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END,
+                g.valid_until
+            """,
+            tables=tables or _GRANT_FIRST.replace(" g ", f" g INDEXED BY {_INDEXES[index]} ", 1),
+            names="""
+                LEFT JOIN enterprise p ON p.customs_code = g.principal
+                LEFT JOIN enterprise a ON a.customs_code = g.agent
+            """,
+            where=" AND ".join(where),
+            values=values,
+            order=(
+                Fixed(self.direction),
+                *(["g.valid_until"] if column == UNTIL else []),
+                f"g.{self.other_end}",
+                *("g.subsystem", "g.grant_type", "o.card_number"),
+            ),
+            by_key=_CARD_FIRST,
+            key="o.id",
+            span=span,
+            inner=True,
+            ties="g.id",
+        )
 
 
-# CROSS JOIN fixes the order: SQLite has no figures to choose a good one by.
-_FROM_MADE = "enterprise_grant g CROSS JOIN operator_grant o ON o.enterprise_grant_id = g.id"
-# An agent may have received thousands of grants: this index has them in the order of the list,
-# so that a page is read without sorting them all.
-_FROM_RECEIVED = _FROM_MADE.replace(" g ", " g INDEXED BY enterprise_grant_agent ", 1)
-_FROM_CARD = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
+OTHER, UNTIL = "other", "valid_until"
+"""What the rights can be sorted by: the other end, or the last day."""
+
+# The indexes that have the grants of one end in the order of a list, so that a page is read
+# without sorting them all; SQLite has given the one of the key its name itself.
+_INDEXES = {
+    name: f"enterprise_grant_{name}"
+    for name in ("agent", "agent_due", "agent_subsystem", "principal_due", "principal_subsystem")
+} | {"principal": "sqlite_autoindex_enterprise_grant_1"}
 
 
 def of_operators(agent: str, subsystem: str | None, on: date) -> Question:
     """What an agent's operators may do at principals, in a subsystem or all."""
-    return Question((_leg(Direction.OURS, _FROM_RECEIVED, {"g.agent": agent}, subsystem, on),))
+    return Question(Direction.OURS, agent, subsystem, on)
 
 
 def who_can(principal: str, subsystem: str | None, on: date) -> Question:
     """The operators who may act on an enterprise's data, in a subsystem or all."""
-    return Question(
-        (_leg(Direction.THEIRS, _FROM_MADE, {"g.principal": principal}, subsystem, on),)
-    )
+    return Question(Direction.THEIRS, principal, subsystem, on)
 
 
 def what_can(card_number: str, agent: str, subsystem: str | None, on: date) -> Question:
     """The enterprises and subsystems that an operator's card of an agent may act for."""
-    named = {"o.card_number": card_number, "g.agent": agent}
-    to_all = {"g.agent": agent, "o.card_number": ALL_OPERATORS}
-    return Question(
-        (
-            _leg(Direction.OURS, _FROM_CARD, named, subsystem, on),
-            _leg(Direction.OURS, _FROM_RECEIVED, to_all, subsystem, on),
-        )
+    return Question(Direction.OURS, agent, subsystem, on, card_number)
+
+
+def listed(
+    store: Store, questions: Iterable[Question], column: str = OTHER, span: Span = EVERYTHING
+) -> Keyset[PermissionRow]:
+    """The answers to one question, or to one for each direction, `OURS` first."""
+    legs = [leg for question in questions for leg in question.legs(column, span)]
+
+    def place(row: PermissionRow) -> Place:
+        other = row.principal if row.direction is Direction.OURS else row.agent
+        day = (row.valid_until.isoformat(),) if column == UNTIL else ()
+        what = (other.customs_code, row.subsystem, row.grant_type, row.card_number)
+        return (row.direction, *day, *what)
+
+    return Keyset(store, legs, _row, place, BOUND_OF_JOINED)
+
+
+def _row(row: tuple[Any, ...]) -> PermissionRow:
+    return PermissionRow(
+        operator_grant_id=row[0],
+        direction=Direction(row[1]),
+        principal=Enterprise(*row[2:5]),
+        agent=Enterprise(*row[5:8]),
+        subsystem=row[8],
+        grant_type=row[9],
+        card_number=row[10],
+        granted_on=date.fromisoformat(row[11]),
+        valid_until=date.fromisoformat(row[12]),
     )
-
-
-# The number of the grant changes nothing, but lets SQLite see that the index has this order.
-_ORDER = "principal, agent, subsystem, grant_type, grant_id, card_number"
-
-COUNT = "SELECT count(*) FROM permission"
-
-FETCH = f"""
-    , page AS (SELECT * FROM permission ORDER BY {_ORDER} LIMIT ? OFFSET ?)
-    SELECT q.id, q.direction,
-           q.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
-           q.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
-           q.subsystem, q.grant_type, q.card_number, q.granted_on, q.valid_until
-    FROM page q
-    LEFT JOIN enterprise p ON p.customs_code = q.principal
-    LEFT JOIN enterprise a ON a.customs_code = q.agent
-    ORDER BY {_ORDER}
-"""
-
-POSITION = f"""
-    SELECT (SELECT count(*) FROM permission q WHERE ({_ORDER}) < (
-        k.principal, k.agent, k.subsystem, k.grant_type, k.grant_id, k.card_number
-    ))
-    FROM permission k WHERE k.id = ?
-"""
-
-
-def count(store: Store, question: Question) -> int:
-    """How many rights there are."""
-    return store.rows(f"{question.sql} {COUNT}", question.parameters)[0][0]
-
-
-def fetch(store: Store, question: Question, offset: int, limit: int) -> list[PermissionRow]:
-    """`limit` rights from `offset` on, by the enterprise at the other end."""
-    rows = store.rows(f"{question.sql} {FETCH}", (*question.parameters, limit, offset))
-    return [
-        PermissionRow(
-            operator_grant_id=row[0],
-            direction=Direction(row[1]),
-            principal=Enterprise(*row[2:5]),
-            agent=Enterprise(*row[5:8]),
-            subsystem=row[8],
-            grant_type=row[9],
-            card_number=row[10],
-            granted_on=date.fromisoformat(row[11]),
-            valid_until=date.fromisoformat(row[12]),
-        )
-        for row in rows
-    ]
-
-
-def position(store: Store, question: Question, operator_grant_id: int) -> int | None:
-    """The offset of the right that an operator grant gives, or none."""
-    rows = store.rows(f"{question.sql} {POSITION}", (*question.parameters, operator_grant_id))
-    return rows[0][0] if rows else None
 
 
 # -- one decision ----------------------------------------------------------------------

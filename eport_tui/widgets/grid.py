@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -17,54 +16,23 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
+from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit
+from eport_tui.widgets.field import first_line
+from eport_tui.widgets.window import RowSource, Window, around, counted, first, last, reaching
 
 Row = TypeVar("Row")
-Row_co = TypeVar("Row_co", covariant=True)
+Edge = Callable[[PageSource[Row], int], Window[Row]]
 
-PAGE_ROWS = 100
-CACHED_PAGES = 8
+LONGEST_TYPED = 20
+PAGE_ROWS = 50
 WIDE = 100
 CURSOR_COLUMNS = 2
 """So many columns say which row it is; the cursor covers them, and states keep their colour."""
 EMPTY = "暂无数据"
-
-
-class RowSource(Protocol[Row_co]):
-    """Where the rows of a grid come from; none of its calls may take the whole list."""
-
-    async def count(self) -> int:
-        """How many rows there are."""
-        ...
-
-    async def fetch(self, offset: int, limit: int) -> Sequence[Row_co]:
-        """At most `limit` rows from `offset` on."""
-        ...
-
-    async def position(self, key: Hashable) -> int | None:
-        """Where the row with this key stands, or none when it is gone."""
-        ...
-
-
-class ListSource(Generic[Row]):
-    """Rows that are in memory anyway."""
-
-    def __init__(self, rows: Sequence[Row], key: Callable[[Row], Hashable]) -> None:
-        self._rows = rows
-        self._key = key
-
-    async def count(self) -> int:
-        """How many rows there are."""
-        return len(self._rows)
-
-    async def fetch(self, offset: int, limit: int) -> Sequence[Row]:
-        """At most `limit` rows from `offset` on."""
-        return self._rows[offset : offset + limit]
-
-    async def position(self, key: Hashable) -> int | None:
-        """Where the row with this key stands."""
-        return next((at for at, row in enumerate(self._rows) if self._key(row) == key), None)
+MOST_MARKED = 1_000
+"""As many rows as are marked at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +69,10 @@ class OfGrid(Message):
 class Grid(Widget, Generic[Row], can_focus=True):
     """A title, a heading and as many rows as there is room for.
 
-    A row is selected when the cursor is on it; before that none is.  Where `marking` is
-    allowed, space marks rows for what is to be done with several at once.
+    Only the rows around what is shown are there (`widgets.window`), and the cursor is on one
+    of these; what is selected or marked is known by its key.  A row is selected when the
+    cursor is on it; before that none is.  Where `marking` is allowed, space marks rows for
+    what is to be done with several at once.
     """
 
     COMPONENT_CLASSES = {
@@ -124,7 +94,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         Binding("home", "go(0)", show=False),
         Binding("end", "go(-1)", show=False),
         Binding("delete", "screen.delete", show=False),
-        *bindings("mark"),
+        *bindings("mark", "sort", "filter"),
     ]
 
     @dataclass
@@ -156,6 +126,16 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
         error: EportError
 
+    @dataclass
+    class FilterWanted(OfGrid):
+        """The operator wants to say what to narrow the list by."""
+
+    @dataclass
+    class Told(OfGrid):
+        """What there is to say about a key."""
+
+        text: str
+
     def __init__(
         self,
         title: str,
@@ -173,54 +153,90 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._columns = columns
         self._key = key
         self._source: RowSource[Row] | None = None
-        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
-        self._count: int | None = None
+        self._window: Window[Row] = Window()
+        self._count: Count | None = None
+        # Both count from the first row of the window.
         self._top = 0
         self._cursor: int | None = None
+        self._bar: int | None = None
+        self._typed = ""
+        self._found = True
 
     # What is shown
 
     @property
     def count(self) -> int:
-        """How many rows the list has; 0 until it is known."""
-        return self._count or 0
+        """How many rows the list has, as far as they are counted; 0 until that is known."""
+        return self._count.number if self._count else 0
 
     @property
     def selected(self) -> Row | None:
         """The row the cursor is on."""
-        return None if self._cursor is None else self._row(self._cursor)
+        return None if self._cursor is None else self._window.rows[self._cursor]
 
     @property
     def cursor(self) -> int | None:
-        """The position of the selected row, from 0."""
-        return self._cursor
+        """The number of the selected row, from 0, where it is known."""
+        if self._cursor is None or self._count is None:
+            return None
+        return self._window.number(self._cursor, self._count)
+
+    @property
+    def filter(self) -> str:
+        """What the list is narrowed by; empty where it is not."""
+        return self._source.pages.filter if self._source else ""
+
+    @property
+    def order(self) -> Order | None:
+        """The order the list is in."""
+        return self._source.pages.order if self._source else None
+
+    @property
+    def is_sortable(self) -> bool:
+        """Whether more than one order is offered."""
+        return self._source is not None and len(self._source.pages.orders) > 1
 
     @property
     def _height(self) -> int:
         return max(1, self.size.height - 2)
 
-    def _row(self, index: int) -> Row | None:
-        page = self._pages.get(index // PAGE_ROWS)
-        at = index % PAGE_ROWS
-        return page[at] if page is not None and at < len(page) else None
+    @property
+    def _limit(self) -> int:
+        """How many rows are read at a time: always enough for a move by a screenful."""
+        return max(PAGE_ROWS, self._height + 1)
 
     async def show(self, source: RowSource[Row], *, select: Hashable | None = None) -> None:
         """Show another list from its beginning, or around the row with the key `select`."""
         had_selected = self._cursor is not None
         self._marks = {}
-        self._source, self._top, self._cursor = source, 0, None
-        self._pages, self._count = OrderedDict(), None
+        self._source, self._typed = source, ""
+        nothing: Window[Row] = Window()
+        self._window, self._count, self._top, self._cursor = nothing, None, 0, None
         await self._read(select)
         if had_selected and self._cursor is None:
             self.post_message(self.Selected(self, None))
 
-    async def reload(self, *, select: Hashable | None = None) -> None:
+    async def reload(
+        self, source: RowSource[Row] | None = None, *, select: Hashable | None = None
+    ) -> None:
         """Read the list again; the selected row stays selected while it exists.
 
         Where it is gone, the row that took its place is selected.
+
+        Args:
+            source: The same list, with something changed about it.
+            select: The key of a row to select instead; a filter that hides it is taken away.
         """
-        selected = self.selected
-        await self._read(select if select is not None or selected is None else self._key(selected))
+        if source is not None:
+            self._source = source.filtered(self.filter) if self.filter else source
+        if select is not None and self.filter:
+            await self._unhide(select)
+        await self._read(select, keep=True)
+
+    async def _unhide(self, key: Hashable) -> None:
+        source = self._source
+        if source is not None and await source.do(lambda pages: pages.at(key)) is None:
+            self._source = source.filtered("")
 
     async def refresh_rows(self) -> bool:
         """Read the list again, because others have changed it.
@@ -237,79 +253,195 @@ class Grid(Widget, Generic[Row], can_focus=True):
         await self.select_none()
         return False
 
-    async def _read(self, select: Hashable | None) -> None:
-        source = self._source
+    async def _read(self, select: Hashable | None, *, keep: bool = False) -> None:
+        """Read what is shown anew.
+
+        Args:
+            select: The key of the row to select, where it is there.
+            keep: Whether otherwise to stay where the list is now.
+        """
+        source, old, cursor = self._source, self._window, self._cursor
         if source is None:
             return
-        before = self._pages, self._count
-        self._pages = OrderedDict()
+        near = None
+        if keep and old.rows:
+            near = old.rows[self._top if cursor is None else cursor]
+        limit = self._limit
+
+        def read(pages: PageSource[Row]) -> tuple[Window[Row], int | None, bool, Count]:
+            row = None if select is None else pages.at(select)
+            wanted = row is not None
+            if row is None and near is not None:
+                row = pages.at(self._key(near))
+            if row is not None:
+                window, at = around(pages, row, limit, there=True)
+            elif near is not None:
+                window, at = around(pages, near, limit, there=False)
+            else:
+                window, at = first(pages, limit), None
+            return window, at, wanted, counted(pages, window)
+
         try:
-            self._count = await source.count()
-            place = None if select is None else await source.position(select)
-            if place is None:
-                place = self._cursor
-            await self._go(place)
-        except EportError:
-            # What was read last stays on the screen.
-            self._pages, self._count = before
-            raise
+            window, at, wanted, self._count = await source.do(read)
         finally:
             self.refresh()
-
-    async def _need(self, first: int, last: int) -> None:
-        """Read the pages that hold rows `first` to `last`."""
-        if self._source is None:
-            return
-        for page in range(first // PAGE_ROWS, last // PAGE_ROWS + 1):
-            if page not in self._pages:
-                self._pages[page] = await self._source.fetch(page * PAGE_ROWS, PAGE_ROWS)
-            self._pages.move_to_end(page)
-        while len(self._pages) > CACHED_PAGES:
-            self._pages.popitem(last=False)
-
-    async def _go(self, index: int | None, *, top: int | None = None) -> None:
-        """Put the cursor on a row, or on none, and bring it into view."""
-        before = self.selected
-        old_cursor, old_top = self._cursor, self._top
-        self._top = old_top if top is None else top
-        if index is None or not self.count:
-            self._cursor = None
-        else:
-            self._cursor = min(max(index, 0), self.count - 1)
-        self._top = self._scrolled_to(self._cursor)
-        try:
-            await self._need(self._top, min(self._top + self._height, max(1, self.count)) - 1)
-            if self._cursor is not None:
-                await self._need(self._cursor, self._cursor)
-        except EportError:
-            self._cursor, self._top = old_cursor, old_top
-            raise
-        self._repaint(old_cursor, old_top)
-        if self.selected is not before or old_cursor != self._cursor:
+        line = 0 if cursor is None else cursor - self._top
+        top = at - line if at is not None else 0
+        if old.rows and (still := self._index_of(window, old.rows[self._top])) is not None:
+            top = still
+        self._window = window
+        self._cursor = at if window.rows and (wanted or cursor is not None) else None
+        self._top = max(0, top)
+        # Rows that the height has room for may be missing yet.
+        await self._go(self._cursor)
+        if self._cursor is not None or cursor is not None:
             self.post_message(self.Selected(self, self.selected))
 
-    def _scrolled_to(self, cursor: int | None) -> int:
-        """The first row to show so that the cursor is in view and no line stays empty."""
-        top = min(self._top, max(0, self.count - self._height))
-        if cursor is None:
-            return top
-        return min(max(top, cursor - self._height + 1), cursor)
+    def _index_of(self, window: Window[Row], row: Row) -> int | None:
+        key = self._key(row)
+        return next((at for at, other in enumerate(window.rows) if self._key(other) == key), None)
 
-    def _repaint(self, old_cursor: int | None, old_top: int) -> None:
-        if old_top != self._top:
-            self.refresh()
+    async def _go(self, index: int | None, *, top: int | None = None) -> None:
+        """Put the cursor on a row of the window or near it, or on none, and bring it into view."""
+        source = self._source
+        base = window = self._window
+        if source is None:
             return
-        width = self.size.width
-        lines = {0} | {2 + at - self._top for at in (old_cursor, self._cursor) if at is not None}
-        self.refresh(*(Region(0, line, width, 1) for line in lines))
+        top = self._top if top is None else top
+        low = top if index is None else min(top, index)
+        high = max(top + self._height, low if index is None else index + 1)
+        shift = 0
+        reaches = (low >= 0 or window.starts) and (high <= len(window.rows) or window.ends)
+        if window.rows and not reaches:
+            window, shift = await source.do(reaching, window, low, high, self._limit)
+            if self._window is not base:
+                # The list was read anew meanwhile.
+                return
+        old = self._window, self._top, self._cursor
+        self._window, self._cursor = window, None
+        if index is not None and window.rows:
+            self._cursor = min(max(index + shift, 0), len(window.rows) - 1)
+        self._top = max(0, min(top + shift, len(window.rows) - self._height))
+        if self._cursor is not None:
+            self._top = min(max(self._top, self._cursor - self._height + 1), self._cursor)
+        self._show_change(*old)
 
-    async def select(self, index: int) -> None:
-        """Select the row at a position."""
-        await self._go(index)
+    def _show_change(self, window: Window[Row], top: int, cursor: int | None) -> None:
+        """Draw what differs from what was shown, and tell of another selected row."""
+        now = self._window
+        bar, self._bar = self._bar, self._bar_line(self._top)
+        scrolled = not (window.rows and now.rows) or window.rows[top] is not now.rows[self._top]
+        if scrolled:
+            self.refresh()
+        else:
+            width = self.size.width
+            moved = ((cursor, top), (self._cursor, self._top))
+            lines = {0} | {2 + at - first for at, first in moved if at is not None}
+            if bar != self._bar:
+                lines |= {line for line in (bar, self._bar) if line is not None}
+            self.refresh(*(Region(0, line, width, 1) for line in lines))
+        before = None if cursor is None else window.rows[cursor]
+        if self.selected is not before:
+            self.post_message(self.Selected(self, self.selected))
+
+    async def select_first(self) -> None:
+        """Select the first row, if there is one."""
+        await self._edge(first, 0)
 
     async def select_none(self) -> None:
         """Select no row."""
         await self._go(None)
+
+    async def _edge(self, read: Edge[Row], end: int) -> None:
+        """Go to the first row, or to the last (`end` is -1)."""
+        source = self._source
+        base = window = self._window
+        if source is None:
+            return
+        if not (window.starts if end == 0 else window.ends):
+            window = await source.do(read, self._limit)
+            if self._window is not base:
+                return
+        old = self._window, self._top, self._cursor
+        self._window = window
+        self._cursor = (0 if end == 0 else len(window.rows) - 1) if window.rows else None
+        self._top = 0 if end == 0 else max(0, len(window.rows) - self._height)
+        self._show_change(*old)
+
+    # Order, filter, jump
+
+    async def action_sort(self) -> None:
+        """Sort by the next of the orders that are offered; the selected row stays selected."""
+        source = self._source
+        if source is None:
+            return
+        orders = source.pages.orders
+        if not self.is_sortable:
+            self.post_message(self.Told(self, "这个列表只有一种排序"))
+            return
+        order = orders[(orders.index(source.pages.order) + 1) % len(orders)]
+        await self._try(self._change(source.ordered(order)))
+
+    def action_filter(self) -> None:
+        """Ask what to narrow the list by."""
+        if self._source is not None:
+            self.post_message(self.FilterWanted(self))
+
+    async def narrow(self, text: str) -> None:
+        """Show only the rows that begin so in the column the list is sorted by; all for none."""
+        if self._source is not None:
+            await self._change(self._source.filtered(text))
+
+    async def _change(self, source: RowSource[Row]) -> None:
+        """Show the list in another way; where the selected row is not in it, select the first."""
+        before, selected = self._source, self.selected
+        self._source, self._typed = source, ""
+        try:
+            await self._read(self._key(selected) if selected is not None else None)
+        except EportError:
+            self._source = before
+            raise
+        if self._cursor is None or selected is None:
+            await self.select_first()
+
+    async def on_key(self, event: events.Key) -> None:
+        """Go on with the beginning of the row to jump to; Backspace takes a character back."""
+        typed = self._typed + (event.character or "")
+        if event.key == "backspace" and self._typed:
+            event.stop()
+            await self._jump(self._typed[:-1])
+        elif event.is_printable and typed.strip():
+            event.stop()
+            await self._jump(typed)
+
+    async def on_paste(self, event: events.Paste) -> None:
+        """A text that is pasted is jumped to."""
+        event.stop()
+        if line := first_line(event.text).strip():
+            await self._jump(self._typed + line)
+
+    async def _jump(self, typed: str) -> None:
+        self._typed, self._found = typed[:LONGEST_TYPED], True
+        await self._try(self._seek())
+        self.refresh(Region(0, 0, self.size.width, 1))
+
+    async def _seek(self) -> None:
+        source, typed = self._source, self._typed
+        if source is None or not typed:
+            return
+        row = await source.do(lambda pages: pages.seek(typed))
+        self._found = row is not None
+        if row is None:
+            return
+        at = self._index_of(self._window, row)
+        if at is None:
+            limit = self._limit
+            window, at = await source.do(around, row, limit, there=True)
+            old = self._window, self._top, self._cursor
+            self._window, self._top, self._cursor = window, at, at
+            self._show_change(*old)
+        # What follows is what begins so, too.
+        await self._go(at, top=at)
 
     # Marks
 
@@ -325,13 +457,17 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self.refresh()
 
     async def mark_all(self) -> None:
-        """Mark every row of the list, or none where all of them are."""
+        """Mark every row of the list, the first of a long one, or none where they are marked."""
         source, marks = self._source, dict[Hashable, Row]()
-        while source is not None and len(self._marks) < self.count:
-            page = await source.fetch(len(marks), PAGE_ROWS)
-            marks |= {self._key(row): row for row in page}
-            if len(page) < PAGE_ROWS:
-                break
+        if source is None:
+            return
+        if len(self._marks) < min(self.count, MOST_MARKED):
+            rows = await source.do(lambda pages: pages.after(None, MOST_MARKED))
+            marks = {self._key(row): row for row in rows}
+            if self.count > MOST_MARKED:
+                self.post_message(
+                    self.Told(self, f"一次最多选{MOST_MARKED}条，已选前{MOST_MARKED}条")
+                )
         self._marks = marks
         self.post_message(self.Marked(self))
         self.refresh()
@@ -353,46 +489,51 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     # Keys and mouse
 
-    async def _move(self, index: int | None, *, top: int | None = None) -> None:
-        """Go to a row; when it cannot be read the cursor stays, and the screen is told."""
+    async def _try(self, step: Coroutine[Any, Any, None]) -> None:
+        """Do something; when rows cannot be read the cursor stays, and the screen is told."""
         try:
-            await self._go(index, top=top)
+            await step
         except EportError as error:
             self.post_message(self.Failed(self, error))
 
+    async def _move(self, index: int | None, *, top: int | None = None) -> None:
+        self._typed = ""
+        await self._try(self._go(index, top=top))
+
     async def on_focus(self) -> None:
         """Select a row when the list is entered, so that the cursor is seen."""
-        if self._cursor is None and self._count:
+        if self._cursor is None and self._window.rows:
             await self._move(self._top)
         self.refresh()
 
     def on_blur(self) -> None:
         """Show the selected row less bright."""
+        self._typed = ""
         self.refresh()
 
     async def on_resize(self) -> None:
         """Keep the selected row in view."""
         if self._source is not None:
-            await self._move(self._cursor)
+            await self._try(self._go(self._cursor))
 
     async def action_move(self, by: int) -> None:
         """Move the cursor by some rows."""
-        await self._move(by if self._cursor is None else self._cursor + by)
+        await self._move(self._top + by if self._cursor is None else self._cursor + by)
 
     async def action_page(self, by: int) -> None:
         """Move the cursor by a screenful."""
-        at = self._cursor or 0
-        top = min(max(0, self._top + by * self._height), max(0, self.count - self._height))
-        await self._move(at + by * self._height, top=top)
+        at = self._top if self._cursor is None else self._cursor
+        await self._move(at + by * self._height, top=self._top + by * self._height)
 
     async def action_go(self, index: int) -> None:
-        """Move the cursor to a row; -1 is the last."""
-        await self._move(self.count - 1 if index < 0 else index)
+        """Move the cursor to the first row; -1 is the last."""
+        self._typed = ""
+        await self._try(self._edge(first if index == 0 else last, index))
 
     async def on_mouse_down(self, event: events.MouseDown) -> None:
         """Select the row under the mouse; the right button asks for its menu."""
         index = self._top + event.y - 2
-        if event.y < 2 or index >= self.count:
+        if event.y < 2 or index >= len(self._window.rows):
             return
         event.stop()
         self.focus()
@@ -429,29 +570,67 @@ class Grid(Widget, Generic[Row], can_focus=True):
             style = self.get_component_rich_style("grid--header")
             text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
             return Strip([Segment(fit(f"  {text}", width), style)], width)
-        index = self._top + y - 2
-        if self._count == 0 and y == 3:
+        if self._count is not None and not self._window.rows and y == 3:
             style = self.get_component_rich_style("grid--empty")
             return Strip([Segment(fit(f"  {EMPTY}", width), style)], width)
-        row = self._row(index) if index < self.count else None
-        if row is None:
+        index = self._top + y - 2
+        if index >= len(self._window.rows):
             return Strip.blank(width, self.rich_style)
-        return self._draw_row(row, index == self._cursor, width)
+        strip = self._draw_row(self._window.rows[index], index == self._cursor, width)
+        if y == self._bar:
+            bar = Segment("#", self.get_component_rich_style("grid--header"))
+            return Strip([*strip.crop(0, width - 1), bar], width)
+        return strip
+
+    def _bar_line(self, top: int) -> int | None:
+        """The line on which the scroll bar stands; none where the whole list is shown."""
+        window, height = self._window, self._height
+        at_start = window.starts and top == 0
+        at_end = window.ends and top + height >= len(window.rows)
+        if self._count is None or (at_start and at_end):
+            return None
+        if at_start:
+            return 2
+        if at_end:
+            return 1 + height
+        number = window.number(top, self._count)
+        if number is None or not self._count.exact:
+            # How far it is to the end nobody knows.
+            return 2 + height // 2
+        room = max(1, self._count.number - height)
+        return 3 + min(height - 3, number * (height - 2) // room)
 
     def _draw_title(self, width: int) -> Strip:
         style = self.get_component_rich_style("grid--title")
-        where = (
-            f"第{self._cursor + 1}条 共{self.count}条"
-            if self._cursor is not None
-            else (f"共{self._count}条" if self._count is not None else "")
-        )
-        if self._marks:
-            where += f" 已选{len(self._marks)}条"
-        left = f" {self.title}  {where}"
+        left = f" {self.title}  {' '.join(self._told())}"
         room = max(0, width - cell_len(left) - 1)
         right = fit(self.note, min(room, cell_len(self.note)))
         gap = " " * max(0, width - cell_len(left) - cell_len(right) - 1)
         return Strip([Segment(fit(left + gap + right, width), style)], width)
+
+    def _told(self) -> Iterator[str]:
+        """What the title says about where one is and how the list is shown."""
+        if self._count is not None:
+            if self._cursor is not None:
+                yield self._place(self._cursor, self._count)
+            yield f"共{self._count}条"
+        if self._marks:
+            yield f"已选{len(self._marks)}条"
+        if self._source is not None:
+            pages = self._source.pages
+            if pages.order != pages.orders[0]:
+                yield f"按{pages.order.label}"
+            if pages.filter:
+                yield f"筛选{pages.filter}"
+        if self._typed:
+            yield f"查找{self._typed}" + ("" if self._found else "，没有")
+
+    def _place(self, cursor: int, count: Count) -> str:
+        number = self._window.number(cursor, count)
+        if number is not None:
+            return f"第{number + 1}条"
+        from_end = self._window.number_from_end(cursor)
+        return f"倒数第{from_end}条" if from_end is not None else f"第{count}条"
 
     def _draw_row(self, row: Row, at_cursor: bool, width: int) -> Strip:
         base = under = self.rich_style

@@ -10,11 +10,12 @@ from textual import events
 from textual.geometry import Offset
 
 from eport_tui.actions import bindings
+from eport_tui.domain.lists import Count
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.dialogs import Dialog, Line, Panel, Typed
 from eport_tui.widgets.field import first_line
-from eport_tui.widgets.grid import RowSource
+from eport_tui.widgets.window import RowSource, Window, first, last, reaching
 
 ASKED_ABOVE = 20
 """With more rows than these, their number has to be typed."""
@@ -63,7 +64,7 @@ class Preview(Dialog[str]):
         self._title = title
         self._text = text
         self._rows = rows
-        self._shown = list(first)
+        self._window = Window(first, True, len(first) == count, 0, None)
         self._count = count
         self._heading = heading
         self._line = line
@@ -101,9 +102,7 @@ class Preview(Dialog[str]):
         lines += [[(each, style)] for each in wrap(self._text, _INNER)]
         if self._count:
             lines += [[], [(fit(self._heading, _INNER), "dim")]]
-            lines += [
-                [(fit(self._line(row), _INNER), "strong")] for row in self._shown[: self._height]
-            ]
+            lines += [[(fit(self._line(row), _INNER), "strong")] for row in self._shown]
             lines.append([(self._where(), "dim")])
         lines.append([])
         for stop, typed in self._typed.items():
@@ -122,7 +121,8 @@ class Preview(Dialog[str]):
     def _where(self) -> str:
         if self._count <= self._height:
             return f"共{self._count}条"
-        where = f"第{self._top + 1}-{self._top + self._height}条 共{self._count}条"
+        number = self._window.number(self._top, Count(self._count)) or 0
+        where = f"第{number + 1}-{number + len(self._shown)}条 共{self._count}条"
         if _NUMBER not in self._typed:
             return where
         return f"{where}，超过{ASKED_ABOVE}条，请输入条数 {self._count} 以确认"
@@ -149,16 +149,10 @@ class Preview(Dialog[str]):
         """Scroll the list, go from part to part, type, or answer."""
         event.stop()
         self._fault = ""
-        moves = {
-            "up": self._top - 1,
-            "down": self._top + 1,
-            "pageup": self._top - self._height,
-            "pagedown": self._top + self._height,
-            "home": 0,
-            "end": self._count,
-        }
+        height = self._height
+        moves = {"up": -1, "down": 1, "pageup": -height, "pagedown": height, "home": 0, "end": 0}
         if event.key in moves:
-            await self._scroll(moves[event.key])
+            await self._scroll(moves[event.key], to_end=event.key == "end")
         elif event.key in ("tab", "shift+tab"):
             step = 1 if event.key == "tab" else -1
             at = (self._stops.index(self._stop) + step) % len(self._stops)
@@ -172,15 +166,26 @@ class Preview(Dialog[str]):
             return
         self._draw()
 
-    async def _scroll(self, top: int) -> None:
-        top = max(0, min(top, self._count - self._height))
-        if self._rows is None or top == self._top:
+    async def _scroll(self, by: int, *, to_end: bool) -> None:
+        """Scroll by some rows, or where there are none to the beginning or the end."""
+        source, window, top, height = self._rows, self._window, self._top + by, self._height
+        if source is None:
             return
         try:
-            self._shown = list(await self._rows.fetch(top, self._height))
-            self._top = top
+            if not by:
+                window = await source.do(last if to_end else first, MOST_ROWS)
+                top = max(0, len(window.rows) - height) if to_end else 0
+            else:
+                window, shift = await source.do(reaching, window, top, top + height, height)
+                top = max(0, min(top + shift, len(window.rows) - height))
         except EportError as error:
             self._fault = str(error)
+            return
+        self._window, self._top = window, top
+
+    @property
+    def _shown(self) -> Sequence[Any]:
+        return self._window.rows[self._top : self._top + self._height]
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is typed text."""

@@ -107,7 +107,7 @@ def test_the_time_and_the_enterprise_can_be_said(
 
 
 def test_what_is_meant_to_lapse_is_left_out(run: Run, store: Store) -> None:
-    (first, *_) = expiry.of_database(store, within=30).fetch(0, 9)
+    (first, *_) = expiry.of_database(store, within=30).after(None, 9)
     expiry.let_lapse(store, session(TRADER), [first.grant])
     assert len(run()[1].splitlines()) == 2
     assert "3205460003" in run("--enterprise", BROKER.customs_code)[1]
@@ -197,7 +197,7 @@ def test_a_calendar_that_is_read_anew_moves_what_was_renewed(
     run("--ics", file, "--within", "99")
     before = {str(event["UID"]): event["DTSTART"].dt for event in events(file)}
     assert len(before) == 3
-    (row,) = expiry.of_database(store, within=0).fetch(0, 9)
+    (row,) = expiry.of_database(store, within=0).after(None, 9)
     later = TODAY + timedelta(days=77)
     enterprise_grants.save(store, TABLES, session(TRADER), opened(row.grant, later))
     run("--ics", file, "--within", "99")

@@ -10,6 +10,7 @@ from eport_tui.domain.decision import Request, decide
 from eport_tui.domain.explanation import LinkState, explain
 from eport_tui.domain.grants import ALL_OPERATORS
 from eport_tui.domain.holders import Role
+from eport_tui.domain.lists import Count
 from eport_tui.reference import load_tables
 from eport_tui.services import decisions
 from eport_tui.store import permissions
@@ -133,11 +134,13 @@ def _compare_lists(store: Store, world: World, random: Random, compared: Compare
 def _all_rows(store: Store, question: Question) -> list[PermissionRow]:
     """Read page by page, and held against the count and the positions."""
     rows: list[PermissionRow] = []
-    while page := permissions.fetch(store, question, len(rows), 3):
+    listed = permissions.listed(store, [question])
+    while page := listed.after(rows[-1] if rows else None, 3):
         rows += page
-    assert permissions.count(store, question) == len(rows)
+    assert listed.count() == Count(len(rows))
     for at, row in enumerate(rows):
-        assert permissions.position(store, question, row.operator_grant_id) == at
+        assert listed.at(row.operator_grant_id) == row
+        assert listed.rank(row) == Count(at)
     return rows
 
 

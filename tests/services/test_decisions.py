@@ -18,7 +18,7 @@ from eport_tui.store import enterprise_grants
 from eport_tui.store.database import Store
 from tests.rows import CARD as INSERTED_BY
 from tests.rows import insert_grant, insert_operator_grant
-from tests.services.world import TABLES, TODAY, rows, session
+from tests.services.world import TABLES, TODAY, position, rows, session
 
 ENTERPRISES = ("3101940001", "3101980002", "3205460003")
 SUBSYSTEMS = ("95", "B1")
@@ -113,7 +113,7 @@ def test_the_permissions_listed_are_those_that_the_rule_grants(
                 shared_store, session(Enterprise(enterprise, "", "")), subsystem=subsystem, today=on
             )
             listed = rows(source)
-            assert [source.position(row.operator_grant_id) for row in listed] == list(
+            assert [position(source, row.operator_grant_id) for row in listed] == list(
                 range(len(listed))
             )
             allowed: set[tuple[str, str, str, str, str]] = set()

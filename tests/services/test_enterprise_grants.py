@@ -38,6 +38,7 @@ from tests.services.world import (
     grant,
     hand_on,
     opened,
+    position,
     register,
     rows,
     session,
@@ -161,7 +162,7 @@ def test_an_agent_that_is_not_in_the_registry(store: Store) -> None:
 def test_a_second_grant_type_is_a_second_grant(store: Store) -> None:
     grant(store)
     save(store, TABLES, OURS, form(grant_type="X2"), today=TODAY)
-    assert made(store, OURS).count() == 2
+    assert made(store, OURS).count().number == 2
 
 
 def test_the_same_key_while_it_is_in_force_is_refused_naming_the_grant(store: Store) -> None:
@@ -192,7 +193,7 @@ def test_an_expired_grant_is_granted_again_on_the_same_row(store: Store, way: st
     assert (saved.created, saved.renewed) == (False, True)
     assert (saved.grant.id, saved.grant.revision) == (expired.id, 2)
     assert (saved.grant.granted_on, saved.grant.valid_until) == (AFTER, date(2026, 12, 31))
-    assert made(store, OURS).count() == 1
+    assert made(store, OURS).count().number == 1
 
 
 @pytest.mark.parametrize("way", ["entered anew", "opened"])
@@ -266,7 +267,7 @@ def test_a_grant_that_someone_else_has_deleted(store: Store, place: Place) -> No
         deletion_preview(store, TABLES, OURS, standing.id)
     with pytest.raises(NotFound, match="该授权已不存在"):
         delete(store, OURS, standing.id, revision=1, operator_grants=0)
-    assert made(store, OURS).position(standing.id) is None
+    assert position(made(store, OURS), standing.id) is None
 
 
 def test_the_grant_of_another_principal_can_be_neither_changed_nor_deleted(store: Store) -> None:
@@ -321,7 +322,7 @@ def test_a_grant_that_changed_since_the_question_is_not_deleted(store: Store) ->
     with pytest.raises(Conflict, match="该授权已被他人修改，没有删除") as caught:
         delete(store, OURS, standing.id, revision=1, operator_grants=0)
     assert caught.value.current == current
-    assert made(store, OURS).count() == 1
+    assert made(store, OURS).count().number == 1
 
 
 def test_nor_when_other_operator_grants_would_go_than_was_said(store: Store) -> None:
@@ -329,7 +330,7 @@ def test_nor_when_other_operator_grants_would_go_than_was_said(store: Store) -> 
     hand_on(store, standing, CARD)
     with pytest.raises(Conflict, match="由 0 条变为 1 条，没有删除"):
         delete(store, OURS, standing.id, revision=1, operator_grants=0)
-    assert made(store, OURS).count() == 1
+    assert made(store, OURS).count().number == 1
 
 
 # -- the list ------------------------------------------------------------------------
@@ -356,9 +357,9 @@ def test_the_list_shows_own_grants_by_agent_with_names_and_states(store: Store) 
         (grants[1], "", GrantState.ACTIVE),
         (grants[0], OTHER_BROKER.name, GrantState.EXPIRING),
     ]
-    assert [source.position(each.id) for each in grants] == [4, 3, 2, 1, 0]
-    assert source.fetch(4, 10)[0].grant == grants[0]
-    assert source.fetch(5, 10) == []
+    assert [position(source, each.id) for each in grants] == [4, 3, 2, 1, 0]
+    assert source.before(None, 1)[0].grant == grants[0]
+    assert source.after(source.before(None, 1)[0], 10) == []
 
 
 def test_looking_up_an_agent(store: Store) -> None:

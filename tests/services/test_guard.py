@@ -89,7 +89,7 @@ def test_every_card_sees_the_permissions_and_keeps_its_drafts(
     session = software_session(card_files[kind], trust)
     hand_on(store, grant(store), CARD)
     count = 0 if session.holder.enterprise == TRADER else 1
-    assert permissions.query(store, session, subsystem=None, today=TODAY).count() == count
+    assert permissions.query(store, session, subsystem=None, today=TODAY).count().number == count
     session.lock()
     drafts.keep(store, session, "permissions", {"subsystem": "95"})
     with pytest.raises(Locked):

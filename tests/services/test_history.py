@@ -15,11 +15,13 @@ from eport_tui.card.certificates import person_of
 from eport_tui.domain.decision import Request
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantState
 from eport_tui.domain.holders import Role
+from eport_tui.domain.lists import PageSource
 from eport_tui.domain.operations import Kind, Operation, State, replay
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services import (
     decisions,
     enterprise_grants,
+    expiry,
     history,
     operator_grants,
     permissions,
@@ -30,10 +32,8 @@ from eport_tui.services.enterprise_grants import Conflict, LossChanged
 from eport_tui.services.operator_grants import NewOperatorGrant
 from eport_tui.store import history as rows_of_history
 from eport_tui.store import ledger
-from eport_tui.store import permissions as rights
 from eport_tui.store.database import Store
 from eport_tui.store.history import PastStore, Subject
-from eport_tui.store.permissions import of_operators, what_can, who_can
 from tests.rows import insert_operator_grant
 from tests.services.world import (
     BROKER,
@@ -47,6 +47,7 @@ from tests.services.world import (
     grant,
     hand_on,
     opened,
+    position,
     register,
     rows,
     session,
@@ -86,7 +87,7 @@ def shorten(store: Store, standing: EnterpriseGrant, until: date) -> EnterpriseG
 
 def withdraw(store: Store, standing: EnterpriseGrant, card: str = CARD) -> int:
     """Delete the operator grant to a card; returns the number of the entry."""
-    stored = operator_grants.granted(store, THEIRS, standing.id).fetch(0, 100)
+    stored = operator_grants.granted(store, THEIRS, standing.id).after(None, 100)
     (number,) = [each.id for each in stored if each.card_number == card]
     operator_grants.delete(store, THEIRS, number, today=TODAY)
     return ledger.head(store).number
@@ -173,7 +174,7 @@ def test_a_later_last_day_takes_nothing_away(store: Store, later: int) -> None:
     shown = enterprise_grants.shortening_preview(
         store, TABLES, OURS, standing.id, until, today=TODAY
     )
-    assert shown.losses.count() == 0
+    assert shown.losses.count().number == 0
 
 
 def test_an_expired_grant_takes_nothing_away(store: Store) -> None:
@@ -181,7 +182,7 @@ def test_an_expired_grant_takes_nothing_away(store: Store) -> None:
     hand_on(store, standing, CARD)
     day = standing.valid_until + timedelta(days=1)
     shown = enterprise_grants.deletion_preview(store, TABLES, OURS, standing.id, today=day)
-    assert (shown.operator_grants, shown.losses.count()) == (1, 0)
+    assert (shown.operator_grants, rows(shown.losses)) == (1, [])
 
 
 def test_deleting_an_operator_says_what_he_loses(store: Store) -> None:
@@ -199,8 +200,8 @@ def test_twenty_thousand_operators_are_shown_at_once(store: Store) -> None:
             insert_operator_grant(store, standing.id, f"89{number:011d}", TODAY)
     began = time.perf_counter()
     shown = enterprise_grants.deletion_preview(store, TABLES, OURS, standing.id, today=TODAY)
-    assert shown.losses.count() == 20_000
-    assert shown.losses.fetch(19_990, 10)[-1].card_number == "8900000019999"
+    assert shown.losses.count().number == 20_000
+    assert shown.losses.before(None, 10)[-1].card_number == "8900000019999"
     assert time.perf_counter() - began < 0.5
 
 
@@ -214,7 +215,7 @@ def test_operators_that_were_exchanged_since_are_not_deleted_unseen(store: Store
         enterprise_grants.delete(
             store, OURS, standing.id, revision=1, operator_grants=1, newest=shown.newest
         )
-    assert enterprise_grants.made(store, OURS).count() == 1
+    assert enterprise_grants.made(store, OURS).count().number == 1
 
 
 def test_a_shortening_that_would_take_more_than_was_agreed_to_is_refused(store: Store) -> None:
@@ -241,7 +242,7 @@ def test_the_newest_operation_comes_first_with_its_reason_and_what_it_changed(
     number = delete(store, standing, reason="合同终止")
     source = history.of_enterprise(store, OURS)
     assert [row.kind for row in rows(source)] == [Kind.DELETE, Kind.HAND_ON, Kind.GRANT]
-    first = source.fetch(0, 1)[0]
+    first = source.after(None, 1)[0]
     assert (first.number, first.reason, first.card_number) == (
         number,
         "合同终止",
@@ -279,7 +280,7 @@ def test_of_an_operation_on_several_grants_each_side_sees_its_own(store: Store) 
         (MANUFACTURER, [first.key]),
         (TRADER, [second.key]),
     ):
-        row = history.of_enterprise(store, session(enterprise)).fetch(0, 1)[0]
+        row = history.of_enterprise(store, session(enterprise)).after(None, 1)[0]
         assert row.kind is Kind.REPLACE_CARD
         assert row.keys == keys
 
@@ -306,15 +307,28 @@ def test_pages_do_not_move_while_others_record(store: Store) -> None:
     for number in range(6):
         hand_on(store, standing, f"890000000010{number}")
     source = history.of_enterprise(store, OURS)
-    assert source.count() == 7
-    seen = [row.number for row in source.fetch(0, 3)]
+    assert source.count().number == 7
+    seen = source.after(None, 3)
     hand_on(store, standing, CARD)
-    seen += [row.number for row in source.fetch(3, 3)]
-    assert seen == [7, 6, 5, 4, 3, 2]
-    assert [row.number for row in source.fetch(5, 9)] == [2, 1]
-    assert (source.position(5), source.position(8)) == (2, None)
-    assert source.count() == 8
-    assert source.position(8) == 0
+    seen += source.after(seen[-1], 3)
+    assert [row.number for row in seen] == [7, 6, 5, 4, 3, 2]
+    assert [row.number for row in source.after(seen[-1], 9)] == [1]
+    assert [row.number for row in source.before(seen[0], 9)] == [8]
+    assert [position(source, number) for number in (8, 5, 9)] == [0, 3, None]
+
+
+def test_a_day_of_the_history_is_jumped_to_and_the_list_narrowed_to_it(store: Store) -> None:
+    standing = grant(store)
+    hand_on(store, standing, CARD)
+    recorded = ledger.get(store, 1)
+    assert recorded is not None
+    day, source = recorded.recorded_at[:10], history.of_enterprise(store, OURS)
+    found = source.seek(day.replace("-", ""))
+    assert found is not None
+    assert found.number == 2
+    assert [row.number for row in rows(source.filtered(day[:7]))] == [2, 1]
+    assert source.seek("1999") is None
+    assert rows(source.filtered("1999")) == []
 
 
 # -- taking a deletion back ------------------------------------------------------------
@@ -335,7 +349,7 @@ def test_a_deleted_grant_stands_again_with_its_operators_as_it_was(store: Store)
         standing.valid_until,
         standing.revision,
     )
-    entry = history.of_enterprise(store, OURS).fetch(0, 1)[0]
+    entry = history.of_enterprise(store, OURS).after(None, 1)[0]
     assert (entry.kind, entry.reinstates, entry.reason) == (Kind.REINSTATE, number, "误删")
     replayed(store)
 
@@ -358,7 +372,7 @@ def test_a_deleted_operator_is_reinstated_by_the_agent(store: Store) -> None:
         reinstatement.reinstate(store, OURS, number, today=TODAY)
     reinstatement.reinstate(store, THEIRS, number, today=TODAY)
     assert decided(store) == before
-    assert history.of_enterprise(store, THEIRS).fetch(0, 1)[0].kind is Kind.REINSTATE_OPERATOR
+    assert history.of_enterprise(store, THEIRS).after(None, 1)[0].kind is Kind.REINSTATE_OPERATOR
     replayed(store)
 
 
@@ -631,7 +645,7 @@ def test_a_clock_that_was_set_back_loses_no_entry_of_the_day(store: Store) -> No
         ledger.note_clock_reset(store, OURS.holder.valid_from)
     grant(store, subsystem="B1", today=TODAY)
     view = history.on_day(store, TODAY, today=TOMORROW + timedelta(days=1))
-    assert enterprise_grants.made(view.store, OURS).count() == 2
+    assert enterprise_grants.made(view.store, OURS).count().number == 2
 
 
 # -- how it is read --------------------------------------------------------------------
@@ -660,16 +674,12 @@ def test_no_list_of_a_past_day_reads_a_whole_table(sqlite_store: Store) -> None:
         operator_grants.received(explained, THEIRS),
         operator_grants.granted(explained, THEIRS, 1),
         permissions.query(explained, OURS, subsystem=None),
+        permissions.query(explained, THEIRS, subsystem="95"),
+        permissions.what_can(explained, THEIRS, CARD, subsystem=None),
+        expiry.due(explained, OURS, within=60, today=TODAY),
     ):
-        source.count()
-        source.fetch(0, 10)
-        source.position(1)
-    for question in (
-        who_can("3101940001", None, TODAY),
-        what_can(CARD, "3101980002", None, TODAY),
-        of_operators("3101940001", "95", TODAY),
-    ):
-        rights.fetch(explained, question, 0, 10)
+        for order in source.orders:
+            look_at(source.ordered(order))
     rows_of_history.decision_rows(
         explained, principal="3101940001", agent="3101980002", subsystem="95", card_number=CARD
     )
@@ -678,17 +688,55 @@ def test_no_list_of_a_past_day_reads_a_whole_table(sqlite_store: Store) -> None:
     assert len(explained.steps) > 50
 
 
+def test_the_lists_of_a_past_day_can_be_sorted_and_narrowed_too(store: Store) -> None:
+    for subsystem, until in (("95", 90), ("B1", 30)):
+        for principal in (MANUFACTURER, TRADER):
+            day = TODAY + timedelta(days=until + (principal is TRADER))
+            standing = grant(store, principal, subsystem=subsystem, valid_until=day)
+            hand_on(store, standing, CARD, OTHER_CARD)
+    view = history.on_day(store, TODAY, today=TOMORROW)
+    with store.transaction():
+        store.rows("DELETE FROM enterprise_grant")
+    received = operator_grants.received(view.store, THEIRS, today=view.on)
+    _, by_day, by_subsystem = received.orders
+    assert [row.grant.valid_until for row in rows(received.ordered(by_day))] == [
+        TODAY + timedelta(days=number) for number in (30, 31, 90, 91)
+    ]
+    narrowed = received.ordered(by_subsystem).filtered("B1")
+    assert [row.grant.key.subsystem for row in rows(narrowed)] == ["B1", "B1"]
+    rights = permissions.query(view.store, THEIRS, subsystem=None, today=view.on)
+    assert len(rows(rights)) == len(rows(rights.ordered(rights.orders[1]), 3)) == 8
+    assert [row.card_number for row in rows(rights.filtered("3205"))] == [CARD, OTHER_CARD] * 2
+    due = expiry.due(view.store, THEIRS, within=60, today=view.on)
+    assert [row.operator_grants.number for row in rows(due)] == [2, 2]
+    last = due.before(None, 1)[0]
+    assert (due.rank(last).number, due.at(last.grant.id)) == (1, last)
+
+
+def look_at(source: PageSource[Any]) -> None:
+    """Ask a list all that can be asked."""
+    for shown in (source, source.filtered("3"), source.filtered("2026")):
+        shown.count()
+        shown.at(1)
+        shown.seek("9")
+        for row in shown.after(None, 1) + shown.before(None, 1):
+            shown.after(row, 1)
+            shown.before(row, 1)
+            shown.rank(row)
+
+
 @pytest.mark.parametrize("card", [None, CARD])
 @pytest.mark.parametrize("of_grant", [False, True])
+@pytest.mark.parametrize("direction", ["DESC", "ASC"])
 def test_a_page_of_the_history_is_read_along_an_index(
-    sqlite_store: Store, of_grant: bool, card: str | None
+    sqlite_store: Store, of_grant: bool, card: str | None, direction: str
 ) -> None:
     register(sqlite_store)
     key = grant(sqlite_store).key if of_grant else None
     subject = Subject(MANUFACTURER.customs_code, key, card)
     steps = sqlite_store.rows(
-        f"EXPLAIN QUERY PLAN {subject.sql} ORDER BY entry DESC LIMIT 10",
-        subject.parameters(5),
+        f"EXPLAIN QUERY PLAN {subject.sql} ORDER BY entry {direction} LIMIT 10",
+        subject.values((0, 5)),
     )
     assert [step for *_, step in steps if step.startswith("SCAN")] == []
     if card is None:

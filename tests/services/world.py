@@ -16,10 +16,10 @@ from eport_tui.card.authority import TestAuthority
 from eport_tui.domain.dates import now
 from eport_tui.domain.grants import EnterpriseGrant, GrantDraft, OperatorGrant
 from eport_tui.domain.holders import Enterprise, Holder, Role
+from eport_tui.domain.lists import Count, PageSource, Row
 from eport_tui.reference import load_tables
 from eport_tui.services import enterprise_grants, operator_grants
 from eport_tui.services.operator_grants import NewOperatorGrant
-from eport_tui.services.pages import PageSource, Row
 from eport_tui.store import enterprises
 from eport_tui.store.database import Store
 
@@ -98,13 +98,19 @@ def register(store: Store, *more: Enterprise) -> None:
         enterprises.put_all(store, (*REGISTERED, *more))
 
 
-def rows(source: PageSource[Row]) -> list[Row]:
+def rows(source: PageSource[Row], limit: int = 2) -> list[Row]:
     """All rows of a source, read page by page."""
     found: list[Row] = []
-    while page := source.fetch(len(found), 2):
+    while page := source.after(found[-1] if found else None, limit):
         found += page
-    assert len(found) == source.count()
+    assert source.count() == Count(len(found))
     return found
+
+
+def position(source: PageSource[Row], key: int) -> int | None:
+    """How many rows stand before the one with a key, or none when it is not in the list."""
+    row = source.at(key)
+    return None if row is None else source.rank(row).number
 
 
 def grant(

@@ -38,20 +38,20 @@ class Colleague:
 
     def made(self) -> list[GrantRow]:
         """The grants that the enterprise has made."""
-        return enterprise_grants.made(self.store, self.session).fetch(0, 1000)
+        return enterprise_grants.made(self.store, self.session).after(None, 1000)
 
     def received(self) -> list[ReceivedRow]:
         """The grants that the enterprise has received."""
-        return operator_grants.received(self.store, self.session).fetch(0, 1000)
+        return operator_grants.received(self.store, self.session).after(None, 1000)
 
     def operators(self, grant_id: int) -> list[str]:
         """The card numbers under a grant that was received; an empty one stands for all."""
-        stored = operator_grants.granted(self.store, self.session, grant_id).fetch(0, 1000)
+        stored = operator_grants.granted(self.store, self.session, grant_id).after(None, 1000)
         return [grant.card_number for grant in stored]
 
     def rights(self) -> list[PermissionRow]:
         """The operators' rights in force today."""
-        return permissions.query(self.store, self.session, subsystem=None).fetch(0, 1000)
+        return permissions.query(self.store, self.session, subsystem=None).after(None, 1000)
 
     def grant_to(self, agent: str, subsystem: str, grant_type: str = "X1") -> EnterpriseGrant:
         """The grant with a key."""
@@ -109,7 +109,7 @@ class Colleague:
 
     def take_back(self, grant_id: int, card: str) -> None:
         """Delete the operator grant to a card."""
-        stored = operator_grants.granted(self.store, self.session, grant_id).fetch(0, 1000)
+        stored = operator_grants.granted(self.store, self.session, grant_id).after(None, 1000)
         (wanted,) = [grant.id for grant in stored if grant.card_number == card]
         operator_grants.delete(self.store, self.session, wanted)
 

@@ -166,10 +166,10 @@ class Operator:
         return (found[1] or "").strip()
 
     def row(self, beginning: str) -> str:
-        """The first line of a list that begins so."""
+        """The first line of a list that begins so; the scroll bar beside it is no part of it."""
         found = [line for line in self.lines if line[2:].startswith(beginning)]
         assert found, f"no row {beginning}\n{self.text}"
-        return found[0]
+        return found[0].removesuffix("#").rstrip()
 
     def sees(self, *texts: str) -> bool:
         """Whether all the texts are on the screen; spaces and line breaks do not matter."""

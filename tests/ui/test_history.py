@@ -20,7 +20,7 @@ NEW = "8900000000997"
 
 def last_reason(colleague: Colleague) -> str:
     """The reason of the newest operation that concerns the colleague's enterprise."""
-    return history.of_enterprise(colleague.store, colleague.session).fetch(0, 1)[0].reason
+    return history.of_enterprise(colleague.store, colleague.session).after(None, 1)[0].reason
 
 
 # -- what would be lost ----------------------------------------------------------------

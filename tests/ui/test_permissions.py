@@ -22,7 +22,7 @@ async def query(operator: Operator, subsystem: str) -> None:
 def shown(operator: Operator) -> list[str]:
     """The rows of the list."""
     return [
-        " ".join(line[2:].split())
+        " ".join(line[2:].removesuffix("#").split())
         for line in operator.lines
         if line[2:].startswith((AT_PRINCIPALS, ON_OWN_DATA))
     ]

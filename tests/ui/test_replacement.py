@@ -219,4 +219,4 @@ async def test_to_all_operators_is_left_alone(settings: Settings, broker: Collea
         await operator.press("f10")
         await operator.type("y")
     assert to_all() == before
-    assert operator_grants.granted(broker.store, broker.session, before[0]).count() == 1
+    assert operator_grants.granted(broker.store, broker.session, before[0]).count().number == 1

@@ -1,0 +1,146 @@
+"""Moving in the lists of the program: jumping, sorting, narrowing."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from eport_tui.settings import Settings
+from tests.ui.colleague import Colleague
+from tests.ui.operator import BROKER, MANUFACTURER, Operator, at_work
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
+TO_THE_LIST = ["tab"] * 5
+
+
+def selected(operator: Operator) -> str:
+    """The first selected line of a list."""
+    return next(line for line in operator.lines if line.startswith("> 3"))
+
+
+async def test_typing_in_a_list_jumps_and_the_title_says_what_was_typed(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.press(*TO_THE_LIST)
+        await operator.type("3205")
+        assert selected(operator).startswith("> 3205")
+        assert operator.sees("查找3205")
+        await operator.type("x")
+        assert operator.sees("查找3205x，没有")
+        await operator.press("backspace", "up")
+        assert not operator.sees("查找")
+
+
+async def test_a_jump_and_what_comes_after_it_may_be_typed_ahead(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*["<tab>"] * 5, "3205", "<enter>")
+        assert operator.value("代理企业编号").startswith("3205")
+        assert operator.at_field == "权限有效期"
+
+
+async def test_the_list_is_sorted_by_each_offered_column_and_keeps_its_selection(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.press(*TO_THE_LIST, "down")
+        row = selected(operator)
+        orders = []
+        for _ in range(3):
+            await operator.press("ctrl+o")
+            assert selected(operator) == row
+            orders.append([line for line in operator.lines if line[2:4] in ("31", "32", "33")])
+        by_day, by_subsystem, usual = orders
+        assert by_day == sorted(by_day, key=lambda line: re.findall(r"20..-..-..", line))
+        codes = [[line[2:12] for line in lines] for lines in (usual, by_subsystem)]
+        assert codes[0] == sorted(codes[0]) != codes[1]
+        subsystems = [line.split()[-4] for line in by_subsystem]
+        changes = sum(a != b for a, b in pairwise(subsystems))
+        assert changes == len(set(subsystems)) - 1
+
+
+async def test_sorting_is_told_in_the_title_unless_it_is_the_usual(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.press(*TO_THE_LIST, "ctrl+o")
+        assert operator.sees("按有效期")
+        await operator.press("ctrl+o")
+        assert operator.sees("按授权子系统")
+        await operator.press("ctrl+o")
+        assert not operator.sees("按授权子系统")
+
+
+async def test_where_there_is_one_order_that_is_said(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "15") as operator:
+        await operator.press("ctrl+o")
+        assert operator.message == "! 这个列表只有一种排序"
+
+
+@pytest.mark.parametrize("key", ["ctrl+f", "slash"])
+async def test_a_list_is_narrowed_and_whole_again_with_esc(settings: Settings, key: str) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        assert operator.sees("共17条")
+        await operator.press(key)
+        assert "授权企业编号的开头几位" in operator.dialog
+        await operator.type("3302")
+        await operator.press("enter")
+        assert operator.sees("筛选3302")
+        assert not operator.sees("共17条")
+        assert {line[2:6] for line in operator.lines if line[2:4] == "33"} == {"3302"}
+        await operator.press("escape")
+        assert operator.sees("共17条")
+        assert operator.place.endswith("企业内授权录入")
+        await operator.press("escape")
+        assert not operator.place.endswith("企业内授权录入")
+
+
+async def test_an_empty_answer_takes_the_filter_away_and_esc_leaves_it(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+f>", "3302", "<enter>", "<ctrl+f>", "99", "<escape>")
+        assert operator.sees("筛选3302")
+        await operator.press("ctrl+f", "ctrl+u", "enter")
+        assert operator.sees("共17条")
+
+
+async def test_by_last_day_one_narrows_by_month_or_state(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+o>", "<ctrl+f>", "已过期", "<enter>")
+        states = {line.split()[-2] for line in operator.lines if line[2:4] in ("31", "32", "33")}
+        assert states == {"已过期"}
+        await operator.burst("<ctrl+f>", "<ctrl+u>", "1999", "<enter>")
+        assert operator.sees("筛选1999", "暂无数据")
+
+
+async def test_entries_that_are_not_saved_stand_before_the_others_and_can_be_jumped_to(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        for card in ("8900000000059", "8900000000071", "8900000000082"):
+            await operator.press(*(["tab", "tab", "enter"] if operator.at_field == "" else []))
+            await operator.type(card)
+            await operator.press("f6")
+        assert operator.sees("第3条 共4条")
+        await operator.press("tab", "tab")
+        await operator.type("890000000007")
+        assert operator.sees("第2条 共4条")
+        await operator.press("f8")
+        assert operator.sees("第2条 共3条")
+        assert selected_operator(operator).startswith("> 8900000000082")
+        await operator.press("end", "up", "up", "down")
+        assert operator.sees("第2条 共3条")
+
+
+def selected_operator(operator: Operator) -> str:
+    """The selected line of the lower list."""
+    return next(line for line in operator.lines if line.startswith("> 89"))
+
+
+async def test_what_is_found_or_saved_is_shown_even_where_a_filter_would_hide_it(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+f>", "3302", "<enter>", "<f5>", "3101", "<f5>")
+        assert selected(operator).startswith("> 3101")
+        assert not operator.sees("筛选")
