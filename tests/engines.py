@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eport_tui.domain.places import Place
 from eport_tui.store.database import Store
-from tests.postgres import Server
+from tests.postgres import Server, database_of
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
@@ -49,6 +50,14 @@ def new_place(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
     """Where the program has never been."""
     with place_on(engine, request, tmp_path / "new.db", "template0") as place:
         yield place
+
+
+@pytest.fixture
+def other(server: Server, place: Place) -> Iterator[Any]:
+    """Another program on the same database of the server, which knows nothing of turns."""
+    with server.connection(database_of(place)) as connection:
+        connection.execute("SET search_path = eport_tui")
+        yield connection
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from eport_tui.errors import NotPermitted
 from eport_tui.services import drafts, enterprise_grants, operations
 from eport_tui.services.operations import ledger
 from eport_tui.store.database import Store
-from tests.postgres import Server, commits_that_are_not_acknowledged, database_of, throw_out
+from tests.postgres import Server, commits_that_are_not_acknowledged, throw_out
 from tests.services.world import MANUFACTURER, TABLES, TODAY, StandIn, session
 
 pytestmark = pytest.mark.postgresql
@@ -25,13 +25,6 @@ FORM = GrantDraft("3101980002", "95", "X1", "20261231")
 @pytest.fixture(scope="session")
 def engine() -> str:
     return "postgresql"
-
-
-@pytest.fixture
-def other(server: Server, place: Place) -> Iterator[Any]:
-    """A connection past the program."""
-    with server.connection(database_of(place)) as connection:
-        yield connection
 
 
 @dataclass

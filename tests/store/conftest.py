@@ -11,6 +11,7 @@ from eport_tui.domain.places import Place
 from eport_tui.store.database import Store
 from tests.engines import engine as engine
 from tests.engines import new_place as new_place
+from tests.engines import other as other
 from tests.engines import place as place
 from tests.engines import server as server
 from tests.engines import sqlite_store as sqlite_store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,14 +28,6 @@ pytestmark = pytest.mark.postgresql
 @pytest.fixture(scope="session")
 def engine() -> str:
     return "postgresql"
-
-
-@pytest.fixture
-def other(server: Server, place: Place) -> Iterator[Any]:
-    """Another program on the same database, which knows nothing of turns."""
-    with server.connection(database_of(place)) as connection:
-        connection.execute("SET search_path = eport_tui")
-        yield connection
 
 
 class Saving:

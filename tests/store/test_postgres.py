@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -25,14 +24,6 @@ pytestmark = pytest.mark.postgresql
 @pytest.fixture(scope="session")
 def engine() -> str:
     return "postgresql"
-
-
-@pytest.fixture
-def other(server: Server, place: Place) -> Iterator[Any]:
-    """Another program on the same database, which knows nothing of turns."""
-    with server.connection(database_of(place)) as connection:
-        connection.execute("SET search_path = eport_tui")
-        yield connection
 
 
 # -- a connection that is lost -----------------------------------------------------
