@@ -488,7 +488,15 @@ VERSIONED = ("enterprise_grant", "operator_grant")
 
 def stored_form(row: Row) -> Stored:
     """What identifies a row and what else is signed of it, as the streams below have it."""
-    return (*_key(row.key), *map(str, _rest(row)))
+    identity = row.identity[1:]
+    match row:
+        case EnterpriseGrantRow():
+            days = row.granted_on.isoformat(), row.valid_until.isoformat()
+            return (*identity, *days, str(row.revision))
+        case OperatorGrantRow():
+            return (*identity, row.granted_on.isoformat())
+        case LapseMark():
+            return (*identity, row.valid_until.isoformat())
 
 
 def stored_rows(store: Store, table: str) -> Iterator[tuple[Stored, str, str]]:
