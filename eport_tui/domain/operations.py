@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -424,6 +424,9 @@ class NotEntitled(EportError):
     """An operation does what its signer may not do, or does not fit what was there."""
 
 
+_NOBODY: frozenset[str] = frozenset()
+
+
 class State:
     """All rows as the operations make them, known by their identity.
 
@@ -438,9 +441,9 @@ class State:
         self.deletions: dict[GrantKey, int] = {}
         self._under: dict[GrantKey, set[str]] = {}
 
-    def cards_under(self, key: GrantKey) -> frozenset[str]:
-        """The card numbers of the operator grants under an enterprise grant."""
-        return frozenset(self._under.get(key, ()))
+    def cards_under(self, key: GrantKey) -> Set[str]:
+        """The card numbers of the operator grants under an enterprise grant, as they are now."""
+        return self._under.get(key, _NOBODY)
 
     def put(self, change: Change, number: int) -> None:
         """Take a change of the entry with a number over."""
