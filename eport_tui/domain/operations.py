@@ -9,7 +9,8 @@ that its signer was not entitled to or that does not fit what was there before.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -293,6 +294,8 @@ class Operation:
         Raises:
             ValueError: It is not the text of an operation, to the letter.
         """
+        if operation := _read_plain(text):
+            return operation
         try:
             operation = cls.from_json(json.loads(text))
         except RecursionError as error:
@@ -337,8 +340,91 @@ class Operation:
             raise ValueError(f"not an operation: {error!r}") from error
 
 
+_TEXT = r'"([^"\\\x00-\x1f]*)"'
+_DAY = '"([0-9]{4}-[0-9]{2}-[0-9]{2})"'
+_NUMBER = "(0|[1-9][0-9]{0,17})"
+_ROW = r"(null|\{[^{}]*\})"
+_ROWS = {
+    "enterprise_grant": re.compile(
+        rf'\{{"granted_on":{_DAY},"revision":{_NUMBER},"valid_until":{_DAY}\}}'
+    ),
+    "operator_grant": re.compile(rf'\{{"card_number":{_TEXT},"granted_on":{_DAY}\}}'),
+    "lapse_mark": re.compile(rf'\{{"owner":{_TEXT},"valid_until":{_DAY}\}}'),
+}
+_HEAD = re.compile(
+    r'\{"at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+08:00)",'
+    rf'"card":{_TEXT},"changes":\['
+)
+_CHANGE = re.compile(
+    rf'\{{"after":{_ROW},"agent":{_TEXT},"before":{_ROW},({_FOUND})?"grant_type":{_TEXT},'
+    rf'"principal":{_TEXT},"subsystem":{_TEXT},"table":"({"|".join(_ROWS)})"\}}'
+    r"(?:,(?=\{)|(?=\]))"
+)
+_TAIL = re.compile(
+    rf'\],"enterprise":{_TEXT},"format":{FORMAT},"kind":{_TEXT},"nonce":{_TEXT},'
+    rf'"reason":{_TEXT},(?:"reinstates":{_NUMBER},)?'
+    rf'"seen":\{{"hash":{_TEXT},"number":{_NUMBER}\}}\}}'
+)
+
+
+def _read_plain(text: str) -> Operation | None:
+    """As `Operation.read`, where the text has no escapes; none where it has, or is no operation.
+
+    What fits the patterns, letter by letter, is what `Operation.canonical` gives, so
+    that it need not be written out again: that takes half of the time.
+    """
+    head = _HEAD.match(text)
+    if head is None:
+        return None
+    end = head.end()
+    changes: list[Change] = []
+    try:
+        while fits := _CHANGE.match(text, end):
+            after, agent, before, found, grant_type, principal, subsystem, table = fits.groups()
+            key = GrantKey(principal, agent, subsystem, grant_type)
+            was, then = _read_row(table, key, before), _read_row(table, key, after)
+            if was is None and then is None:
+                return None
+            changes.append(Change(was, then, found is not None))
+            end = fits.end()
+        if (tail := _TAIL.fullmatch(text, end)) is None:
+            return None
+        enterprise, kind, nonce, reason, reinstates, seen_hash, seen_number = tail.groups()
+        return Operation(
+            Kind(kind),
+            datetime.fromisoformat(head[1]),
+            head[2],
+            enterprise,
+            tuple(changes),
+            int(seen_number),
+            seen_hash,
+            nonce,
+            reason,
+            None if reinstates is None else int(reinstates),
+        )
+    except ValueError:
+        return None
+
+
+def _read_row(table: str, key: GrantKey, text: str) -> Row | None:
+    if text == "null":
+        return None
+    if (fits := _ROWS[table].fullmatch(text)) is None:
+        raise ValueError("not the columns of the table")
+    if table == EnterpriseGrantRow.table:
+        granted_on, revision, valid_until = fits.groups()
+        days = date.fromisoformat(granted_on), date.fromisoformat(valid_until)
+        return EnterpriseGrantRow(key, *days, int(revision))
+    who, day = fits.groups()
+    row = OperatorGrantRow if table == OperatorGrantRow.table else LapseMark
+    return row(key, who, date.fromisoformat(day))
+
+
 class NotEntitled(EportError):
     """An operation does what its signer may not do, or does not fit what was there."""
+
+
+_NOBODY: frozenset[str] = frozenset()
 
 
 class State:
@@ -355,9 +441,9 @@ class State:
         self.deletions: dict[GrantKey, int] = {}
         self._under: dict[GrantKey, set[str]] = {}
 
-    def cards_under(self, key: GrantKey) -> frozenset[str]:
-        """The card numbers of the operator grants under an enterprise grant."""
-        return frozenset(self._under.get(key, ()))
+    def cards_under(self, key: GrantKey) -> Set[str]:
+        """The card numbers of the operator grants under an enterprise grant, as they are now."""
+        return self._under.get(key, _NOBODY)
 
     def put(self, change: Change, number: int) -> None:
         """Take a change of the entry with a number over."""

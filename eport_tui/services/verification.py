@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.operations import (
     GENESIS,
-    Change,
     NotEntitled,
     Operation,
     Row,
@@ -197,14 +196,16 @@ class Verification:
         chain.check_seen(entry, operation)
         chain.check_fresh(operation, recorded_at)
         rows = self._state.rows
-        identities = [change.row.identity for change in operation.changes]
-        before = {identity: rows.get(identity) for identity in identities}
+        before = {
+            change.row.identity: rows.get(change.row.identity) for change in operation.changes
+        }
         replay(self._state, entry.number, operation, reinstated_by(self._store, operation))
         return operation, before
 
     def _account(self, entry: Entry, operation: Operation, before: _Before) -> _Expected:
         """What the entry must have left in the tables beside its own; notes who made each row."""
-        expected = _Expected({_columns(change) for change in operation.changes}, {})
+        # The key follows the table.
+        expected = _Expected({change.row.identity[1:5] for change in operation.changes}, {})
         last = {change.row.identity: change for change in operation.changes}
         for identity, change in last.items():
             was = before[identity]
@@ -237,28 +238,26 @@ class Verification:
     # -- what is derived ---------------------------------------------------------
 
     def _open_versions(self, table: str) -> Iterator[Finding]:
-        missing = {identity for identity, row in self._state.rows.items() if row.table == table}
+        missing = self._standing(table)
         for form, begun, _ in ledger.stored_versions(self._store, table, closed=False):
             identity = _identity(table, form)
-            row = self._state.rows.get(identity)
-            if row is None or identity not in missing:
+            row = missing.pop(identity, None)
+            if row is None:
                 if begun not in self._broken:
                     yield _of_row("台账没有记载的版本", table, form)
-            elif (form, begun) != (ledger.stored_form(row), self._origins[identity].entry):
+            elif begun != self._origins[identity].entry or form != ledger.stored_form(row):
                 yield _of_row("版本与台账不符", table, form, begun)
-            missing.discard(identity)
         for identity in sorted(missing):
-            yield _of_row("缺少版本", table, ledger.stored_form(self._state.rows[identity]))
+            yield _of_row("缺少版本", table, ledger.stored_form(missing[identity]))
 
     def _rows(self, table: str) -> Iterator[Finding]:
-        missing = {identity for identity, row in self._state.rows.items() if row.table == table}
+        missing = self._standing(table)
         for form, changed_at, changed_by in ledger.stored_rows(self._store, table):
             identity = _identity(table, form)
-            row = self._state.rows.get(identity)
-            if row is None or identity not in missing:
+            row = missing.pop(identity, None)
+            if row is None:
                 yield _of_row("台账没有记载", table, form)
                 continue
-            missing.discard(identity)
             origin = self._origins[identity]
             if form != (signed := ledger.stored_form(row)):
                 wanted = _shown(signed[len(identity) - 1 :])
@@ -269,7 +268,12 @@ class Verification:
             ):
                 yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry)
         for identity in sorted(missing):
-            yield _of_row("库中缺少", table, ledger.stored_form(self._state.rows[identity]))
+            yield _of_row("库中缺少", table, ledger.stored_form(missing[identity]))
+
+    def _standing(self, table: str) -> dict[tuple[str, ...], Row]:
+        """What must be in a table."""
+        rows = self._state.rows
+        return {identity: row for identity, row in rows.items() if row.table == table}
 
 
 def cores() -> int:
@@ -436,11 +440,6 @@ class _Ordered(Generic[_T]):
             taken.append(self._next)
             self._next = next(self._stream, None)
         return taken
-
-
-def _columns(change: Change) -> tuple[str, ...]:
-    key = change.row.key
-    return (key.principal, key.agent, key.subsystem, key.grant_type)
 
 
 def _identity(table: str, form: Stored) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
@@ -44,8 +44,7 @@ class Head:
     recorded_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry of the ledger, as it is stored.
 
     Attributes:
@@ -99,16 +98,11 @@ def entry_hash(
 ) -> str:
     """The hash that links an entry into the chain: SHA-256 of lines of text, hexadecimal."""
     lines = (
-        "eport_tui/ledger/v1",
-        str(number),
-        previous_hash,
-        recorded_at,
-        str(int(clock_reset)),
-        certificate,
-        hashlib.sha256(payload.encode()).hexdigest(),
-        hashlib.sha256(signature).hexdigest(),
+        f"eport_tui/ledger/v1\n{number}\n{previous_hash}\n{recorded_at}\n{clock_reset:d}\n"
+        f"{certificate}\n{hashlib.sha256(payload.encode()).hexdigest()}\n"
+        f"{hashlib.sha256(signature).hexdigest()}\n"
     )
-    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def head(store: Store) -> Head:
@@ -494,7 +488,15 @@ VERSIONED = ("enterprise_grant", "operator_grant")
 
 def stored_form(row: Row) -> Stored:
     """What identifies a row and what else is signed of it, as the streams below have it."""
-    return (*_key(row.key), *map(str, _rest(row)))
+    identity = row.identity[1:]
+    match row:
+        case EnterpriseGrantRow():
+            days = row.granted_on.isoformat(), row.valid_until.isoformat()
+            return (*identity, *days, str(row.revision))
+        case OperatorGrantRow():
+            return (*identity, row.granted_on.isoformat())
+        case LapseMark():
+            return (*identity, row.valid_until.isoformat())
 
 
 def stored_rows(store: Store, table: str) -> Iterator[tuple[Stored, str, str]]:

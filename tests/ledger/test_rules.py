@@ -314,3 +314,26 @@ def test_a_text_that_is_not_to_the_letter_is_not_read(old: str, new: str) -> Non
     assert old in text
     with pytest.raises(ValueError, match=r".+"):
         Operation.read(text.replace(old, new))
+
+
+def test_no_text_with_another_letter_is_read_unless_it_is_canonical_too() -> None:
+    changes = (
+        Change(GRANT, CHANGED, found=True),
+        Change(TO_CARD, None),
+        Change(None, LapseMark(KEY, "", UNTIL)),
+    )
+    written = Operation(Kind.CHANGE, NOON, "89", PRINCIPAL, changes, 3, GENESIS, "n", "", 2)
+    text = written.canonical()
+    read = 0
+    for at in range(len(text) + 1):
+        for new in ("", *'{}[]",:\\019-+.eZ \n\x1f\u0660'):
+            for rest in (text[at:], text[at + 1 :]):
+                changed = text[:at] + new + rest
+                try:
+                    operation = Operation.read(changed)
+                except ValueError:
+                    continue
+                read += 1
+                assert operation.canonical() == changed
+                assert operation == Operation.from_json(json.loads(changed))
+    assert read > 1000
