@@ -296,10 +296,17 @@ class LoginScreen(EportScreen):
         known, self._rows = self._rows, {}
         found = self._cards_in_readers()
         self._refs = [ref for _, ref in found]
+        anew: list[tuple[Reader, CardRef]] = []
         for reader, ref in found:
             row = known.get(ref)
             if row is None or row.card is None or not row.card.is_present():
-                row = await self._read(reader, ref)
+                anew.append((reader, ref))
+        if anew:
+            # All at once: to go to the thread and back takes longer than to read a card.
+            rows = await self.desk.call_card(_read_cards, anew, self.desk.trust)
+            known |= {row.ref: row for row in rows}
+        for reader, ref in found:
+            row = known[ref]
             if not isinstance(row.problem, CardGone):
                 self._rows[ref] = row
             elif reader in self.desk.hardware_readers:
@@ -321,10 +328,6 @@ class LoginScreen(EportScreen):
             await self._cards.select_first()
         if len(rows) == 1 and self._step == "choose" and rows[0].holder is not None:
             await self._insert(rows[0])
-
-    async def _read(self, reader: Reader, ref: CardRef) -> CardRow:
-        """Read whose card it is, as far as a list shows that; what counts is read in `_insert`."""
-        return await self.desk.call_card(_read_card, reader, ref, self.desk.trust)
 
     async def _insert(self, row: CardRow) -> None:
         """Take a card: check its certificate, show its holder, ask for the PIN."""
@@ -417,6 +420,11 @@ class LoginScreen(EportScreen):
 
     def action_main_menu(self) -> None:
         """There is no main menu before the login."""
+
+
+def _read_cards(cards: Iterable[tuple[Reader, CardRef]], trust: TrustStore) -> list[CardRow]:
+    """Read whose cards they are, as far as a list shows that; what counts is read in `_insert`."""
+    return [_read_card(reader, ref, trust) for reader, ref in cards]
 
 
 def _read_card(reader: Reader, ref: CardRef, trust: TrustStore) -> CardRow:
