@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from eport_tui.domain.codes import CodeTable
-from eport_tui.domain.text import printable
+from eport_tui.domain.text import first_line, printable
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
 
@@ -30,11 +30,6 @@ class ListWanted(Message):
         super().__init__()
         self.field = field
         self.typed = typed
-
-
-def first_line(pasted: str) -> str:
-    """The first line of a pasted text that has something on it, without blanks around it."""
-    return next((line.strip() for line in pasted.splitlines() if line.strip()), "")
 
 
 class TextField(Input):
