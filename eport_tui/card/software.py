@@ -22,14 +22,16 @@ from eport_tui.card.errors import CardDamaged, CardError, CardGone, Locked, PinB
 from eport_tui.card.files import file_error, locked, write_whole
 from eport_tui.card.protocol import CardRef, ReaderStatus, check_pin
 
-try:
-    # As `random` does it: `hashlib` loads OpenSSL, which takes longer than to read all the cards.
-    from _sha256 import sha256
-except ImportError:
+if TYPE_CHECKING:
     from hashlib import sha256
 
-if TYPE_CHECKING:
     from eport_tui.card.signatures import SigningKey
+else:
+    try:
+        # As `random` does it: `hashlib` loads OpenSSL, which takes longer than reading all cards.
+        from _sha256 import sha256
+    except ImportError:
+        from hashlib import sha256
 
 SUFFIX = ".card"
 COUNTER_SUFFIX = ".tries"

@@ -7,10 +7,10 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from types import ModuleType
 
 from eport_tui.errors import EportError
 from eport_tui.settings import Settings
+from eport_tui.terminal.unused import load_textual
 
 # Textual reads these when it is imported: nothing moves by itself, and Esc is not waited for long.
 ENVIRONMENT = {
@@ -49,29 +49,6 @@ def load_asyncio() -> None:
             import asyncio  # noqa: F401
         finally:
             del sys.modules["ssl"]
-
-
-def load_textual() -> None:
-    """Have Textual do without its command palette, which is switched off here.
-
-    What it is made of takes a tenth of the imports.  Whoever wants the module later gets it.
-    """
-    name = "textual.command"
-    if name not in sys.modules:
-        sys.modules[name] = _Unused(name)
-        try:
-            import textual.app  # noqa: F401
-        finally:
-            del sys.modules[name]
-
-
-class _Unused(ModuleType):
-    """Has a class of every name that is imported from it, for something to be imported."""
-
-    def __getattr__(self, name: str) -> type:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return type(name, (), {})
 
 
 def keep_memory_private() -> None:
