@@ -296,7 +296,8 @@ class SoftwareCard:
         if not self._is_inserted():
             return False
         try:
-            return _stamp(os.lstat(self._path)) == self._stamp
+            # A `Path` would be turned into a string at every look.
+            return _stamp(os.lstat(self.ref.key)) == self._stamp
         except OSError:
             return False
 
