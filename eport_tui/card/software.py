@@ -7,7 +7,6 @@ an old counter back.  The certificates of such cards say so (`software`).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -24,7 +23,15 @@ from eport_tui.card.files import file_error, locked, write_whole
 from eport_tui.card.protocol import CardRef, ReaderStatus, check_pin
 
 if TYPE_CHECKING:
+    from hashlib import sha256
+
     from eport_tui.card.signatures import SigningKey
+else:
+    try:
+        # As `random` does it: `hashlib` loads OpenSSL, which takes longer than reading all cards.
+        from _sha256 import sha256
+    except ImportError:
+        from hashlib import sha256
 
 SUFFIX = ".card"
 COUNTER_SUFFIX = ".tries"
@@ -101,7 +108,7 @@ class _Content:
         if sealed <= _TAG or len(data) != _HEADER.size + certificate + sealed + _CHECKSUM:
             raise CardDamaged("卡文件不完整")
         body, checksum = data[:-_CHECKSUM], data[-_CHECKSUM:]
-        if hashlib.sha256(body).digest() != checksum:
+        if sha256(body).digest() != checksum:
             raise CardDamaged("卡文件已损坏")
         if not (
             1 <= lanes <= _MOST_LANES
@@ -172,7 +179,7 @@ def seal(certificate: bytes, key: bytearray, pin: bytearray, cost: Cost = DEFAUL
         body = bound + AESGCM(wrapping).encrypt(nonce, key, bound)
     finally:
         wipe(wrapping)
-    return body + hashlib.sha256(body).digest()
+    return body + sha256(body).digest()
 
 
 def _derive(pin: bytearray, salt: bytes, cost: Cost) -> bytearray:
@@ -247,7 +254,7 @@ def _write_tries(card_file: Path, certificate: bytes, left: int) -> None:
 
 
 def _fingerprint(certificate: bytes) -> bytes:
-    return hashlib.sha256(certificate).hexdigest().encode()
+    return sha256(certificate).hexdigest().encode()
 
 
 _Stamp = tuple[int, int, int, int, int]
@@ -289,7 +296,8 @@ class SoftwareCard:
         if not self._is_inserted():
             return False
         try:
-            return _stamp(os.lstat(self._path)) == self._stamp
+            # A `Path` would be turned into a string at every look.
+            return _stamp(os.lstat(self.ref.key)) == self._stamp
         except OSError:
             return False
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from eport_tui.errors import EportError
 from eport_tui.settings import Settings
+from eport_tui.terminal.unused import load_textual
 
 # Textual reads these when it is imported: nothing moves by itself, and Esc is not waited for long.
 ENVIRONMENT = {
@@ -32,6 +33,7 @@ def work(settings: Settings) -> int:
     gc.disable()
     _log_to(settings)
     load_asyncio()
+    load_textual()
     from eport_tui.app import EportApp
 
     app = EportApp(settings)

@@ -16,6 +16,11 @@ def half_width(text: str) -> str:
     return text.translate(_FULL_WIDTH).strip()
 
 
+def first_line(pasted: str) -> str:
+    """The first line of a pasted text that has something on it, without blanks around it."""
+    return next((line.strip() for line in pasted.splitlines() if line.strip()), "")
+
+
 def printable(text: str) -> str:
     """Make text from outside safe to show in one line of a terminal.
 

@@ -14,11 +14,11 @@ from eport_tui.actions import bindings, legend
 from eport_tui.errors import EportError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
-from eport_tui.widgets.dialogs import Prompt, Question, TextQuestion, confirmation
 from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
     from eport_tui.app import EportApp
+    from eport_tui.widgets.dialogs import Question
 
 COLUMNS, LINES = 80, 24
 """The least room in which every screen is whole (spec §2)."""
@@ -117,6 +117,8 @@ class EportScreen(LeanScreen[None]):
     @flow
     async def on_grid_filter_wanted(self, message: Grid.FilterWanted) -> None:
         """Ask what to narrow a list by, and show it so."""
+        from eport_tui.widgets.dialogs import TextQuestion
+
         grid = message.grid
         order = grid.order
         if order is None:
@@ -154,6 +156,8 @@ class EportScreen(LeanScreen[None]):
 
     async def tell(self, text: str, *, title: str = "提示", kind: str = "strong") -> None:
         """Show a prompt; a key that was meant for the screen reaches it."""
+        from eport_tui.widgets.dialogs import Prompt
+
         key = await self.desk.ask(Prompt(text, title=title, kind=kind))
         if key is not None:
             self.desk.put_back(key)
@@ -162,6 +166,8 @@ class EportScreen(LeanScreen[None]):
         self, title: str, text: str, *, yes: str = "确定", no: str = "取消", dangerous: bool = True
     ) -> bool:
         """Ask a yes-or-no question; Esc is a no."""
+        from eport_tui.widgets.dialogs import confirmation
+
         return bool(
             await self.desk.ask(confirmation(title, text, yes=yes, no=no, dangerous=dangerous))
         )

@@ -20,8 +20,8 @@ from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen, flow
+from eport_tui.widgets.bars import Body
 from eport_tui.widgets.cells import fit, wrap
-from eport_tui.widgets.form import Field, Form
 from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.pin import PinField
 from eport_tui.widgets.window import ListSource
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from eport_tui.card.protocol import Card, CardRef, Reader
     from eport_tui.card.session import CardSession
     from eport_tui.card.trust import TrustStore
+    from eport_tui.widgets.form import Form
 
 INSERT_CARD = "请插入IC卡或Ikey"
 LOOK_FOR_CARDS_SECONDS = 0.45
@@ -80,6 +81,8 @@ class CardRow:
 
 def holder_form() -> Form:
     """Whose card it is, in grey fields."""
+    from eport_tui.widgets.form import Field, Form
+
     return Form(
         [
             [Field("person", "持卡人"), Field("role", "卡类型")],
@@ -128,9 +131,10 @@ class LoginScreen(EportScreen):
         self._resting: dict[str, float] = {}
         self._session: CardSession | None = None
         self._opened = False
+        self._holder: Form | None = None
 
     def body(self) -> Iterable[Widget]:
-        """The cards to choose from, then the holder and the PIN."""
+        """The cards to choose from, then the PIN; the first card puts the holder above it."""
         self._cards: Grid[CardRow] = Grid(
             INSERT_CARD,
             [
@@ -148,11 +152,9 @@ class LoginScreen(EportScreen):
             id="cards",
         )
         self._states = ReaderStates()
-        self._holder = holder_form()
         self._pin = PinField(id="pin")
         yield self._cards
         yield self._states
-        yield self._holder
         yield PinRow(self._pin)
 
     def on_mount(self) -> None:
@@ -196,7 +198,8 @@ class LoginScreen(EportScreen):
         choosing = self._step == "choose"
         self._cards.display = choosing
         self._states.display = choosing
-        self._holder.display = not choosing
+        if self._holder is not None:
+            self._holder.display = not choosing
         self.query_one(PinRow).display = not choosing
         self.set_focus(self._cards if choosing else self._pin)
         self.show_legend()
@@ -296,10 +299,17 @@ class LoginScreen(EportScreen):
         known, self._rows = self._rows, {}
         found = self._cards_in_readers()
         self._refs = [ref for _, ref in found]
+        anew: list[tuple[Reader, CardRef]] = []
         for reader, ref in found:
             row = known.get(ref)
             if row is None or row.card is None or not row.card.is_present():
-                row = await self._read(reader, ref)
+                anew.append((reader, ref))
+        if anew:
+            # All at once: to go to the thread and back takes longer than to read a card.
+            rows = await self.desk.call_card(_read_cards, anew, self.desk.trust)
+            known |= {row.ref: row for row in rows}
+        for reader, ref in found:
+            row = known[ref]
             if not isinstance(row.problem, CardGone):
                 self._rows[ref] = row
             elif reader in self.desk.hardware_readers:
@@ -322,10 +332,6 @@ class LoginScreen(EportScreen):
         if len(rows) == 1 and self._step == "choose" and rows[0].holder is not None:
             await self._insert(rows[0])
 
-    async def _read(self, reader: Reader, ref: CardRef) -> CardRow:
-        """Read whose card it is, as far as a list shows that; what counts is read in `_insert`."""
-        return await self.desk.call_card(_read_card, reader, ref, self.desk.trust)
-
     async def _insert(self, row: CardRow) -> None:
         """Take a card: check its certificate, show its holder, ask for the PIN."""
         from eport_tui.card.session import CardSession
@@ -338,6 +344,11 @@ class LoginScreen(EportScreen):
             return session, session.tries_left()
 
         session, tries = await self.desk.call_card(begin)
+        if self._holder is None:
+            # With all that it is made of it would be a tenth of the start.
+            self._holder = holder_form()
+            self._holder.display = False
+            await self.query_one(Body).mount(self._holder, before=self.query_one(PinRow))
         self._session = session
         fill_holder(self._holder, session.holder)
         self._show_step()
@@ -417,6 +428,11 @@ class LoginScreen(EportScreen):
 
     def action_main_menu(self) -> None:
         """There is no main menu before the login."""
+
+
+def _read_cards(cards: Iterable[tuple[Reader, CardRef]], trust: TrustStore) -> list[CardRow]:
+    """Read whose cards they are, as far as a list shows that; what counts is read in `_insert`."""
+    return [_read_card(reader, ref, trust) for reader, ref in cards]
 
 
 def _read_card(reader: Reader, ref: CardRef, trust: TrustStore) -> CardRow:

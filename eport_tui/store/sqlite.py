@@ -95,6 +95,8 @@ class SqliteStore(Store):
         super().__init__(path, read_only=read_only)
         self._connections = _Connections(str(path), patience=patience, flags=flags)
         self.path = path
+        # Looked at once a second for as long as the program runs, and so not as a `Path`.
+        self._log_name = f"{path}-wal"
         self._for_peewee: Database | None = None
         self._commits = 0
 
@@ -174,7 +176,7 @@ class SqliteStore(Store):
 
     def trace_of_changes(self) -> tuple[int, int, int] | None:
         try:
-            log = self._log.stat()
+            log = os.stat(self._log_name)
         except OSError:
             return None
         # The clock of files goes by ticks: what was just written to may be so again in the same.
@@ -210,7 +212,7 @@ class SqliteStore(Store):
 
     @property
     def _log(self) -> Path:
-        return self.path.with_name(self.path.name + "-wal")
+        return Path(self._log_name)
 
     def _prepare(self) -> None:
         with told_by_system(self.path):

@@ -1,8 +1,9 @@
 """What the lean terminal uses of Textual although Textual does not promise to keep it.
 
 Everything of that kind is named here and looked at once, when the program
-starts.  Where something is not as expected the program runs with Textual's
-own output and input.
+starts; all but `Input._cursor_visible`, for a start does without fields, and at worst they
+would paint a cursor of their own.  Where something is not as expected the program runs
+with Textual's own output and input.
 """
 
 from __future__ import annotations
@@ -55,7 +56,6 @@ _MEMBERS = {
     "textual.drivers.linux_driver LinuxDriver": "_file fileno exit_event",
     "textual.message_pump MessagePump": "_closed _closing _message_queue _running",
     "textual.screen Screen": "_compositor _update_timer",
-    "textual.widgets._input Input": "_cursor_visible",
 }
 
 

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from eport_tui.terminal.output import Output
 
 # What a screen makes and drops seldom needs a collection.
-_THRESHOLDS = 20_000, 20, 50
+_THRESHOLDS = 60_000, 20, 50
+# Between two keys from so many new objects on, so that no key has to wait for a collection.
+_WORTH_COLLECTING = 10_000
+_BREATH_SECONDS = 0.03
 _SETTLED_SECONDS = 0.5
 # No rendition, no link, no cursor: as Textual's own output wants the terminal.
 _NEUTRAL = "\x1b[m\x1b]8;;\x1b\\\x1b[?25l"
@@ -173,6 +176,8 @@ class LeanApp(KeyGate):
         self._frame_due = 0.0
         self._paint()
         self._frame_due = time.monotonic() + _HELD_SECONDS if more else 0.0
+        if gc.isenabled() and gc.get_count()[0] >= _WORTH_COLLECTING:
+            asyncio.get_running_loop().call_later(_BREATH_SECONDS, _collect_if_due)
 
     async def show_now(self) -> None:
         """Paint what has changed so far, before anything else is begun."""
@@ -247,6 +252,13 @@ class LeanApp(KeyGate):
         """Take the garbage collector up again where the start had put it off."""
         if not gc.isenabled():
             asyncio.get_running_loop().call_later(_SETTLED_SECONDS, _collect_seldom)
+
+
+def _collect_if_due() -> None:
+    """Look for garbage as the interpreter would, but before it has to."""
+    young, middle, old = gc.get_count()
+    if young >= _WORTH_COLLECTING:
+        gc.collect(2 if old >= _THRESHOLDS[2] else 1 if middle >= _THRESHOLDS[1] else 0)
 
 
 def _collect_seldom() -> None:

@@ -21,12 +21,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.domain.text import printable
+from eport_tui.domain.text import first_line, printable
 from eport_tui.errors import EportError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend
 from eport_tui.widgets.cells import fit, wrap
-from eport_tui.widgets.field import first_line
 
 Result = TypeVar("Result")
 

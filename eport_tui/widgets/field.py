@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from eport_tui.domain.codes import CodeTable
-from eport_tui.domain.text import printable
+from eport_tui.domain.text import first_line, printable
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
 
@@ -32,13 +32,14 @@ class ListWanted(Message):
         self.typed = typed
 
 
-def first_line(pasted: str) -> str:
-    """The first line of a pasted text that has something on it, without blanks around it."""
-    return next((line.strip() for line in pasted.splitlines() if line.strip()), "")
+class TextField(Input, inherit_css=False):
+    """One line of text on a coloured ground, without border or blinking.
 
+    Its looks are in our style sheet alone: those of stock Input, all of which it would
+    overrule, take longer to read and to apply than those of the rest of a form.
+    """
 
-class TextField(Input):
-    """One line of text on a coloured ground, without border or blinking."""
+    COMPONENT_CLASSES = Input.COMPONENT_CLASSES
 
     # Stock Input lays the whole screen out again at each character for this one.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
@@ -54,7 +55,7 @@ class TextField(Input):
     def __init__(
         self, *, id: str, width: int, max_length: int = 0, opens_list: bool = False
     ) -> None:
-        super().__init__(id=id, compact=True, select_on_focus=False, max_length=max_length)
+        super().__init__(id=id, select_on_focus=False, max_length=max_length)
         self.opens_list = opens_list
         self.styles.width = width
 

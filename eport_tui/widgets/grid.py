@@ -17,9 +17,9 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count, Order, PageSource
+from eport_tui.domain.text import first_line
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit
-from eport_tui.widgets.field import first_line
 from eport_tui.widgets.window import RowSource, Window, around, counted, first, last, reaching
 
 Row = TypeVar("Row")

@@ -10,10 +10,9 @@ from textual.geometry import Offset
 
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import Code, CodeTable
-from eport_tui.domain.text import half_width
+from eport_tui.domain.text import first_line, half_width
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.dialogs import Dialog, Line, Panel
-from eport_tui.widgets.field import first_line
 
 VISIBLE = 12
 FILTER = "筛选 "

@@ -11,10 +11,10 @@ from textual.geometry import Offset
 
 from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count
+from eport_tui.domain.text import first_line
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.dialogs import Dialog, Line, Panel, Typed
-from eport_tui.widgets.field import first_line
 from eport_tui.widgets.window import RowSource, Window, first, last, reaching
 
 ASKED_ABOVE = 20

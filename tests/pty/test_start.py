@@ -14,7 +14,7 @@ from tests.pty.desk import MANUFACTURER, ROOT, Desk
 _PROGRAM = """
 import pathlib, sys, threading
 from eport_tui.commands import work
-painted, load_asyncio = threading.Event(), work.load_asyncio
+painted, load_textual = threading.Event(), work.load_textual
 
 def note(when):
     whole = pathlib.Path(sys.argv[1], when)
@@ -23,7 +23,7 @@ def note(when):
     part.rename(whole)
 
 def load_and_watch():
-    load_asyncio()
+    load_textual()
     from eport_tui import app
     from eport_tui.terminal.lean import LeanApp
     display, open_workplace = LeanApp._display, app._open
@@ -47,7 +47,7 @@ def load_and_watch():
     LeanApp._display, app._open = note_and_display, open_when_painted
     app.EportApp.open_readers = note_and_open_readers
 
-work.load_asyncio = load_and_watch
+work.load_textual = load_and_watch
 from eport_tui.__main__ import main
 sys.exit(main([]))
 """
@@ -68,7 +68,10 @@ NEEDLESS = {
     "eport_tui.services.registry",
     "eport_tui.store.models",
     "eport_tui.widgets.calendar",
+    "eport_tui.widgets.dialogs",
+    "eport_tui.widgets.form",
     "eport_tui.widgets.picker",
+    "hashlib",
     "http",
     "importlib.metadata",
     "importlib.resources",
@@ -79,6 +82,8 @@ NEEDLESS = {
     "smartcard",
     "sqlite3",
     "ssl",
+    "textual.command",
+    "textual.widgets._input",
     "tomllib",
     "unittest",
     "urllib.request",
@@ -93,7 +98,6 @@ NEEDLESS_BEFORE_IT_IS_PAINTED = {
     "eport_tui.reference",
     "eport_tui.services",
     "eport_tui.store",
-    "hashlib",
 }
 
 
