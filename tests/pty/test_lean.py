@@ -206,4 +206,4 @@ def test_a_session_goes_over_the_line_in_a_few_thousand_bytes(launch: Launch) ->
     desk.wait_for("保存成功")
     desk.send(f"\r{F12}{F12}")
     desk.wait_place("主选单")
-    assert desk.bytes_written < 12_000
+    assert desk.bytes_written < 9_000
