@@ -173,7 +173,10 @@ def test_a_bad_line_is_told_and_with_strict_nothing_comes_in(run: Run, tmp_path:
     assert "第3行，海关编码应为10位，现为9位" in out
     assert "没有导入任何企业" in out
     code, _, err = run("registry", "show", "3101980001")
-    assert (code, err) == (2, "错误：未查询到该企业\n")
+    assert (code, err) == (
+        2,
+        "错误：未查询到该企业\n提示：请核对编号；编号无误的，请管理员导入该企业\n",
+    )
     code, out, _ = run("registry", "import", file)
     assert code == 1
     assert "第3行，海关编码应为10位，现为9位" in out
