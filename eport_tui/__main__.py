@@ -70,7 +70,9 @@ def main(argv: list[str] | None = None) -> int:
             return _work(load_settings())
         return _run(_parser().parse_args(arguments))
     except EportError as error:
-        print(f"eport-tui: {error}", file=sys.stderr)
+        from eport_tui.commands.complaint import complain
+
+        complain(error)
         return OPERATIONAL_ERROR
     except KeyboardInterrupt:
         return 130

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import Assurance, Card
 from eport_tui.domain.holders import Holder
+from eport_tui.errors import NotFound
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -99,6 +100,19 @@ class TrustStore:
             require_hardware=require_hardware,
             look_up=look_up,
         )
+
+    def require_authorities(self) -> None:
+        """See that there is an authority at all.
+
+        Raises:
+            NotFound: There is none; the message names the folder.
+        """
+        if not any(self.authorities.glob("*.pem")):
+            lacks = "中没有发证机构的证书" if self.authorities.is_dir() else "不存在"
+            raise NotFound(
+                f"信任的机构文件夹 {self.authorities} {lacks}，无法核对签名",
+                hint="请用设置项 trust 或环境变量 EPORT_TUI_TRUST 写明含有 authorities 的文件夹",
+            )
 
     def check_card(self, card: Card, now: datetime) -> Verdict:
         """Check all that a card shows without its PIN.

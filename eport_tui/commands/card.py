@@ -18,6 +18,7 @@ from eport_tui.card.errors import CardError, CardGone, CertificateRefused, PinBl
 from eport_tui.card.protocol import Card, CardRef, check_pin
 from eport_tui.card.software import INITIAL_PIN, SUFFIX, SoftwareCard, SoftwareReader, wipe
 from eport_tui.card.trust import TrustStore
+from eport_tui.commands.complaint import complain
 from eport_tui.commands.table import print_table
 from eport_tui.domain.dates import SHANGHAI, now
 from eport_tui.domain.holders import Enterprise, Holder, Role
@@ -183,9 +184,7 @@ def run(args: argparse.Namespace, settings: CardSettings) -> int:
     try:
         commands[args.card_command](args, settings)
     except EportError as fault:
-        print(f"错误：{printable(fault.message)}", file=sys.stderr)
-        if fault.hint:
-            print(f"提示：{printable(fault.hint)}", file=sys.stderr)
+        complain(fault)
         return 2 if isinstance(fault, InvalidInput) else 1
     return 0
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
+from eport_tui.commands.complaint import complain
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput
 from eport_tui.settings import Settings
@@ -69,14 +70,15 @@ def run(args: argparse.Namespace, load_settings: Callable[[], Settings]) -> int:
     except BrokenPipeError:
         complaint = ""
     except EportError as fault:
-        complaint = printable(str(fault))
+        complain(fault)
+        complaint = ""
     except OSError as fault:
         complaint = f"读写出错：{fault.strerror}"
     except Exception as defect:
         complaint = f"程序内部错误：{printable(repr(defect))}"
     _abandon_output()
     if complaint:
-        print(f"eport-tui: {complaint}", file=sys.stderr)
+        print(f"错误：{complaint}", file=sys.stderr)
     return ERROR
 
 

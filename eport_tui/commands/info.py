@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from eport_tui import __version__
+from eport_tui.domain.places import Place
 from eport_tui.errors import EportError
 from eport_tui.settings import Settings
 
@@ -29,11 +30,11 @@ def run(settings: Settings) -> int:
         if settings.source
         else f"没有（{settings.config_dir / 'config.toml'}）",
     )
-    _line("数据库", str(settings.database))
-    _line("软件卡", str(settings.cards_dir))
-    _line("信任的机构", str(settings.trust_dir))
-    _line("测试发证机构", str(settings.authority_dir))
-    _line("日志", str(settings.log_file))
+    _line("数据库", _place(settings.database))
+    _line("软件卡", _place(settings.cards_dir))
+    _line("信任的机构", _place(settings.trust_dir))
+    _line("测试发证机构", _place(settings.authority_dir))
+    _line("日志", _place(settings.log_file))
     _line("锁定", f"{settings.idle_minutes:g}分钟没有操作")
     _line("终端输出", _output(settings))
     _line("软件卡可用", "否" if settings.require_hardware else "是")
@@ -43,6 +44,12 @@ def run(settings: Settings) -> int:
         _line("记录数", "数据库尚未建立，首次运行时自动建立")
         return 0
     return _counts(settings)
+
+
+def _place(place: Place) -> str:
+    """A file or folder, and whether it is missing; or a server's address."""
+    missing = isinstance(place, Path) and not place.exists()
+    return f"{place}（不存在）" if missing else str(place)
 
 
 def _output(settings: Settings) -> str:

@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eport_tui.domain.text import printable
-from eport_tui.errors import EportError, InvalidInput
+from eport_tui.errors import InvalidInput
 from eport_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from eport_tui.services.verification import Finding, Verification
     from eport_tui.store.database import Store
 
-HOLDS, BROKEN, ERROR = 0, 1, 2
+HOLDS, BROKEN = 0, 1
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,7 +65,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     Returns:
         The exit code: 0, 1 when the ledger does not hold or a question was answered
-        with no, 2 when nothing could be done.
+        with no.
+
+    Raises:
+        EportError: Nothing could be done.
     """
     commands: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
         "verify": _verify,
@@ -74,13 +76,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "export": _export,
         "accept-clock": _accept_clock,
     }
-    try:
-        return commands[args.ledger_command](args, settings)
-    except EportError as fault:
-        print(f"错误：{printable(fault.message)}", file=sys.stderr)
-        if fault.hint:
-            print(f"提示：{printable(fault.hint)}", file=sys.stderr)
-        return ERROR
+    return commands[args.ledger_command](args, settings)
 
 
 @contextmanager
@@ -90,14 +86,15 @@ def _opened(settings: Settings, *, writing: bool = False) -> Iterator[tuple[Stor
     from eport_tui.store.database import Store
 
     with Store.open(settings.database, read_only=not writing) as store:
-        yield (
-            store,
-            TrustStore.of(
-                settings.trust_dir,
-                require_hardware=settings.require_hardware,
-                look_up=partial(look_up_card, store),
-            ),
+        trust = TrustStore.of(
+            settings.trust_dir,
+            require_hardware=settings.require_hardware,
+            look_up=partial(look_up_card, store),
         )
+        if not writing:
+            # Without an authority every signature would look forged.
+            trust.require_authorities()
+        yield store, trust
 
 
 def _verify(args: argparse.Namespace, settings: Settings) -> int:

@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
             message, found = re.subn(pattern, sentence, message)
             if found:
                 break
-        sys.stderr.write(f"{self.prog}: {message}（用 {self.prog} --help 查看用法）\n")
+        sys.stderr.write(f"错误：{message}（用 {self.prog} --help 查看用法）\n")
         sys.exit(WRONG_USAGE)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from eport_tui.commands.complaint import complain
 from eport_tui.commands.progress import Progress
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError
@@ -57,9 +58,7 @@ def run(
                 return _import(store, args.file, strict=args.strict)
             return _show(store, args.code, settings)
     except EportError as fault:
-        print(f"错误：{printable(fault.message)}", file=sys.stderr)
-        if fault.hint:
-            print(f"提示：{printable(fault.hint)}", file=sys.stderr)
+        complain(fault)
         return 2
 
 

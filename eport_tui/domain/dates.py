@@ -14,7 +14,7 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _SEPARATED = re.compile(r"(\d{4})([-/.年])(\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
-_RELATIVE = re.compile(r"\+(\d{1,6})([dmy天月年]?)", re.ASCII | re.IGNORECASE)
+_RELATIVE = re.compile(r"([+-])(\d{1,6})([dmy天月年]?)", re.ASCII | re.IGNORECASE)
 
 
 def now() -> datetime:
@@ -31,20 +31,28 @@ def add_months(start: date, months: int) -> date:
     """The same day `months` later, or the last day of that month where it has no such day.
 
     Raises:
-        OverflowError: The result lies beyond the year 9999.
+        OverflowError: The result lies beyond the calendar, which ends with the year 9999.
     """
     month = start.year * 12 + start.month - 1 + months
     year, month = month // 12, month % 12 + 1
-    if year > date.max.year:
+    if not date.min.year <= year <= date.max.year:
         raise OverflowError
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
 
 
-def parse_date(text: str, *, today: date, field: str | None = None, label: str = "日期") -> date:
+def parse_date(
+    text: str,
+    *,
+    today: date,
+    field: str | None = None,
+    label: str = "日期",
+    past: bool = False,
+) -> date:
     """Return the date that `text` means.
 
     Understood are `20271231`, `2027-12-31` (also with `/`, `.` or 年月日),
-    `+90` (days from today), `+6m` (months) and `+1y` (years).
+    `+90` (days from today), `+6m` (months) and `+1y` (years); where the `past`
+    makes sense also `-30` (days ago), `-6m` and `-1y`.
 
     Raises:
         InvalidInput: It is empty, in none of these forms, or no date of the calendar.
@@ -52,8 +60,10 @@ def parse_date(text: str, *, today: date, field: str | None = None, label: str =
     value = half_width(text)
     if not value:
         raise InvalidInput(f"请输入{label}", field=field)
-    if relative := _RELATIVE.fullmatch(value):
-        return _relative(today, int(relative[1]), relative[2].lower(), field, label)
+    relative = _RELATIVE.fullmatch(value)
+    if relative and (past or relative[1] == "+"):
+        count = int(relative[1] + relative[2])
+        return _relative(today, count, relative[3].lower(), field, label)
     if compact := _COMPACT.fullmatch(value):
         parts = compact.groups()
     elif separated := _SEPARATED.fullmatch(value):
@@ -62,7 +72,8 @@ def parse_date(text: str, *, today: date, field: str | None = None, label: str =
         raise InvalidInput(
             f"{label}的格式不对",
             field=field,
-            hint="例如 20271231、2027-12-31、+90（天）、+1y（年）",
+            hint="例如 20271231、2027-12-31、+90（天）、+1y（年）"
+            + ("、-30（天前）、-1y（年前）" if past else ""),
         )
     year, month, day = map(int, parts)
     try:
@@ -79,7 +90,8 @@ def _relative(today: date, count: int, unit: str, field: str | None, label: str)
             return add_months(today, count)
         return today + timedelta(days=count)
     except OverflowError:
-        raise InvalidInput(f"{label}超出了9999年", field=field) from None
+        beyond = "超出了9999年" if count > 0 else "早于公元1年"
+        raise InvalidInput(f"{label}{beyond}", field=field) from None
 
 
 def _no_such_date(year: int, month: int, day: int, label: str) -> str:

@@ -411,7 +411,7 @@ class Words:
                     f"把有效期改到 {change.day} 或以后{back}"
                 )
             case ChangeKind.HAND_ON:
-                whom = f"卡 {change.card_number}" if change.card_number else "该操作员卡"
+                whom = f"卡 {change.card_number} " if change.card_number else "该操作员卡"
                 return (
                     f"由代理企业 {change.by} 的法人卡在「{change.kind.screen}」"
                     f"把{what}授予{whom}或全部操作员"

@@ -123,13 +123,13 @@ class EportScreen(LeanScreen[None]):
         order = grid.order
         if order is None:
             return
+        now = f"现在的筛选是「{grid.filter}」。" if grid.filter else ""
         text = await self.desk.ask(
             TextQuestion(
                 "筛选",
-                f"只列出{order.label}符合的记录，请输入{order.example}。空着为全部。",
+                f"{now}只列出{order.label}符合的记录，请输入{order.example}。空着为全部。",
                 order.label,
                 str,
-                value=grid.filter,
             )
         )
         if text is not None:

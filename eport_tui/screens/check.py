@@ -146,7 +146,7 @@ class CheckScreen(FormScreen):
                         required,
                         18,
                         opens_list=True,
-                        hint="例如 20271231、2027-12-31、+90（天），空格键打开日历",
+                        hint="例如 20271231、2027-12-31、+90（天）、-30（天前），空格键打开日历",
                     ),
                 ],
                 [
@@ -237,7 +237,7 @@ class CheckScreen(FormScreen):
             label = self.form.field(field).label
             self.form.set_value(field, parse_customs_code(typed, field=field, label=label))
         elif field == "on":
-            day = parse_date(typed, today=today(), field=field, label="核查日期")
+            day = parse_date(typed, today=today(), field=field, label="核查日期", past=True)
             self.form.set_value(field, day.isoformat())
 
     async def picked(self, field: str) -> None:

@@ -30,6 +30,7 @@ _CHANGING = {
 """What is refused on another day, and to a card that is not a legal person's."""
 
 
+FINDING = "输入即定位，^O排序，^F筛选"
 ONLY_LOOK = "只能查看：F11核查，^Y返回今天"
 
 
@@ -105,7 +106,7 @@ class DayScreen(FormScreen):
             TextQuestion(
                 "查看其他日期",
                 "查看过去某天结束时的授权，或将来某天还有哪些授权有效。"
-                "例如 20260630、2026-06-30、+90（天），空着为今天。",
+                "例如 20260630、2026-06-30、+90（天）、-30（天前），空着为今天。",
                 "查看日期",
                 _parsed,
             )
@@ -134,16 +135,18 @@ class DayScreen(FormScreen):
         """Whether nothing can be changed, because another day is shown; then that is said."""
         if self._view is None:
             return False
-        self.say(f"现在显示的是 {self._view.on} 的授权，不能改动；按Ctrl+Y返回今天", "warning")
+        self.say(
+            f"现在显示的是 {self._view.on} 的授权，不能改动；按Ctrl+Y再按Enter返回今天", "warning"
+        )
         return True
 
 
 def _parsed(text: str) -> date:
     if not text.strip():
         return today()
-    return parse_date(text, today=today(), label="查看日期")
+    return parse_date(text, today=today(), label="查看日期", past=True)
 
 
 def _banner(view: DayView) -> str:
     which = "当天结束时的授权" if view.past else "如无变动，到那天的授权"
-    return f"查看 {view.on}：{which}。只能查看，按Ctrl+Y返回今天"
+    return f"查看 {view.on}：{which}。只能查看，按Ctrl+Y再按Enter返回今天"

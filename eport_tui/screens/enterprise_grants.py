@@ -17,7 +17,7 @@ from eport_tui.domain.lists import PageSource
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import ONLY_LOOK, DayScreen
+from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
@@ -552,7 +552,7 @@ class EnterpriseGrantsScreen(DayScreen):
         """What can be done with a grant."""
         if self._view is not None:
             return ONLY_LOOK
-        return "按Enter打开所选授权，可修改其权限有效期；F8删除；^R操作历史；^Y其他日期"
+        return f"Enter修改有效期；F8删除；^R历史；^Y其他日期；{FINDING}"
 
     async def open_row(self, grid: Grid) -> None:
         """Enter on a row opens it in the form."""

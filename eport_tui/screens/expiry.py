@@ -195,7 +195,7 @@ class ExpiryScreen(DayScreen):
             return "续期和到期不续只有法人卡可以办理；F11核查"
         if self._is_taking_back:
             return "标记为到期不续，不再提醒；按F8恢复提醒，也可录入「续期至」后按F10续期"
-        return "按空格键选择，Tab到「续期至」录入日期，F10续期；不再续期的按F8"
+        return "按空格键选择，Enter到「续期至」录入日期，F10续期；不再续期的按F8"
 
     async def open_row(self, grid: Grid) -> None:
         """Enter goes on to the date."""
@@ -315,7 +315,7 @@ class ExpiryScreen(DayScreen):
         is_long = preview.valid_until > add_months(today(), 12 * LONG_YEARS)
         if not await self.confirm(
             "续期",
-            _question(preview, others, is_long=is_long),
+            _question(preview, others, self._named_grant(made), is_long=is_long),
             yes="续期",
             no="返回",
             dangerous=is_long,
@@ -327,11 +327,24 @@ class ExpiryScreen(DayScreen):
         await self._begin_anew()
         self.say(f"已将{preview.count}条授权续期至 {preview.valid_until}", "done")
 
+    def _named_grant(self, made: list[EnterpriseGrant]) -> str:
+        """Which grant it is, where it is one."""
+        if len(made) > 1:
+            return ""
+        key, tables = made[0].key, self.desk.tables
+        return (
+            f"代理企业：{key.agent}\n授权子系统：{tables.subsystems.name(key.subsystem)}  "
+            f"授权类型：{tables.grant_types.name(key.grant_type)}"
+        )
+
     # Meant to lapse
 
     @flow
     async def action_lapse(self) -> None:
         """Let the chosen grants lapse, or where all of them are to, take that back."""
+        if not isinstance(self.focused, Grid):
+            self.say("F8只在列表中可用，请按Tab到列表，核对所选的授权", "warning")
+            return
         rows = await self._chosen()
         if not rows:
             return
@@ -361,8 +374,12 @@ class ExpiryScreen(DayScreen):
         await self.desk.push_screen(check.about(self.desk.tables, row.grant.key))
 
 
-def _question(preview: RenewalPreview, others: list[Enterprise], *, is_long: bool) -> str:
+def _question(
+    preview: RenewalPreview, others: list[Enterprise], grant: str, *, is_long: bool
+) -> str:
     lines = [f"将{preview.count}条授权续期至 {preview.valid_until}。"]
+    if grant:
+        lines.append(grant)
     if is_long:
         lines.append(f"有效期超过{LONG_YEARS}年，请核对。")
     if preview.expired:

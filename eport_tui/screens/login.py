@@ -43,13 +43,18 @@ WARN_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """A card in a reader: its holder, or why it cannot be used."""
+    """A card in a reader: its holder, or why it cannot be used.
+
+    Attributes:
+        blocked: Whether no PIN can be tried any more, where a file tells so.
+    """
 
     reader: Reader
     ref: CardRef
     card: Card | None
     holder: Holder | None
     problem: EportError | None
+    blocked: bool = False
 
     @property
     def number(self) -> str:
@@ -68,15 +73,21 @@ class CardRow:
 
     @property
     def usable(self) -> bool:
-        """Whether it could be read and its certificate has not run out."""
-        return self.holder is not None and self.holder.valid_until >= now()
+        """Whether it could be read, is not blocked and its certificate has not run out."""
+        return self.holder is not None and not self.blocked and not self._is_expired
+
+    @property
+    def _is_expired(self) -> bool:
+        return self.holder is not None and self.holder.valid_until < now()
 
     @property
     def remark(self) -> str:
         """The enterprise, or what is wrong with the card."""
         if self.holder is None:
             return self.problem.message if self.problem else ""
-        return self.holder.enterprise.name + ("" if self.usable else "（证书已过期）")
+        expired = "（证书已过期）" if self._is_expired else ""
+        blocked = "（密码已锁定）" if self.blocked else ""
+        return f"{self.holder.enterprise.name}{expired}{blocked}"
 
 
 def holder_form() -> Form:
@@ -444,7 +455,9 @@ def _read_card(reader: Reader, ref: CardRef, trust: TrustStore) -> CardRow:
         # Others may use it while nobody has chosen it here.
         card.close()
         holder = glance(card.certificate) or trust.holder_of(card.certificate)
-        return CardRow(reader, ref, card, holder, None)
+        # A chip would have to be asked, which takes time that a list does not have.
+        blocked = card.assurance == "software" and card.tries_left() == 0
+        return CardRow(reader, ref, card, holder, None, blocked)
     except EportError as error:
         return CardRow(reader, ref, card, None, error)
 

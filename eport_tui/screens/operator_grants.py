@@ -16,7 +16,7 @@ from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import ONLY_LOOK, DayScreen
+from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
@@ -328,8 +328,8 @@ class OperatorGrantsScreen(DayScreen):
         if self._view is not None:
             return ONLY_LOOK
         if grid is self._received:
-            return "按Enter为所选授权录入操作员；F5快速查询；^R操作历史；^Y其他日期"
-        return "按F8删除所选操作员的权限；^R操作历史"
+            return f"Enter录入操作员；F5快速查询；^R历史；^Y其他日期；{FINDING}"
+        return "按F8删除所选操作员的权限；^R操作历史；输入即定位，^F筛选"
 
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
@@ -368,6 +368,9 @@ class OperatorGrantsScreen(DayScreen):
         except NotFound as error:
             self.say("")
             await self.tell(error.message)
+            # The next question replaces this one.
+            for field in QUICK_QUERY:
+                self._query.select_text(field)
             return
         alone = wanted == self._last_query and found.grant_id == self._grant_id
         self._last_query = wanted
@@ -404,6 +407,12 @@ class OperatorGrantsScreen(DayScreen):
             self._entry.set_locked("card_number")
         else:
             self._entry.set_locked()
+
+    def say_error(self, error: EportError) -> None:
+        """A card number that was refused is replaced by what is typed next."""
+        super().say_error(error)
+        if error.field == "card_number":
+            self._entry.select_text(error.field)
 
     async def picked(self, field: str) -> None:
         """是 is complete as it is; 否 goes on to the card number."""

@@ -10,7 +10,7 @@ from eport_tui.actions import bindings
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.holders import Enterprise
 from eport_tui.screens.base import flow
-from eport_tui.screens.day import DayScreen
+from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
 from eport_tui.services.permissions import Direction, PermissionRow
 from eport_tui.widgets.field import CodeField
@@ -19,6 +19,7 @@ from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.picker import Picker
 
 ALL = "全部"
+ALL_OPERATORS = "全部操作员"
 
 
 class PermissionsScreen(DayScreen):
@@ -28,7 +29,7 @@ class PermissionsScreen(DayScreen):
     LEGEND = ("help", "open_list", "query", "check", "history", "as_of", "back", "main_menu")
     ABOUT = (
         "选择授权子系统（不选为全部）后按F5，列出今天有效的操作员权限。「本企业代理」是本企业的操作员"
-        "可以办理的企业，「代理本企业」是可以办理本企业业务的操作员。授予全部操作员时只有一条，IC卡号为空。"
+        "可以办理的企业，「代理本企业」是可以办理本企业业务的操作员。授予全部操作员时只有一条，IC卡号栏为「全部操作员」。"
         "录入本企业一张操作员卡的卡号后按F5，列出这张卡可以办理的企业；按F11核查选中的一条，按Ctrl+R查看其操作历史，按Ctrl+Y查看其他日期有效的权限。"
     )
     BINDINGS = [*bindings("query", "check", "history")]
@@ -74,7 +75,10 @@ class PermissionsScreen(DayScreen):
                 Column(
                     "操作员IC卡号",
                     14,
-                    lambda row: row.card_number + ("*" if row.card_number == own_card else ""),
+                    lambda row: (
+                        (row.card_number or ALL_OPERATORS)
+                        + ("*" if row.card_number == own_card else "")
+                    ),
                     lambda row: "active" if row.card_number == own_card else None,
                 ),
                 Column("权限有效期", 10, lambda row: row.valid_until.isoformat()),
@@ -171,6 +175,10 @@ class PermissionsScreen(DayScreen):
         else:
             await self.desk.push_screen(HistoryScreen(_key(row)))
 
+    def list_hint(self, grid: Grid) -> str:
+        """How to find a row."""
+        return FINDING
+
     def picker(self, widget: CodeField, typed: str) -> Picker:
         """The subsystems, and all of them together."""
         return Picker(widget.table, value=widget.value, typed=typed, all_label=ALL)
@@ -187,7 +195,7 @@ class PermissionsScreen(DayScreen):
             values = {
                 "principal": f"{row.principal.customs_code} {row.principal.name}",
                 "agent": f"{row.agent.customs_code} {row.agent.name}",
-                "operator": row.card_number or "全部操作员",
+                "operator": row.card_number or ALL_OPERATORS,
                 "dates": f"{row.granted_on} 至 {row.valid_until}",
             }
         for field, value in values.items():

@@ -149,7 +149,9 @@ def read_request(
         asked.card_enterprise, field="card_enterprise", label="卡所属企业编号"
     )
     enterprise = parse_customs_code(asked.enterprise, field="enterprise", label="授权企业编号")
-    on = parse_date(asked.on, today=today, field="on", label="核查日期") if asked.on else today
+    on = today
+    if asked.on:
+        on = parse_date(asked.on, today=today, field="on", label="核查日期", past=True)
     subsystem = _code(tables.subsystems, asked.subsystem, "subsystem")
     action = _code(tables.actions, asked.action, "action")
     listed = permissions.legal_person_of(store, card)

@@ -20,6 +20,7 @@ from eport_tui.reference import load_tables, packaged
 from eport_tui.services import enterprise_grants, operator_grants, registry
 from eport_tui.services.operator_grants import NewOperatorGrant
 from eport_tui.settings import Settings
+from eport_tui.store import enterprises
 from eport_tui.store.database import Store
 
 MANUFACTURER, SECOND, BROKER, OTHER_BROKER = "3101440001", "3205460004", "3101980001", "3205980002"
@@ -125,12 +126,23 @@ def _make(settings: Settings) -> None:
     store = Store.open(settings.database)
     try:
         registry.import_file(store, packaged("sample_enterprises.csv"))
+        _list_legal_persons(store)
         for card in CARDS:
             authority.issue(_holder(store, card), settings.cards_dir, cost=CARD_COST)
         with tempfile.TemporaryDirectory() as folder:
             _Granting(store, authority, TrustStore.of(settings.trust_dir), Path(folder)).grant()
     finally:
         store.close()
+
+
+def _list_legal_persons(store: Store) -> None:
+    """Tell the registry which cards are legal persons', so that none passes as an operator's."""
+    entries = [
+        enterprises.Entry(registry.look_up(store, card.customs_code), (card.number,))
+        for card in CARDS
+        if card.role is LEGAL
+    ]
+    store.transact(lambda: enterprises.put_legal_person_cards(store, entries))
 
 
 def _holder(store: Store, card: DemoCard) -> Holder:

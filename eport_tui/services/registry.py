@@ -97,7 +97,9 @@ def look_up(store: Store, text: str) -> Enterprise:
     """
     found = enterprises.get(store, parse_customs_code(text, field="agent"))
     if found is None:
-        raise NotFound("未查询到该企业", field="agent")
+        raise NotFound(
+            "未查询到该企业", field="agent", hint="请核对编号；编号无误的，请管理员导入该企业"
+        )
     return found
 
 

@@ -34,6 +34,7 @@ APPLICATION_ID = 0x45505455
 
 _LONGEST_NAP = 0.025
 _TICK = 100_000_000  # nanoseconds, and more than any
+_FIRST = "；尚未建立的，用 eport-tui registry import 建立，或用 eport-tui demo 试用"
 _MAGIC = b"SQLite format 3\0"
 _MIGRATION_TABLE = """
     CREATE TABLE migration (
@@ -227,7 +228,7 @@ class SqliteStore(Store):
         log_exists = self._log.exists()
         if not path.exists():
             if self.read_only:
-                raise StoreError("数据库不存在", hint=f"请检查路径 {path}")
+                raise StoreError("数据库不存在", hint=f"请检查路径 {path}{_FIRST}")
             if log_exists:
                 # SQLite would work the log of the lost database into the new one.
                 raise StoreError(

@@ -286,7 +286,6 @@ class TextQuestion(Dialog[str]):
         label: str,
         check: Callable[[str], object],
         *,
-        value: str = "",
         width: int = 60,
     ) -> None:
         """Args:
@@ -297,7 +296,7 @@ class TextQuestion(Dialog[str]):
         self._text = text
         self._label = label
         self._check = check
-        self._typed = Typed(40, text=value)
+        self._typed = Typed(40)
         self._fault = ""
         self._width = width
 

@@ -380,7 +380,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
             self.post_message(self.Told(self, "这个列表只有一种排序"))
             return
         order = orders[(orders.index(source.pages.order) + 1) % len(orders)]
+        narrowed = self.filter
         await self._try(self._change(source.ordered(order)))
+        if narrowed and not self.filter:
+            # It was about the column that the list was sorted by.
+            self.post_message(self.Told(self, f"已取消筛选「{narrowed}」，现在按{order.label}排序"))
 
     def action_filter(self) -> None:
         """Ask what to narrow the list by."""
@@ -572,7 +576,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
             return Strip([Segment(fit(f"  {text}", width), style)], width)
         if self._count is not None and not self._window.rows and y == 3:
             style = self.get_component_rich_style("grid--empty")
-            return Strip([Segment(fit(f"  {EMPTY}", width), style)], width)
+            empty = f"没有符合「{self.filter}」的记录，按Esc取消筛选" if self.filter else EMPTY
+            return Strip([Segment(fit(f"  {empty}", width), style)], width)
         index = self._top + y - 2
         if index >= len(self._window.rows):
             return Strip.blank(width, self.rich_style)

@@ -108,7 +108,36 @@ def test_a_database_that_is_not_there(
 ) -> None:
     path.unlink()
     assert run("verify") == 2
-    assert capsys.readouterr().err.startswith("错误：数据库不存在")
+    err = capsys.readouterr().err
+    assert err.startswith("错误：数据库不存在")
+    assert "eport-tui demo" in err
+
+
+@pytest.mark.parametrize("missing", ["folder", "certificates"])
+@pytest.mark.parametrize(
+    "command", [("verify",), ("export", "out.zip"), ("checkpoint", "--card", "8900000000077")]
+)
+def test_without_a_trusted_authority_nothing_is_called_forged(
+    run: Run,
+    tmp_path: Path,
+    missing: str,
+    command: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    authorities = tmp_path / "trust" / "authorities"
+    for file in authorities.iterdir():
+        file.unlink()
+    if missing == "folder":
+        authorities.rmdir()
+    assert run(*command) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[0] == (
+        f"错误：信任的机构文件夹 {authorities} "
+        + ("不存在" if missing == "folder" else "中没有发证机构的证书")
+        + "，无法核对签名"
+    )
+    assert "EPORT_TUI_TRUST" in said.err
 
 
 def test_a_checkpoint_signed_by_any_card_is_found_again(

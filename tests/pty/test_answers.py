@@ -89,7 +89,7 @@ def the_manufacturer_takes_a_deletion_back(desk: Desk) -> None:
     desk.press("ctrl+y")
     desk.wait_for("查看其他日期")
     desk.send("+5000\r")
-    desk.wait_for("只能查看，按Ctrl+Y返回今天")
+    desk.wait_for("只能查看，按Ctrl+Y再按Enter返回今天")
     desk.press("ctrl+q")
     assert desk.exit_code() == 0
 

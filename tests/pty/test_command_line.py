@@ -86,7 +86,7 @@ def test_a_wrong_command_is_told_in_one_chinese_line(
 
 
 def test_without_a_terminal_the_program_says_so(run: Run) -> None:
-    assert run() == (2, "", "eport-tui: 请在终端中运行本程序（现在的输入或输出不是终端）\n")
+    assert run() == (2, "", "错误：请在终端中运行本程序\n提示：现在的输入或输出不是终端\n")
 
 
 # Settings and info
@@ -98,7 +98,8 @@ def test_info_says_where_everything_is_and_that_nothing_is_there_yet(
     code, out, err = run("info")
     assert (code, err) == (0, "")
     assert re.search(rf"^设置文件 +没有（{tmp_path}/.config/eport-tui/config.toml）$", out, re.M)
-    assert re.search(rf"^数据库 +{tmp_path}/.local/share/eport-tui/eport.db$", out, re.M)
+    assert re.search(rf"^数据库 +{tmp_path}/.local/share/eport-tui/eport.db（不存在）$", out, re.M)
+    assert re.search(r"^信任的机构 .*/trust（不存在）$", out, re.M)
     assert f"eport-tui {eport_tui.__version__}" in out
     assert "数据库尚未建立" in out
     assert list(tmp_path.iterdir()) == []
@@ -110,18 +111,18 @@ def test_info_says_which_settings_file_was_read(run: Run, tmp_path: Path) -> Non
     usual.write_text('idle_minutes = 7\ndatabase = "~/usual.db"\n')
     _, out, _ = run("info")
     assert re.search(rf"^设置文件 +{usual}$", out, re.M)
-    assert re.search(rf"^数据库 +{tmp_path}/usual.db$", out, re.M)
+    assert re.search(rf"^数据库 +{tmp_path}/usual.db（不存在）$", out, re.M)
     assert "7分钟没有操作" in out
 
     other = tmp_path / "other.toml"
     other.write_text("idle_minutes = 8\n")
     _, out, _ = run("--config", other, "info", EPORT_TUI_DATABASE="/of/environment.db")
     assert re.search(rf"^设置文件 +{other}$", out, re.M)
-    assert re.search(r"^数据库 +/of/environment.db$", out, re.M)
+    assert re.search(r"^数据库 +/of/environment.db（不存在）$", out, re.M)
     assert "8分钟没有操作" in out
 
     _, out, _ = run("--database", "/of/command.db", "info", EPORT_TUI_DATABASE="/of/environment.db")
-    assert re.search(r"^数据库 +/of/command.db$", out, re.M)
+    assert re.search(r"^数据库 +/of/command.db（不存在）$", out, re.M)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,10 @@ def test_a_bad_line_is_told_and_with_strict_nothing_comes_in(run: Run, tmp_path:
     assert "第3行，海关编码应为10位，现为9位" in out
     assert "没有导入任何企业" in out
     code, _, err = run("registry", "show", "3101980001")
-    assert (code, err) == (2, "错误：未查询到该企业\n")
+    assert (code, err) == (
+        2,
+        "错误：未查询到该企业\n提示：请核对编号；编号无误的，请管理员导入该企业\n",
+    )
     code, out, _ = run("registry", "import", file)
     assert code == 1
     assert "第3行，海关编码应为10位，现为9位" in out

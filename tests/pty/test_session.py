@@ -186,9 +186,9 @@ def the_operator_sees_the_rights(desk: Desk, until: str) -> None:
     desk.press("3")
     desk.wait_place("委托授权系统 / 查看操作员权限")
     query_account_books(desk)
-    # The card's own number, marked, on the one, and none where all operators have the right.
+    # The own card, marked, on the one, and the words where all operators have the right.
     desk.find(f"本企业代理 3101440001 加工贸易账册     操作权 {OPERATOR}* {until}")
-    desk.find(f"本企业代理 3101440001 加工贸易账册     报关权                {until}")
+    desk.find(f"本企业代理 3101440001 加工贸易账册     报关权 全部操作员     {until}")
     leave(desk)
 
 

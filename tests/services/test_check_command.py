@@ -128,7 +128,7 @@ def test_bad_input_is_2(
     assert check(database, *arguments(**wrong)) == ERROR
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("eport-tui: ")
+    assert told.err.startswith("错误：")
 
 
 def test_what_is_missing_is_named(database: Path, capsys: pytest.CaptureFixture[str]) -> None:

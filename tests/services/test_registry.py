@@ -340,7 +340,10 @@ def test_the_command_ends_with_2_when_nothing_could_be_done(
     assert captured.out == ""
     assert captured.err.startswith("错误：文件")
     assert run("show", "3101940001") == 2
-    assert capsys.readouterr().err == "错误：未查询到该企业\n"
+    assert (
+        capsys.readouterr().err
+        == "错误：未查询到该企业\n提示：请核对编号；编号无误的，请管理员导入该企业\n"
+    )
 
 
 def test_the_command_shows_progress_on_a_terminal_alone(

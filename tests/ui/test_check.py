@@ -81,6 +81,15 @@ async def test_a_no_says_what_is_missing_and_who_can_help(settings: Settings) ->
         )
 
 
+async def test_another_firm_s_legal_person_is_no_operator_of_one_s_own(settings: Settings) -> None:
+    async with at_work(settings, BROKER, CHECK) as operator:
+        await operator.press("shift+tab", "shift+tab")
+        await operator.clear()
+        await operator.burst(OTHER_BROKER, "<enter>", "<enter>")
+        await ask(operator, PRINCIPAL_CODE, "B1", "报关")
+        assert operator.message.startswith(f"x 卡 {OTHER_BROKER} 是另一企业的法人卡")
+
+
 async def test_the_longest_way_is_whole_at_80x24(settings: Settings) -> None:
     async with at_work(settings, BROKER, CHECK) as operator:
         await operator.burst("3199940009", "<enter>", "20260101", "<enter>")

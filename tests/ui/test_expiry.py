@@ -169,6 +169,7 @@ async def test_without_marks_the_selected_one_is_renewed(
         assert "请录入续期至的日期" in operator.message
         await operator.burst("20270101", "<f10>")
         assert "将1条授权续期至 2027-01-01" in operator.dialog
+        assert operator.sees("代理企业：3101980001 授权子系统：加工贸易手册 授权类型：报关权")
         assert "已过期" not in operator.dialog
         await operator.press("enter")
         assert len(shown(operator)) == 2
@@ -260,6 +261,14 @@ async def test_an_operator_s_card_may_only_look(settings: Settings, key: str) ->
 
 
 # -- meant to lapse ----------------------------------------------------------------------
+
+
+async def test_f8_is_for_the_list_alone(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        assert "Enter到「续期至」" in operator.message
+        await operator.press("enter", "f8")
+        assert operator.message == "! F8只在列表中可用，请按Tab到列表，核对所选的授权"
+        assert len(shown(operator)) == 3
 
 
 async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(

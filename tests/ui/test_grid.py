@@ -628,7 +628,7 @@ async def test_a_filter_that_nothing_fits_leaves_an_empty_list() -> None:
         shown, _ = await filled(actor)
         await shown.narrow("9")
         await actor.settle()
-        assert actor.sees("筛选9", "暂无数据")
+        assert actor.sees("筛选9", "没有符合「9」的记录，按Esc取消筛选")
         assert shown.selected is None
 
 

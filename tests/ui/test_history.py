@@ -316,7 +316,7 @@ async def test_another_day_is_shown_and_cannot_be_changed(
         assert operator.message == "只能查看：F11核查，^Y返回今天"
         for key in ("f10", "enter", "f8"):
             await operator.press(key)
-            assert "不能改动；按Ctrl+Y返回今天" in operator.message
+            assert "不能改动；按Ctrl+Y再按Enter返回今天" in operator.message
         await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
         assert operator.sees("已返回今天", "共5条")
         assert not operator.sees("查看 2026-01-30")

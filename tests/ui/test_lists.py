@@ -110,7 +110,36 @@ async def test_by_last_day_one_narrows_by_month_or_state(settings: Settings) -> 
         states = {line.split()[-2] for line in operator.lines if line[2:4] in ("31", "32", "33")}
         assert states == {"已过期"}
         await operator.burst("<ctrl+f>", "<ctrl+u>", "1999", "<enter>")
-        assert operator.sees("筛选1999", "暂无数据")
+        assert operator.sees("筛选1999", "没有符合「1999」的记录，按Esc取消筛选")
+        await operator.press("escape")
+        assert operator.sees("共17条")
+
+
+async def test_another_order_takes_a_filter_away_and_says_so(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+f>", "3302", "<enter>", "<ctrl+o>")
+        assert operator.sees("共17条")
+        assert operator.message == "! 已取消筛选「3302」，现在按有效期排序"
+
+
+@pytest.mark.parametrize(("screen", "to_the_list"), [("11", TO_THE_LIST), ("12", []), ("13", [])])
+async def test_a_list_says_how_to_find_a_row(
+    settings: Settings, screen: str, to_the_list: list[str]
+) -> None:
+    async with at_work(settings, BROKER, screen) as operator:
+        await operator.press(*to_the_list)
+        if operator.at_field:
+            await operator.press("tab", "tab")
+        assert operator.message.endswith("输入即定位，^O排序，^F筛选")
+        assert len(operator.lines[-3].strip()) == 0
+
+
+async def test_the_next_filter_begins_empty_and_names_the_present_one(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+f>", "33", "<enter>", "<ctrl+f>")
+        assert "现在的筛选是「33」" in operator.dialog
+        await operator.burst("3101", "<enter>")
+        assert operator.sees("筛选3101")
 
 
 async def test_entries_that_are_not_saved_stand_before_the_others_and_can_be_jumped_to(

@@ -248,6 +248,14 @@ async def test_before_the_last_try_enter_does_no_harm_and_keeps_what_was_typed(
         assert operator.place == "主选单"
 
 
+async def test_the_list_says_that_a_card_is_blocked(settings: Settings) -> None:
+    (settings.cards_dir / f"{MANUFACTURER}.tries").write_bytes(b"garbled")
+    async with at_login(settings) as operator:
+        await operator.wait_for(MANUFACTURER)
+        assert operator.row(MANUFACTURER).endswith("（密码已锁定）")
+        assert "密码已锁定" not in operator.row(BROKER)
+
+
 async def test_a_card_with_few_tries_left_says_so_before_the_pin(settings: Settings) -> None:
     async with at_login(settings) as operator:
         await operator.insert(MANUFACTURER)

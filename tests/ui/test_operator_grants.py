@@ -169,6 +169,19 @@ async def test_quick_query_that_finds_nothing_says_so_and_moves_nothing(
         assert operator.sees("第1条 共17条")
         assert operator.value("授权企业编号") == typed
         assert operator.at_field == "授权企业编号"
+        await operator.type("3122")
+        assert operator.value("授权企业编号") == "3122"
+
+
+async def test_a_card_number_that_was_refused_is_replaced_by_what_is_typed_next(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("enter")
+        await operator.burst("89", "<enter>")
+        assert operator.value("操作员IC卡号") == "89"
+        await operator.type("8900000000059")
+        assert operator.value("操作员IC卡号") == "8900000000059"
 
 
 async def test_quick_query_in_full_width_digits(settings: Settings) -> None:

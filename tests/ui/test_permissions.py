@@ -32,8 +32,8 @@ async def test_a_principal_sees_who_may_work_on_its_data(settings: Settings) -> 
     async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
         assert shown(operator) == [
             "代理本企业 3101980001 加工贸易手册 操作权 8900000000042 2027-12-29",
-            "代理本企业 3101980001 加工贸易手册 报关权 2026-12-14",
-            "代理本企业 3205980002 加工贸易账册 操作权 2027-10-25",
+            "代理本企业 3101980001 加工贸易手册 报关权 全部操作员 2026-12-14",
+            "代理本企业 3205980002 加工贸易账册 操作权 全部操作员 2027-10-25",
         ]
 
 
@@ -56,10 +56,12 @@ async def test_an_enterprise_sees_both_directions(
         assert [row.split()[0] for row in shown(operator)[1:]] == [ON_OWN_DATA] * 3
 
 
-async def test_all_operators_are_one_row_with_an_empty_card_number(settings: Settings) -> None:
+async def test_all_operators_are_one_row(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, PERMISSIONS) as operator:
         await query(operator, "95")
-        assert shown(operator) == ["代理本企业 3205980002 加工贸易账册 操作权 2027-10-25"]
+        assert shown(operator) == [
+            "代理本企业 3205980002 加工贸易账册 操作权 全部操作员 2027-10-25"
+        ]
         assert operator.value("操作员") == "全部操作员"
 
 
@@ -145,10 +147,10 @@ async def test_what_a_card_may_do_is_listed_with_what_all_operators_may(
         await ask_about(operator, "8900000000059", key)
         assert operator.sees("8900000000059 可以办理（全部）")
         assert shown(operator)
-        assert "本企业代理 3101440001 加工贸易手册 报关权 2026-12-14" in shown(operator)
+        assert "本企业代理 3101440001 加工贸易手册 报关权 全部操作员 2026-12-14" in shown(operator)
         assert not any(OPERATOR in row for row in shown(operator))
         whose = {row.split()[4] for row in shown(operator) if len(row.split()) == 6}
-        assert whose == {"8900000000059"}
+        assert whose == {"8900000000059", "全部操作员"}
 
 
 async def test_what_a_card_may_do_in_one_subsystem(settings: Settings) -> None:

@@ -74,6 +74,34 @@ def test_dates_that_are_refused_say_what_is_wrong(typed: str, message: str) -> N
     assert (caught.value.message, caught.value.field) == (message, "valid_until")
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("-30", date(2026, 1, 30)),
+        ("－1天", date(2026, 2, 28)),
+        ("-6m", date(2025, 9, 1)),
+        ("-1y", date(2025, 3, 1)),
+        ("+1y", date(2027, 3, 1)),
+    ],
+)
+def test_days_that_have_passed_are_understood_where_they_make_sense(
+    typed: str, meant: date
+) -> None:
+    assert parse_date(typed, today=TODAY, past=True) == meant
+
+
+def test_days_before_the_calendar() -> None:
+    for typed in ("-999999", "-2026y"):
+        with pytest.raises(InvalidInput, match="早于公元1年"):
+            parse_date(typed, today=TODAY, past=True)
+
+
+def test_a_last_day_is_not_counted_back() -> None:
+    with pytest.raises(InvalidInput, match="权限有效期的格式不对") as caught:
+        parse_valid_until("-30", today=TODAY)
+    assert "-30" not in (caught.value.hint or "")
+
+
 def test_days_that_run_past_the_calendar() -> None:
     with pytest.raises(InvalidInput, match="超出了9999年"):
         parse_date("+999999", today=date(9000, 1, 1))

@@ -234,7 +234,7 @@ def test_the_right_to_declare_is_missing_beside_the_right_to_operate() -> None:
         f"由授权企业 {PRINCIPAL} 的法人卡在「企业间授权录入」新增「加工贸易账册」的报关权，"
         "有效期不早于 2026-03-10",
         f"由代理企业 {AGENT} 的法人卡在「企业内授权录入」把「加工贸易账册」的报关权"
-        f"授予卡 {CARD}或全部操作员",
+        f"授予卡 {CARD} 或全部操作员",
     ]
 
 
