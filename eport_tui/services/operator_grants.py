@@ -31,6 +31,7 @@ from eport_tui.store import operator_grants as grants
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import RECEIVED
 from eport_tui.store.keyset import Keyset
+from eport_tui.store.permissions import legal_person_of
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -375,7 +376,7 @@ def _check(
         replaces = grants.count(store, enterprise_grant_id) + len(pending)
         return CheckedEntry(NewOperatorGrant(True), replaces)
     card = parse_card_number(entry.card_number, field=CARD_FIELD, label="操作员IC卡号")
-    if card == holder.card_number:
+    if card == holder.card_number or legal_person_of(store, card) is not None:
         raise InvalidInput(
             "法人卡不是操作员卡，不能授予", field=CARD_FIELD, hint="请输入操作员的IC卡号"
         )

@@ -12,12 +12,12 @@ from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
-from eport_tui.services import registry
 from eport_tui.services.enterprise_grants import row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
+from eport_tui.store.permissions import legal_person_of
 from eport_tui.store.replacement import Held, held
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _preview(store: Store, holder: Holder, old: str, new: str) -> Preview:
     if new == old:
         raise InvalidInput("新IC卡号与原IC卡号相同", field=NEW_FIELD)
     own = holder.enterprise.customs_code
-    if new == holder.card_number or new in registry.legal_person_cards(store, own):
+    if new == holder.card_number or legal_person_of(store, new) is not None:
         raise InvalidInput(
             "法人卡不是操作员卡，不能授予", field=NEW_FIELD, hint="请输入操作员的新IC卡号"
         )

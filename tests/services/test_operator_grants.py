@@ -20,6 +20,7 @@ from eport_tui.services.operator_grants import (
     received,
     save,
 )
+from eport_tui.store import enterprises
 from eport_tui.store.database import Store
 from tests.services.world import (
     BROKER,
@@ -169,6 +170,14 @@ def test_a_card_number_that_cannot_be_granted(store: Store, card: str, message: 
     with pytest.raises(InvalidInput) as caught:
         check_entry(store, OURS, received_grant.id, single(card), [], today=TODAY)
     assert (caught.value.field, caught.value.message) == ("card_number", message)
+
+
+def test_a_card_that_is_listed_as_some_legal_persons_is_no_operators(store: Store) -> None:
+    with store.transaction():
+        enterprises.put_legal_person_cards(store, [enterprises.Entry(MANUFACTURER, (CARD,))])
+    with pytest.raises(InvalidInput, match="法人卡不是操作员卡") as caught:
+        check_entry(store, OURS, grant(store).id, single(CARD), [], today=TODAY)
+    assert caught.value.field == "card_number"
 
 
 @pytest.mark.parametrize("where", ["stored", "pending"])
