@@ -34,7 +34,7 @@ import casbin
 from casbin.model import FastModel
 
 from benchmarks import writers
-from benchmarks.figures import Figure, in_turn, percentile, spread, table
+from benchmarks.figures import Figure, in_turn, of_parts, percentile, spread, table
 from benchmarks.generator import Population, generate
 from benchmarks.meter import Meter
 from eport_tui.card.signatures import Verifier
@@ -602,11 +602,7 @@ PARTS: dict[str, Callable[[Databases, int], Iterator[Figure]]] = {
 def measured(grants: int, rounds: int, only: Sequence[str] = tuple(PARTS)) -> Iterator[Figure]:
     """The figures of some parts or all, on databases that are gone afterwards."""
     with tempfile.TemporaryDirectory() as folder, Databases(Path(folder), grants) as made:
-        for name in only:
-            began = time.perf_counter()
-            print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-            yield from PARTS[name](made, rounds)
-            print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+        yield from of_parts(PARTS, only, made, rounds)
 
 
 def main() -> int:

@@ -10,11 +10,15 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
+from typing import TypeVar
+
+Subject = TypeVar("Subject")
 
 Spread = tuple[float, float, float]
 """Median, and the bounds of the middle 90 of 100."""
@@ -142,6 +146,20 @@ def in_turn(
 
 
 # -- shown -----------------------------------------------------------------------------
+
+
+def of_parts(
+    parts: Mapping[str, Callable[[Subject, int], Iterator[Figure]]],
+    only: Sequence[str],
+    subject: Subject,
+    rounds: int,
+) -> Iterator[Figure]:
+    """The figures of some parts of a benchmark; tells on the way how long each has taken."""
+    for name in only:
+        began = time.perf_counter()
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        yield from parts[name](subject, rounds)
+        print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:

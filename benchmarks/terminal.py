@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from benchmarks.figures import Figure, as_json, columns, spread, table
+from benchmarks.figures import Figure, as_json, columns, of_parts, spread, table
 from benchmarks.meter import Effect, Meter, parts
 from eport_tui.card.software import Cost
 from eport_tui.services import demo
@@ -302,11 +302,7 @@ def demo_once() -> Iterator[Ours]:
 def measured(rounds: int, only: Sequence[str] = tuple(PARTS)) -> Iterator[Figure]:
     """The figures of some parts or all."""
     with demo_once() as ours:
-        for name in only:
-            began = time.perf_counter()
-            print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-            yield from PARTS[name](ours, rounds)
-            print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+        yield from of_parts(PARTS, only, ours, rounds)
 
 
 def main() -> int:
