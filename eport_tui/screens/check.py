@@ -23,6 +23,7 @@ from eport_tui.services import decisions
 from eport_tui.services.decisions import Asked
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
+from eport_tui.widgets.themes import look
 
 LABEL_WIDTH, STATE_WIDTH = 10, 14
 
@@ -30,7 +31,6 @@ LABEL_WIDTH, STATE_WIDTH = 10, 14
 class Answer(Widget, can_focus=True):
     """The verdict, the chain from the card to the enterprise, and what would change a no."""
 
-    COMPONENT_CLASSES = {"answer--title", "answer--holds", "answer--fails", "answer--note"}
     BINDINGS = [
         Binding("up", "scroll_by(-1)", show=False),
         Binding("down", "scroll_by(1)", show=False),
@@ -68,7 +68,7 @@ class Answer(Widget, can_focus=True):
             text = fit(f"{left} {words.link(link)}", width - STATE_WIDTH)
             lines.append((text + fit(right, STATE_WIDTH), "holds" if holds else "fails"))
         if not words.explanation.decision.allowed:
-            lines.append(("", "note"))
+            lines.append(("", "plain"))
             lines += _hanging("缺少", words.reason, width)
             for at, way in enumerate(words.ways, 1):
                 lines += _hanging("办法" if at == 1 else "", f"{at}. {way}", width)
@@ -78,7 +78,7 @@ class Answer(Widget, can_focus=True):
         """Draw the title or a line."""
         width, words = self.size.width, self._words
         if y == 0:
-            style = self.get_component_rich_style("answer--title")
+            style = look(self, "title")
             text, note = " 核查结果", GROUNDS_EXPLAINED
             if words is not None:
                 allowed = words.explanation.decision.allowed
@@ -91,14 +91,14 @@ class Answer(Widget, can_focus=True):
         if at >= len(lines):
             return Strip.blank(width, self.rich_style)
         text, kind = lines[at]
-        style = self.get_component_rich_style(f"answer--{kind}")
+        style = look(self, kind)
         return Strip([Segment(fit(text, width), style)], width)
 
 
 def _hanging(label: str, text: str, width: int) -> list[tuple[str, str]]:
     """A text that is broken behind its label."""
     first, *rest = wrap(text, width - 9)
-    return [(f"  {fit(label, 4)}  {first}", "note"), *((" " * 8 + line, "note") for line in rest)]
+    return [(f"  {fit(label, 4)}  {first}", "plain"), *((" " * 8 + line, "plain") for line in rest)]
 
 
 class CheckScreen(FormScreen):

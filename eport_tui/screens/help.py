@@ -14,14 +14,13 @@ from textual.widget import Widget
 from eport_tui.actions import ACTIONS, bindings
 from eport_tui.widgets.bars import Legend, TitleBar
 from eport_tui.widgets.cells import fit, wrap
+from eport_tui.widgets.themes import look
 
 KEYS_WIDTH = 26
 
 
 class HelpText(Widget):
     """Lines that scroll."""
-
-    COMPONENT_CLASSES = {"help--key", "help--heading"}
 
     def __init__(self, text: str, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__()
@@ -54,9 +53,9 @@ class HelpText(Widget):
         heading, text, caps = lines[at]
         segments = [Segment("  ", self.rich_style)]
         if heading:
-            segments.append(Segment(heading, self.get_component_rich_style("help--heading")))
+            segments.append(Segment(heading, look(self, "heading")))
         if caps:
-            key = self.get_component_rich_style("help--key")
+            key = look(self, "key")
             segments += [Segment(fit(caps, KEYS_WIDTH), key), Segment("  ", self.rich_style)]
         segments.append(Segment(text, self.rich_style))
         return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.widgets.cells import fit, wrap
+from eport_tui.widgets.themes import look
 
 
 class Body(Widget):
@@ -53,14 +54,6 @@ class MessageLine(Widget):
     at the cursor replaces a message only when a further key was pressed since.
     """
 
-    COMPONENT_CLASSES = {
-        "message--hint",
-        "message--note",
-        "message--done",
-        "message--warning",
-        "message--error",
-        "message--busy",
-    }
     MARKS = {"hint": " ", "note": " ", "done": "+", "warning": "!", "error": "x", "busy": "~"}
 
     text: reactive[str] = reactive("")
@@ -84,7 +77,7 @@ class MessageLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw the mark and the text."""
-        style = self.get_component_rich_style(f"message--{self.kind}")
+        style = look(self, self.kind)
         width, height = self.size
         lines = wrap(self.text, width - 4)
         if len(lines) > height:
@@ -100,16 +93,11 @@ class MessageLine(Widget):
 class Legend(Widget):
     """Last line: the keys that work here and now."""
 
-    COMPONENT_CLASSES = {"legend--key", "legend--label"}
-
     items: reactive[list[tuple[str, str]]] = reactive(list)
 
     def render_line(self, y: int) -> Strip:
         """Draw the keys, each as its cap and its label, closer together where there are many."""
-        key, label = (
-            self.get_component_rich_style("legend--key"),
-            self.get_component_rich_style("legend--label"),
-        )
+        key, label = look(self, "legend-key"), look(self, "legend")
         width = self.size.width
         cells = sum(cell_len(caps) + cell_len(text) for caps, text in self.items)
         gap = "  " if 1 + cells + 2 * len(self.items) <= width + 2 else " "

@@ -26,26 +26,16 @@ from eport_tui.errors import EportError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend
 from eport_tui.widgets.cells import fit, wrap
+from eport_tui.widgets.themes import look
 
 Result = TypeVar("Result")
 
 Line = list[tuple[str, str]]
-"""One line of a panel: pieces of text with the name of their component style."""
+"""One line of a panel: pieces of text with the name of their look."""
 
 
 class Panel(Widget):
     """A titled box that draws lines of styled text; as large as they are."""
-
-    COMPONENT_CLASSES = {
-        "panel--title",
-        "panel--text",
-        "panel--strong",
-        "panel--dim",
-        "panel--warning",
-        "panel--choice",
-        "panel--chosen",
-        "panel--today",
-    }
 
     def __init__(self, title: str, *, width: int, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -67,7 +57,7 @@ class Panel(Widget):
         return len(self._lines) + 2
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"panel--{name}")
+        return look(self, f"panel-{name}")
 
     def render_line(self, y: int) -> Strip:
         """Draw the title or a line."""

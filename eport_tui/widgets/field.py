@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.geometry import Offset, Size
@@ -16,6 +19,7 @@ from eport_tui.domain.codes import CodeTable
 from eport_tui.domain.text import first_line, printable
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
+from eport_tui.widgets.themes import look
 
 
 class ListWanted(Message):
@@ -35,11 +39,9 @@ class ListWanted(Message):
 class TextField(Input, inherit_css=False):
     """One line of text on a coloured ground, without border or blinking.
 
-    Its looks are in our style sheet alone: those of stock Input, all of which it would
-    overrule, take longer to read and to apply than those of the rest of a form.
+    Its looks are ours alone: those of stock Input, all of which they would overrule, take
+    longer to read and to apply than those of the rest of a form.
     """
-
-    COMPONENT_CLASSES = Input.COMPONENT_CLASSES
 
     # Stock Input lays the whole screen out again at each character for this one.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
@@ -82,8 +84,30 @@ class TextField(Input, inherit_css=False):
         event.text = printable(first_line(event.text))
 
     def render_line(self, y: int) -> Strip:
-        """Draw an empty field to its end; without colours nothing else shows how long it is."""
-        return super().render_line(y).extend_cell_length(self.size.width, self.rich_style)
+        """Draw the text, what is selected of it, and a cursor where the terminal's own is not.
+
+        Stock Input has Rich lay out a text of its own at each character, which takes longer
+        than all the rest that is drawn.
+        """
+        plain, left = self.rich_style, self.scroll_offset.x
+        is_marked = self.has_focus and (self._cursor_visible or not self.selection.is_empty)
+        segments = self._marked() if is_marked else [Segment(printable(self.value), plain)]
+        return Strip(segments).crop_extend(left, left + self.size.width, plain)
+
+    def _marked(self) -> list[Segment]:
+        """The text with the looks of what is selected and of the cursor."""
+        text = printable(self.value) + " "
+        start, end = sorted(self.selection)
+        caret = self.cursor_position if self._cursor_visible else len(text)
+
+        def style(at: int) -> Style:
+            if at == caret:
+                return self.rich_style + look(self, "caret")
+            selected = start <= at < end
+            return self.rich_style + look(self, "selection") if selected else self.rich_style
+
+        cuts = sorted({0, start, end, caret, min(caret + 1, len(text)), len(text)})
+        return [Segment(text[at:to], style(at)) for at, to in pairwise(cuts)]
 
     def watch_value(self) -> None:
         """Scroll back a text that got shorter; stock Input leaves that to the layout."""

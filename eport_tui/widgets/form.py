@@ -25,6 +25,7 @@ from textual.widgets.input import Selection
 from eport_tui.domain.codes import CodeTable
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.field import CodeField, TextField
+from eport_tui.widgets.themes import look
 
 
 class Ground(StrEnum):
@@ -91,8 +92,6 @@ class Form(Widget):
 
     Values are text; a code field's value is its code.
     """
-
-    COMPONENT_CLASSES = {"form--label", "form--mark", "form--pointer", "form--shown"}
 
     @dataclass
     class Left(OfForm):
@@ -282,18 +281,15 @@ class Form(Widget):
 
         put(" " * (_column_x(column, self.size.width) - x), plain)
         pointed = self.is_mounted and self.current == field.id
-        put(">" if pointed else " ", self.get_component_rich_style("form--pointer"))
-        put(self.ground(field.id).mark, self.get_component_rich_style("form--mark"))
+        put(">" if pointed else " ", plain)
+        put(self.ground(field.id).mark, plain)
         put(" ", plain)
-        put(
-            fit(field.label, self._label_widths[column]),
-            self.get_component_rich_style("form--label"),
-        )
+        put(fit(field.label, self._label_widths[column]), plain)
         put(" ", plain)
         if field.ground is Ground.SHOWN:
             room = end - x - 1
             cells = min(field.width, room) if field.width else room
-            put(fit(self.value(field.id), cells), self.get_component_rich_style("form--shown"))
+            put(fit(self.value(field.id), cells), look(self, "shown"))
         return x
 
 

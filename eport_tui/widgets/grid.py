@@ -20,6 +20,7 @@ from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import first_line
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit
+from eport_tui.widgets.themes import look
 from eport_tui.widgets.window import RowSource, Window, around, counted, first, last, reaching
 
 Row = TypeVar("Row")
@@ -43,7 +44,7 @@ class Column(Generic[Row]):
         label: Heading.
         width: Cells; 0 shares what is left of the line with the other columns of width 0.
         text: What a row shows there.
-        style: Name of the component class `grid--<name>` for a row, if not the usual one.
+        style: Name of a row's look (see `themes.look`), if not the usual one.
         wide: Only shown where the line is at least `WIDE` cells long.
     """
 
@@ -75,17 +76,6 @@ class Grid(Widget, Generic[Row], can_focus=True):
     what is to be done with several at once.
     """
 
-    COMPONENT_CLASSES = {
-        "grid--title",
-        "grid--header",
-        "grid--cursor",
-        "grid--cursor-blurred",
-        "grid--empty",
-        "grid--active",
-        "grid--expiring",
-        "grid--expired",
-        "grid--unsaved",
-    }
     BINDINGS = [
         Binding("up", "move(-1)", show=False),
         Binding("down", "move(1)", show=False),
@@ -571,11 +561,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
         if y == 0:
             return self._draw_title(width)
         if y == 1:
-            style = self.get_component_rich_style("grid--header")
+            style = look(self, "dim")
             text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
             return Strip([Segment(fit(f"  {text}", width), style)], width)
         if self._count is not None and not self._window.rows and y == 3:
-            style = self.get_component_rich_style("grid--empty")
+            style = look(self, "dim")
             empty = f"没有符合「{self.filter}」的记录，按Esc取消筛选" if self.filter else EMPTY
             return Strip([Segment(fit(f"  {empty}", width), style)], width)
         index = self._top + y - 2
@@ -583,7 +573,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             return Strip.blank(width, self.rich_style)
         strip = self._draw_row(self._window.rows[index], index == self._cursor, width)
         if y == self._bar:
-            bar = Segment("#", self.get_component_rich_style("grid--header"))
+            bar = Segment("#", look(self, "dim"))
             return Strip([*strip.crop(0, width - 1), bar], width)
         return strip
 
@@ -606,7 +596,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         return 3 + min(height - 3, number * (height - 2) // room)
 
     def _draw_title(self, width: int) -> Strip:
-        style = self.get_component_rich_style("grid--title")
+        style = look(self, "title")
         left = f" {self.title}  {' '.join(self._told())}"
         room = max(0, width - cell_len(left) - 1)
         right = fit(self.note, min(room, cell_len(self.note)))
@@ -640,15 +630,13 @@ class Grid(Widget, Generic[Row], can_focus=True):
     def _draw_row(self, row: Row, at_cursor: bool, width: int) -> Strip:
         base = under = self.rich_style
         if at_cursor:
-            under = self.get_component_rich_style(
-                "grid--cursor" if self.has_focus else "grid--cursor-blurred"
-            )
+            under = look(self, "cursor" if self.has_focus else "cursor-away")
         mark = "*" if self._key(row) in self._marks else " "
         segments = [Segment(f"{'>' if at_cursor else ' '}{mark}", under)]
         for at, (column, cells) in enumerate(self._layout(width)):
             plain = under if at < CURSOR_COLUMNS else base
             name = column.style(row) if column.style and plain is base else None
-            style = self.get_component_rich_style(f"grid--{name}") if name else plain
+            style = look(self, name) if name else plain
             segments += [Segment(fit(column.text(row), cells), style), Segment(" ", plain)]
         return Strip(segments).adjust_cell_length(width, base)
 

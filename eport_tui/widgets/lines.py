@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.widgets.cells import fit, wrap
+from eport_tui.widgets.themes import look
 
 
 class Lines(Widget, can_focus=True):
@@ -19,7 +20,6 @@ class Lines(Widget, can_focus=True):
     Where there are more than fit, the last line says which ones are shown, and the keys.
     """
 
-    COMPONENT_CLASSES = {"lines--label"}
     BINDINGS = [
         Binding("up", "scroll_lines(-1)", show=False),
         Binding("down", "scroll_lines(1)", show=False),
@@ -84,7 +84,7 @@ class Lines(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width, lines = self.size.width, self._lines()
-        label_style = self.get_component_rich_style("lines--label")
+        label_style = look(self, "dim")
         if y >= self._room:
             where = f"第{self._top + 1}-{self._top + self._room}行，共{len(lines)}行"
             return Strip([Segment(fit(f"  {where}，上下键翻看", width), label_style)], width)

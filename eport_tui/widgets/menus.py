@@ -17,6 +17,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.dialogs import Dialog, Line, Panel
+from eport_tui.widgets.themes import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class Item:
 class Menu(Widget, can_focus=True):
     """A numbered list; arrows and Enter, or the number, choose."""
 
-    COMPONENT_CLASSES = {"menu--item", "menu--note", "menu--cursor"}
     BINDINGS = [
         Binding("up", "move(-1)", show=False),
         Binding("down", "move(1)", show=False),
@@ -91,11 +91,10 @@ class Menu(Widget, can_focus=True):
         if between or at >= len(self._items):
             return Strip.blank(width, self.rich_style)
         item, chosen = self._items[at], at == self._at
-        label_style = self.get_component_rich_style("menu--cursor" if chosen else "menu--item")
+        label_style = look(self, "cursor") if chosen else self.rich_style
         text = f" {'>' if chosen else ' '} {at + 1}  {fit(item.label, self._label_width)} "
-        note_style = self.get_component_rich_style("menu--note")
         return Strip(
-            [Segment(text, label_style), Segment(f"   {item.note}", note_style)]
+            [Segment(text, label_style), Segment(f"   {item.note}", look(self, "dim"))]
         ).adjust_cell_length(width, self.rich_style)
 
 

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.terminal.lean import has_own_cursor
+from eport_tui.widgets.themes import look
 
 LENGTH = 8
 """The most characters that a PIN has; how many it must have depends on the card."""
@@ -24,7 +25,6 @@ class PinField(Widget, can_focus=True):
     taken for the same reason.
     """
 
-    COMPONENT_CLASSES = {"pin--cursor"}
     wants_cursor = True
 
     class Refused(Message):
@@ -119,5 +119,5 @@ class PinField(Widget, can_focus=True):
         width, base = self.size.width, self.rich_style
         segments = [Segment("*" * self._length, base)]
         if self.has_focus and not has_own_cursor(self.app):
-            segments.append(Segment(" ", self.get_component_rich_style("pin--cursor")))
+            segments.append(Segment(" ", look(self, "caret")))
         return Strip(segments).adjust_cell_length(width, base)

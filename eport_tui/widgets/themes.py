@@ -6,7 +6,11 @@ nearest match.  No meaning rests on colour alone.
 
 from __future__ import annotations
 
+from functools import cache
+
+from rich.style import Style
 from textual.theme import Theme
+from textual.widget import Widget
 
 # Colours of the 256-colour palette; calm grounds, blue and yellow as the manual has them.
 _RICH = {
@@ -47,6 +51,8 @@ _RICH = {
     "error-text": "#ff8787",
     "error-ground": "#870000",
 }
+
+_SIXTEEN_NAME = "eport-16"
 
 # The 8 colours that every terminal has as a ground, and the bright ones as text.
 _SIXTEEN = {
@@ -90,10 +96,82 @@ _SIXTEEN = {
 }
 
 
+# Of what a widget draws itself: ground, text, and how it is set off; widgets as a whole have
+# theirs from the style sheet.  There these would be a third of what a form takes to open.
+_LOOKS: dict[str, tuple[str, str, str]] = {
+    "plain": ("ground", "text", ""),
+    "dim": ("ground", "dim", ""),
+    "heading": ("ground", "strong", "bold"),
+    "key": ("ground", "legend-key", "bold"),
+    "title": ("title", "title-text", "bold"),
+    "shown": ("shown", "shown-text", ""),
+    "cursor": ("cursor", "cursor-text", "emphasis"),
+    "cursor-away": ("cursor-away", "cursor-away-text", ""),
+    "caret": ("caret", "caret-text", ""),
+    "selection": ("cursor", "cursor-text", ""),
+    "legend": ("legend", "legend-text", ""),
+    "legend-key": ("legend", "legend-text", ""),
+    # What the message line says.
+    "hint": ("ground", "text", ""),
+    "note": ("ground", "text", ""),
+    "done": ("ground", "done", ""),
+    "warning": ("ground", "warning-text", ""),
+    "error": ("ground", "error-text", "bold"),
+    "busy": ("ground", "text", "bold"),
+    # States of rows.
+    "active": ("ground", "done", ""),
+    "expiring": ("ground", "warning-text", ""),
+    "expired": ("ground", "error-text", ""),
+    "unsaved": ("ground", "warning-text", ""),
+    # Links of the chain that a decision rests on.
+    "holds": ("ground", "done", ""),
+    "fails": ("ground", "error-text", ""),
+    # In a panel.
+    "panel-title": ("panel-bar", "strong", "bold"),
+    "panel-text": ("panel", "panel-text", ""),
+    "panel-strong": ("panel", "panel-strong", "emphasis"),
+    "panel-dim": ("panel", "panel-dim", ""),
+    "panel-warning": ("panel", "panel-warning", ""),
+    "panel-choice": ("choice", "choice-text", ""),
+    "panel-chosen": ("cursor", "cursor-text", "emphasis"),
+    "panel-today": ("panel", "panel-strong", "underline"),
+}
+
+# Without colours these are set off in another way.
+_WITHOUT_COLOUR = {
+    "title": "bold underline",
+    "cursor": "reverse",
+    "cursor-away": "bold",
+    "caret": "reverse",
+    "selection": "reverse",
+    "legend-key": "reverse",
+    "fails": "bold",
+    "panel-title": "reverse",
+    "panel-chosen": "reverse",
+}
+
+
+def look(widget: Widget, name: str) -> Style:
+    """The style of a part that a widget draws, such as `title` or `panel-dim`."""
+    app = widget.app
+    return _style(name, app.theme, app.no_color)
+
+
+@cache
+def _style(name: str, theme: str, no_color: bool) -> Style:
+    colours = _SIXTEEN if theme == _SIXTEEN_NAME else _RICH
+    ground, text, emphasis = _LOOKS[name]
+    if no_color:
+        emphasis = _WITHOUT_COLOUR.get(name, emphasis)
+    if emphasis == "emphasis":
+        emphasis = colours[emphasis]
+    return Style.parse(f"{emphasis} {colours[text]} on {colours[ground]}".replace("none ", ""))
+
+
 def theme_for(color_system: str | None) -> Theme:
     """The theme for what the terminal can show (`standard`, `256`, `truecolor`)."""
     name, colours = (
-        ("eport-16", _SIXTEEN) if color_system in (None, "standard") else ("eport", _RICH)
+        (_SIXTEEN_NAME, _SIXTEEN) if color_system in (None, "standard") else ("eport", _RICH)
     )
     return Theme(
         name=name,
