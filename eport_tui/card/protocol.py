@@ -7,8 +7,7 @@ caller, who wipes it; nothing here keeps it or copies it into `str` or `bytes`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from eport_tui.card.errors import BadPin
 
@@ -22,8 +21,7 @@ ARC = "2.25.315765216613809374126643788551913823853"
 """Object identifiers of the certificate profile begin with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardRef:
+class CardRef(NamedTuple):
     """A card that is in a reader, before it was opened.
 
     Attributes:
@@ -37,8 +35,7 @@ class CardRef:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderStatus:
+class ReaderStatus(NamedTuple):
     """Whether a reader can be used, and a sentence for the operator."""
 
     ok: bool

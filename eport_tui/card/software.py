@@ -14,9 +14,8 @@ import struct
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from eport_tui.card.errors import CardDamaged, CardError, CardGone, Locked, PinBlocked, WrongPin
 from eport_tui.card.files import file_error, locked, write_whole
@@ -52,8 +51,7 @@ _MOST_ITERATIONS = 16
 _MOST_LANES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What one try of a PIN costs (Argon2id, RFC 9106).
 
     Attributes:
@@ -71,8 +69,7 @@ DEFAULT_COST = Cost(memory_kib=128 * 1024, iterations=3, lanes=1)
 """About a quarter of a second on a server of 2024."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(NamedTuple):
     """A card file, taken apart.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import Assurance, Card
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from eport_tui.card.eport_profile import LookUp
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What was found about an accepted certificate.
 
     Attributes:
@@ -40,8 +39,7 @@ class Verdict:
     why_not: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """When a certificate was accepted, as far as that can be told later.
 
     Attributes:
@@ -250,7 +248,7 @@ def _of_both(first: Verdict, second: Verdict) -> Verdict:
     )
     why_not = first.why_not or second.why_not
     warnings = (why_not,) if why_not else ()
-    return replace(first, holder=holder, warnings=warnings, may_grant=not why_not, why_not=why_not)
+    return first._replace(holder=holder, warnings=warnings, may_grant=not why_not, why_not=why_not)
 
 
 def check_pair(authentication: bytes, signature: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -36,8 +36,7 @@ MOST_MARKED = 1_000
 """As many rows as are marked at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Row]):
+class Column(NamedTuple, Generic[Row]):
     """One column of a grid.
 
     Attributes:
@@ -93,7 +92,6 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
         row: Any
 
-    @dataclass
     class Marked(OfGrid):
         """Other rows are marked, or none."""
 
@@ -116,7 +114,6 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
         error: EportError
 
-    @dataclass
     class FilterWanted(OfGrid):
         """The operator wants to say what to narrow the list by."""
 

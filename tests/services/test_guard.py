@@ -131,7 +131,7 @@ def test_a_card_that_the_registry_lists_no_more_gets_no_permit(
 
     def check_as_operator(certificate: bytes, moment: datetime) -> Verdict:
         verdict = check(certificate, moment)
-        return replace(verdict, holder=replace(verdict.holder, role=Role.OPERATOR))
+        return verdict._replace(holder=replace(verdict.holder, role=Role.OPERATOR))
 
     monkeypatch.setattr(trust, "check", check_as_operator)
     assert session.require().is_legal_person

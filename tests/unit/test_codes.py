@@ -75,7 +75,7 @@ def test_every_action_needs_a_grant_type_of_the_table(needs: Mapping[str, str]) 
 @pytest.mark.parametrize("table", ["subsystems", "grant_types"])
 def test_a_table_with_nothing_to_choose_is_not_sound(table: str) -> None:
     tables = load_tables()
-    retired = [replace(code, retired=True) for code in getattr(tables, table)]
+    retired = [code._replace(retired=True) for code in getattr(tables, table)]
     with pytest.raises(InvalidInput, match="没有可以选择的代码"):
         replace(tables, **{table: CodeTable("授权子系统", retired)})
 

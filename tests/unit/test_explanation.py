@@ -292,7 +292,7 @@ def test_what_is_allowed_needs_no_change() -> None:
 
 
 def test_a_retired_subsystem_is_granted_to_nobody_any_more() -> None:
-    retired = [replace(code, retired=code.code == "95") for code in TABLES.subsystems]
+    retired = [code._replace(retired=code.code == "95") for code in TABLES.subsystems]
     tables = replace(TABLES, subsystems=CodeTable("授权子系统", retired))
     explanation = explain(REQUEST, [], [], tables, today=TODAY)
     assert explanation.changes == ()
