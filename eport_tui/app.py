@@ -93,6 +93,7 @@ class EportApp(LeanApp):
         self._kept_drafts: set[str] = set()
         self._store_seen: Hashable = None
         self._store_trace: Hashable = None
+        self._store_due = 0.0
         self._store_asked: Future[Hashable] | None = None
         self._unlocked = asyncio.Event()
         self._unlocked.set()
@@ -248,8 +249,7 @@ class EportApp(LeanApp):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._line_dropped, number)
-        self.every(WATCH_SECONDS, self._look_at_the_card)
-        self.every(SEE_OTHERS_SECONDS, self._look_at_the_store)
+        self.every(min(WATCH_SECONDS, SEE_OTHERS_SECONDS), self._look)
 
     async def open_workplace(self) -> None:
         """Open database, code tables and software cards; may be tried again after an error.
@@ -296,6 +296,7 @@ class EportApp(LeanApp):
 
         # Before the first list is read, so that nothing is missed that is saved meanwhile.
         self._store_trace = None
+        self._store_due = time.monotonic() + SEE_OTHERS_SECONDS
         self._store_seen = await self.call(self.store.change_counter)
         self.session = session
         await self.push_screen(MainMenuScreen())
@@ -358,9 +359,18 @@ class EportApp(LeanApp):
                 await self.keep_draft(screen)
         await self.log_out()
 
-    def _look_at_the_card(self) -> None:
+    def _look(self) -> None:
+        """Look at the card or for cards, and now and then at the store; runs in a thread."""
+        if self.session is None:
+            self.in_loop(self.on_readers_moved)
+            return
         if self._why_lock():
             self.in_loop(self._watch)
+        moment = time.monotonic()
+        if moment >= self._store_due:
+            # A little early, so that not every third look becomes the one that is due.
+            self._store_due = moment + SEE_OTHERS_SECONDS * 7 / 8
+            self._look_at_the_store()
 
     def _watch(self) -> None:
         """Lock when the card is gone or nobody has typed for too long."""
@@ -388,10 +398,10 @@ class EportApp(LeanApp):
     def _look_at_the_store(self) -> None:
         if self._store is None or self.session is None or not self._unlocked.is_set():
             return
-        if self.is_busy or not (self._store_asked is None or self._store_asked.done()):
-            return
         trace = self._store.trace_of_changes()
         if trace is not None and trace == self._store_trace:
+            return
+        if self.is_busy or not (self._store_asked is None or self._store_asked.done()):
             return
         self._store_trace = trace
         # At the end of the program nothing can be asked any more.

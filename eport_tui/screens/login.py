@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from eport_tui.widgets.form import Form
 
 INSERT_CARD = "请插入IC卡或Ikey"
-LOOK_FOR_CARDS_SECONDS = 0.45
 REST_SECONDS = 2.0
 """How long a reader is left alone whose card broke off; each such try takes its time."""
 
@@ -167,17 +166,10 @@ class LoginScreen(EportScreen):
         yield PinRow(self._pin)
 
     def on_mount(self) -> None:
-        """Open everything, then look for cards now and then."""
+        """Open everything."""
         super().on_mount()
         self._show_step()
         self.action_reload()
-        desk = self.desk
-
-        def look() -> None:
-            if desk.session is None:
-                desk.in_loop(self.look_for_cards)
-
-        desk.every(LOOK_FOR_CARDS_SECONDS, look)
 
     def _say_demo_pin(self) -> None:
         if self.desk.settings.demo and self._step == "choose":

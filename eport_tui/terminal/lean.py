@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.color import ColorSystem
@@ -36,7 +37,6 @@ _SETTLED_SECONDS = 0.5
 _NEUTRAL = "\x1b[m\x1b]8;;\x1b\\\x1b[?25l"
 # So long a frame is held back for the end of what a key has begun.
 _HELD_SECONDS = 0.06
-_LONGEST_SLEEP = 0.5
 
 Result = TypeVar("Result")
 
@@ -58,7 +58,6 @@ class LeanApp(KeyGate):
         self._output: Output | None = None
         self._frame_due = 0.0
         self._bursting = False
-        self._looks: list[tuple[float, Callable[[], None]]] = []
         super().__init__(ansi_color=ansi_color)
 
     def get_driver_class(self) -> type[Driver]:
@@ -210,9 +209,8 @@ class LeanApp(KeyGate):
         nothing else of the application may be touched in a thread.
         """
         self._look_context = copy_context()
-        self._looks.append((seconds, look))
-        if len(self._looks) == 1:
-            threading.Thread(target=self._look_again_and_again, name="looks", daemon=True).start()
+        again = partial(self._look_again_and_again, seconds, look)
+        threading.Thread(target=again, name="looks", daemon=True).start()
 
     def in_loop(self, act: Callable[..., None], *arguments: Any) -> None:
         """Have something done in the loop; callable from any thread, at any time."""
@@ -230,21 +228,14 @@ class LeanApp(KeyGate):
             if loop is not None:
                 loop.call_soon_threadsafe(do, context=self._look_context)
 
-    def _look_again_and_again(self) -> None:
-        due: dict[Callable[[], None], float] = {}
+    def _look_again_and_again(self, seconds: float, look: Callable[[], None]) -> None:
+        # After a sleep everything has to be fetched into the processor, so little is done here.
         while not self._is_ending:
-            moment = time.monotonic()
-            for seconds, look in self._looks:
-                # A little early, so that looks that are due together stay together.
-                if due.setdefault(look, moment + seconds) <= moment + seconds / 8:
-                    due[look] = moment + seconds
-                    try:
-                        look()
-                    except Exception as error:
-                        self.in_loop(self._handle_exception, error)
-            wait = min(due.values()) - time.monotonic()
-            # Looks may be added meanwhile.
-            time.sleep(min(max(0.0, wait), _LONGEST_SLEEP))
+            try:
+                look()
+            except Exception as error:
+                self.in_loop(self._handle_exception, error)
+            time.sleep(seconds)
 
     # Memory
 

@@ -13,7 +13,7 @@ import time_machine
 
 from eport_tui import app
 from eport_tui.domain.dates import SHANGHAI
-from eport_tui.screens import lock, login
+from eport_tui.screens import lock
 from eport_tui.services import demo
 from eport_tui.settings import Settings, load_settings
 from tests.card.making import CHEAP
@@ -65,7 +65,6 @@ def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the program look for cards so often that nobody has to wait."""
     monkeypatch.setattr(app, "WATCH_SECONDS", 0.02)
-    monkeypatch.setattr(login, "LOOK_FOR_CARDS_SECONDS", 0.02)
     monkeypatch.setattr(lock, "LOOK_SECONDS", 0.02)
 
 

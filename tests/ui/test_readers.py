@@ -19,7 +19,6 @@ from eport_tui.card.errors import CardBusy
 from eport_tui.card.pcsc import PcscReader
 from eport_tui.card.protocol import CardRef, ReaderStatus
 from eport_tui.domain.holders import Role
-from eport_tui.screens import login
 from eport_tui.settings import Settings
 from eport_tui.store.database import Store
 from tests.card.control_server import StandIn, StandInCard, running
@@ -246,7 +245,7 @@ async def test_the_readers_are_left_with_the_program(
 async def test_a_card_is_told_by_the_reader_and_logs_in_without_a_further_key(
     at_work: Settings, reader: FakeReader, own: PivApplet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login, "LOOK_FOR_CARDS_SECONDS", 3600)
+    monkeypatch.setattr(app, "WATCH_SECONDS", 3600)
     async with at_login(at_work) as operator:
         assert operator.sees("请插入IC卡或Ikey", "暂无数据")
         threading.Thread(target=reader.insert, args=(own,)).start()
@@ -515,8 +514,8 @@ async def test_a_pull_locks_at_once_and_the_same_card_brings_the_form_back(
 ) -> None:
     # The reader tells; nobody has to look.
     monkeypatch.setattr(app, "WATCH_SECONDS", 3600)
-    reader.insert(own)
     async with at_login(at_work) as operator:
+        threading.Thread(target=reader.insert, args=(own,)).start()
         before = await half_a_grant(operator)
         threading.Thread(target=reader.pull).start()
         await operator.wait_until(lambda: operator.place == LOCKED)
