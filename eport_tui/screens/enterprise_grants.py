@@ -21,12 +21,12 @@ from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
+from eport_tui.widgets import limits
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.menus import ContextMenu, Item
 
-CODE_LENGTH = 10
 LONG_YEARS = 10
 """From how many years on a grant's end is asked about."""
 
@@ -66,7 +66,12 @@ class EnterpriseGrantsScreen(DayScreen):
                 [Field("principal_name", "授权企业名称")],
                 [
                     Field(
-                        "agent", "代理企业编号", required, 12, hint="10位海关编码，按Enter查询企业"
+                        "agent",
+                        "代理企业编号",
+                        required,
+                        12,
+                        limit=limits.CUSTOMS_CODE,
+                        hint="10位海关编码，按Enter查询企业",
                     ),
                     Field("agent_uscc", "代理企业社会信用代码", width=18),
                 ],
@@ -95,6 +100,7 @@ class EnterpriseGrantsScreen(DayScreen):
                         "权限有效期",
                         required,
                         18,
+                        limit=limits.DATE,
                         opens_list=True,
                         hint="例如 20271231、2027-12-31、+90（天）、+1y（年），空格键打开日历",
                     ),
@@ -216,8 +222,6 @@ class EnterpriseGrantsScreen(DayScreen):
             self._looked_up = ""
             self.form.set_value("agent_uscc", "")
             self.form.set_value("agent_name", "")
-        if len(typed) > CODE_LENGTH:
-            self.say(f"代理企业编号应为{CODE_LENGTH}位，现为{len(typed)}位", "warning")
 
     async def take(self, field: str) -> None:
         """Fill in the agent's data; write a date out."""
@@ -303,6 +307,7 @@ class EnterpriseGrantsScreen(DayScreen):
         """Store what is in the form."""
         if self.is_another_day():
             return
+        self.check_whole()
         draft = self._gathered()
         # What was opened and not changed is saved all the same, as it may have to be signed.
         as_it_is = self._opened is not None and not self.unsaved

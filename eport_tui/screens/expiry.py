@@ -19,6 +19,7 @@ from eport_tui.services import expiry as service
 from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
 from eport_tui.services.expiry import Direction, DueRow, RenewalPreview
+from eport_tui.widgets import limits
 from eport_tui.widgets.form import Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 
@@ -67,6 +68,7 @@ class ExpiryScreen(DayScreen):
                         "续期至",
                         Ground.OPTIONAL,
                         18,
+                        limit=limits.DATE,
                         opens_list=True,
                         hint="例如 20271231、+90（天）、+1y（年），空格键打开日历；按F10续期",
                     ),
@@ -293,6 +295,7 @@ class ExpiryScreen(DayScreen):
                 kind="warning",
             )
             return
+        self.check_whole()
         typed = self._choice.value(service.DATE_FIELD)
         if not typed.strip():
             self._choice.focus_field(service.DATE_FIELD)

@@ -20,6 +20,7 @@ from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
+from eport_tui.widgets import limits
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.menus import ContextMenu, Item
@@ -157,6 +158,7 @@ class OperatorGrantsScreen(DayScreen):
                         "授权企业编号",
                         optional,
                         12,
+                        limit=limits.CUSTOMS_CODE,
                         hint="快速查询：输入编号或其开头部分，按Enter或F5",
                     ),
                     Field(
@@ -164,6 +166,7 @@ class OperatorGrantsScreen(DayScreen):
                         "授权企业社会信用代码",
                         optional,
                         19,
+                        limit=limits.USCC,
                         hint="快速查询：输入代码或其开头部分，按Enter或F5",
                     ),
                 ]
@@ -204,6 +207,7 @@ class OperatorGrantsScreen(DayScreen):
                         "操作员IC卡号",
                         required,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="13位卡号，按Enter添加到列表",
                     ),
                 ],
@@ -354,6 +358,7 @@ class OperatorGrantsScreen(DayScreen):
         await self._find_next()
 
     async def _find_next(self) -> None:
+        self.check_whole()
         desk, wanted = self.desk, self._query.values()
         try:
             found = await desk.call(
@@ -445,6 +450,7 @@ class OperatorGrantsScreen(DayScreen):
         if row is None:
             await self.tell("请选择数据!")
             return
+        self.check_whole()
         grant_id = row.grant.id
         to_all = self._entry.value("to_all") == YES
         entry = NewOperatorGrant(

@@ -13,6 +13,7 @@ from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
 from eport_tui.services.permissions import Direction, PermissionRow
+from eport_tui.widgets import limits
 from eport_tui.widgets.field import CodeField
 from eport_tui.widgets.form import Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
@@ -58,6 +59,7 @@ class PermissionsScreen(DayScreen):
                         "操作员IC卡号",
                         Ground.OPTIONAL,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="本企业操作员的13位卡号，按F5列出这张卡可以办理的企业；不写为所有操作员",
                     ),
                 ]
@@ -126,6 +128,7 @@ class PermissionsScreen(DayScreen):
         await self._query()
 
     async def _query(self) -> None:
+        self.check_whole()
         desk, subsystem = self.desk, self._choice.value("subsystem")
         card = self._choice.value("card_number").strip()
         if card:

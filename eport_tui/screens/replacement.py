@@ -16,6 +16,7 @@ from eport_tui.screens.form_screen import FormScreen
 from eport_tui.services import replacement as service
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.replacement import Held, ListChanged, Preview
+from eport_tui.widgets import limits
 from eport_tui.widgets.form import Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.window import ListSource
@@ -49,6 +50,7 @@ class ReplacementScreen(FormScreen):
                         "原IC卡号",
                         Ground.REQUIRED,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="操作员原来那张卡的13位卡号",
                     ),
                     Field(
@@ -56,6 +58,7 @@ class ReplacementScreen(FormScreen):
                         "新IC卡号",
                         Ground.REQUIRED,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="新卡的13位卡号，按Enter列出要转移的授权",
                     ),
                 ],
@@ -65,7 +68,7 @@ class ReplacementScreen(FormScreen):
                         "事由",
                         Ground.OPTIONAL,
                         52,
-                        max_length=LONGEST_REASON,
+                        limit=limits.at_most(LONGEST_REASON),
                         hint="可不填，例如：卡片损坏。记入操作历史",
                     )
                 ],
@@ -162,6 +165,7 @@ class ReplacementScreen(FormScreen):
         await self._look()
 
     async def _look(self) -> None:
+        self.check_whole()
         desk = self.desk
         self._entry.mark_error(None)
         try:

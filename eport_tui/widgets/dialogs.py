@@ -246,14 +246,17 @@ class Typed:
 
     Attributes:
         text: What was typed so far.
+        fault: Why the last key or paste was not taken; empty where it was.
     """
 
     def __init__(self, longest: int, *, text: str = "") -> None:
         self._longest = longest
         self.text = text
+        self.fault = ""
 
     def take(self, event: events.Key) -> None:
         """Take a character, take one back, or empty the line."""
+        self.fault = ""
         if event.key == "backspace":
             self.text = self.text[:-1]
         elif event.key == "ctrl+u":
@@ -262,8 +265,12 @@ class Typed:
             self.put(event.character)
 
     def put(self, text: str) -> None:
-        """Add a text, as far as there is room."""
-        self.text = (self.text + printable(text))[: self._longest]
+        """Add a text, if the whole of it fits."""
+        whole = self.text + printable(text)
+        fits = len(whole) <= self._longest
+        self.fault = "" if fits else f"最多{self._longest}个字，再多的没有采用"
+        if fits:
+            self.text = whole
 
     def shown(self, width: int, *, active: bool) -> str:
         """The end of the text, with the cursor while it is typed in."""
@@ -328,13 +335,14 @@ class TextQuestion(Dialog[str]):
         """Type."""
         event.stop()
         self._typed.take(event)
-        self._fault = ""
+        self._fault = self._typed.fault
         self._draw()
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is typed text."""
         event.stop()
         self._typed.put(first_line(event.text))
+        self._fault = self._typed.fault
         self._draw()
 
     def action_confirm(self) -> None:

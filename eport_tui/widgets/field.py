@@ -16,6 +16,7 @@ from eport_tui.domain.codes import CodeTable
 from eport_tui.domain.text import first_line, printable
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
+from eport_tui.widgets.limits import Limit
 
 
 class ListWanted(Message):
@@ -35,8 +36,13 @@ class ListWanted(Message):
 class TextField(Input, inherit_css=False):
     """One line of text on a coloured ground, without border or blinking.
 
+    What would make the text longer than its limit allows is not taken, and told.
+
     Its looks are in our style sheet alone: those of stock Input, all of which it would
     overrule, take longer to read and to apply than those of the rest of a form.
+
+    Attributes:
+        left_out: Why something was not taken since the text last changed; empty where all was.
     """
 
     COMPONENT_CLASSES = Input.COMPONENT_CLASSES
@@ -52,11 +58,20 @@ class TextField(Input, inherit_css=False):
         Binding("down", "screen.focus_next", show=False),
     ]
 
+    class LeftOut(Message):
+        """Something was not taken, because the text would have become too long."""
+
+        def __init__(self, field: TextField) -> None:
+            super().__init__()
+            self.field = field
+
     def __init__(
-        self, *, id: str, width: int, max_length: int = 0, opens_list: bool = False
+        self, *, id: str, width: int, limit: Limit | None = None, opens_list: bool = False
     ) -> None:
-        super().__init__(id=id, select_on_focus=False, max_length=max_length)
+        super().__init__(id=id, select_on_focus=False)
         self.opens_list = opens_list
+        self.left_out = ""
+        self._limit = limit
         self.styles.width = width
 
     @property
@@ -81,12 +96,24 @@ class TextField(Input, inherit_css=False):
         """Leave to stock Input one line, without what came along from a table or a page."""
         event.text = printable(first_line(event.text))
 
+    def replace(self, text: str, start: int, end: int) -> None:
+        """Put a text in the place of a part, unless that makes the whole too long."""
+        low, high = sorted((start, end))
+        limit, whole = self._limit, self.value[:low] + text + self.value[high:]
+        if text and limit is not None and not limit.allows(whole):
+            what = "多输入的字符没有采用" if len(text) == 1 else "粘贴后过长，没有采用"
+            self.left_out = f"{limit.words}，{what}"
+            self.post_message(self.LeftOut(self))
+        else:
+            super().replace(text, start, end)
+
     def render_line(self, y: int) -> Strip:
         """Draw an empty field to its end; without colours nothing else shows how long it is."""
         return super().render_line(y).extend_cell_length(self.size.width, self.rich_style)
 
     def watch_value(self) -> None:
         """Scroll back a text that got shorter; stock Input leaves that to the layout."""
+        self.left_out = ""
         self.scroll_to(x=self.scroll_x, animate=False, force=True, immediate=True)
 
     @property

@@ -159,6 +159,7 @@ class Preview(Dialog[str]):
             self._stop = self._stops[at]
         elif self._stop in self._typed:
             self._typed[self._stop].take(event)
+            self._fault = self._typed[self._stop].fault
         elif event.key in ("left", "right"):
             self._at = 1 - self._at
         elif event.key.lower() in ("y", "n"):
@@ -192,6 +193,7 @@ class Preview(Dialog[str]):
         event.stop()
         if self._stop in self._typed:
             self._typed[self._stop].put(first_line(event.text))
+            self._fault = self._typed[self._stop].fault
             self._draw()
 
     def on_click(self, event: events.Click) -> None:
