@@ -93,7 +93,7 @@ class DayScreen(FormScreen):
             number = await desk.call(
                 history.number_of, self.store, desk.active_session, selected.grant.key
             )
-        await grid.show(desk.rows(source), select=number)
+        await grid.show(desk.rows(source), select=number, again=True)
         if grid.selected is None:
             await grid.select_first()
 

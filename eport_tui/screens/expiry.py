@@ -152,10 +152,11 @@ class ExpiryScreen(DayScreen):
         if again:
             await self.show_rows(self._grid, source)
         else:
-            await self._grid.show(desk.rows(source))
+            await self._grid.show(desk.rows(source), again=True)
             await self._grid.select_first()
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
-        self.say("" if self._grid.count else f"{self._within}天内没有到期的授权，也没有已过期的")
+        shown = self._grid.count or self._grid.filter
+        self.say("" if shown else f"{self._within}天内没有到期的授权，也没有已过期的")
         self.hint(self.list_hint(self._grid))
 
     async def show_day(self) -> None:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import NO, YES, YES_NO
-from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
+from eport_tui.domain.grants import ALL_OPERATORS, GrantKey, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import printable
@@ -143,6 +143,7 @@ class OperatorGrantsScreen(DayScreen):
         self._pending: dict[int, list[NewOperatorGrant]] = {}
         self._replacing: dict[int, int] = {}
         self._shown_for: int | None = None
+        self._operators_of: GrantKey | None = None
         self._restored: dict[str, Any] | None = None
         self._last_query: dict[str, str] = {}
 
@@ -325,7 +326,13 @@ class OperatorGrantsScreen(DayScreen):
         stored = service.granted(self.store, desk.active_session, row.grant.id)
         pending = self._pending.get(row.grant.id, [])
         rows = desk.rows(OperatorRows(pending, stored))
-        await (self._operators.reload if keep else self._operators.show)(rows, select=select)
+        # On another day the same grant has another number.
+        same = row.grant.key == self._operators_of
+        self._operators_of = row.grant.key
+        if keep:
+            await self._operators.reload(rows, select=select)
+        else:
+            await self._operators.show(rows, select=select, again=same)
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""
@@ -475,7 +482,7 @@ class OperatorGrantsScreen(DayScreen):
         self._pending[grant_id] = [*pending, checked.entry]
         self._clear_entry()
         await self._received.reload()
-        await self._show_operators(select=checked.entry.card_number)
+        await self._show_operators(select=checked.entry.card_number, keep=True)
         self._entry.focus_field("card_number")
         self.say("已添加到列表，按F10保存后生效", "warning")
         await desk.keep_draft(self)

@@ -145,12 +145,12 @@ class PermissionsScreen(DayScreen):
                 self.store, desk.active_session, subsystem=subsystem or None, today=self.day
             )
         self._choice.mark_error(None)
-        await self._grid.show(desk.rows(source))
+        await self._grid.show(desk.rows(source), again=True)
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
         whose = f"{card} 可以办理" if card else "操作员权限"
         self._grid.title = f"{whose}（{name}）"
         await self._grid.select_first()
-        self.say("" if self._grid.count else "暂无数据")
+        self.say("" if self._grid.count or self._grid.filter else "暂无数据")
 
     @flow
     async def action_check(self) -> None:
