@@ -328,6 +328,8 @@ class ExpiryScreen(DayScreen):
         await desk.call(
             service.renew, desk.store, desk.active_session, made, preview, proof=desk.proof
         )
+        # The date was for these; another F10 must not offer it for whatever is selected now.
+        self._choice.set_value(service.DATE_FIELD, "")
         await self._begin_anew()
         self.say(f"已将{preview.count}条授权续期至 {preview.valid_until}", "done")
 
