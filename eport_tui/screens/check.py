@@ -19,6 +19,7 @@ from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.identifiers import parse_card_number, parse_customs_code
 from eport_tui.screens.base import flow
 from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.grant_forms import subsystem_field
 from eport_tui.services import decisions
 from eport_tui.services.decisions import Asked
 from eport_tui.widgets import limits
@@ -161,14 +162,7 @@ class CheckScreen(FormScreen):
                     ),
                 ],
                 [
-                    Field(
-                        "subsystem",
-                        "授权子系统",
-                        required,
-                        18,
-                        tables.subsystems,
-                        hint="按空格键选择，也可直接输入代码或拼音首字母",
-                    ),
+                    subsystem_field(tables),
                     Field(
                         "action",
                         "操作",

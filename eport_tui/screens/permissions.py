@@ -155,28 +155,20 @@ class PermissionsScreen(DayScreen):
     @flow
     async def action_check(self) -> None:
         """Ask about the selected permission, of the card that was asked for or the own one."""
-        from eport_tui.screens import check
-
-        row = self._grid.selected
+        row, holder = self._grid.selected, self.desk.active_session.holder
         if row is None:
-            await self.tell("请选择数据!")
+            await self.check_grant(None)
             return
-        holder = self.desk.active_session.holder
         card = row.card_number or self._choice.value("card_number").strip()
         if not card and row.direction is Direction.OURS and not holder.is_legal_person:
             card = holder.card_number
-        await self.desk.push_screen(check.about(self.desk.tables, _key(row), card))
+        await self.check_grant(_key(row), card)
 
     @flow
     async def action_history(self) -> None:
         """Show what was done to the grant that the selected permission rests on."""
-        from eport_tui.screens.history import HistoryScreen
-
         row = self._grid.selected
-        if row is None:
-            await self.tell("请选择数据!")
-        else:
-            await self.desk.push_screen(HistoryScreen(_key(row)))
+        await self.show_history(_key(row) if row else None)
 
     def list_hint(self, grid: Grid) -> str:
         """How to find a row."""

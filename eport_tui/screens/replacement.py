@@ -13,6 +13,7 @@ from eport_tui.domain.dates import today
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
 from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.grant_lists import last_day_column, what_columns
 from eport_tui.services import replacement as service
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.replacement import Held, ListChanged, Preview
@@ -79,11 +80,8 @@ class ReplacementScreen(FormScreen):
             [
                 Column("授权企业编号", 12, lambda row: row.principal.customs_code),
                 Column("授权企业名称", 0, lambda row: row.principal.name),
-                Column(
-                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
-                ),
-                Column("类型", 6, lambda row: tables.grant_types.name(row.grant.key.grant_type)),
-                Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat()),
+                *what_columns(tables),
+                last_day_column(),
                 Column("状态", 8, _state, _state_style),
             ],
             lambda row: row.operator_grant.id,
