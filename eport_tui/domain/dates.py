@@ -16,6 +16,8 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _SEPARATED = re.compile(r"(\d{4})([-/.年])(\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
 _RELATIVE = re.compile(r"([+-])(\d{1,6})([dmy天月年]?)", re.ASCII | re.IGNORECASE)
 
+COMPACT_LENGTH, LONGEST = len("20271231"), len("2027年12月31日")
+
 
 def now() -> datetime:
     """The present moment with the offset of Asia/Shanghai."""
@@ -80,6 +82,12 @@ def parse_date(
         return date(year, month, day)
     except ValueError:
         raise InvalidInput(_no_such_date(year, month, day, label), field=field) from None
+
+
+def may_become_date(text: str) -> bool:
+    """Whether `text` is short enough for `parse_date`: 8 digits, or 11 characters."""
+    value = half_width(text)
+    return len(value) <= (COMPACT_LENGTH if value.isdigit() else LONGEST)
 
 
 def _relative(today: date, count: int, unit: str, field: str | None, label: str) -> date:

@@ -15,6 +15,8 @@ from eport_tui.errors import InvalidInput
 CUSTOMS_CODE = re.compile(r"\d{4}[0-9A-Z]{6}", re.ASCII)
 CARD_NUMBER = re.compile(r"[0-9A-Z]{13}", re.ASCII)
 
+CUSTOMS_CODE_LENGTH, USCC_LENGTH, CARD_NUMBER_LENGTH = 10, 18, 13
+
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """GB 32100-2015: digits and capitals without I, O, S, V and Z."""
 
@@ -44,7 +46,7 @@ def parse_customs_code(text: str, *, field: str | None = None, label: str = "企
         InvalidInput: It is empty, of another length, or has a character that
             cannot stand where it does.
     """
-    value = _characters(text, 10, field, label)
+    value = _characters(text, CUSTOMS_CODE_LENGTH, field, label)
     if not re.fullmatch(r"\d{4}", value[:4], re.ASCII):
         raise InvalidInput(f"{label}的前4位应为数字", field=field, hint="前4位是注册地的行政区划")
     if not CUSTOMS_CODE.fullmatch(value):
@@ -62,7 +64,7 @@ def parse_uscc(text: str, *, field: str | None = None, label: str = "社会信�
         InvalidInput: It is empty, not 18 characters long, or has a character
             outside the alphabet of the standard.
     """
-    value = _characters(text, 18, field, label)
+    value = _characters(text, USCC_LENGTH, field, label)
     for character in value:
         if character not in USCC_ALPHABET:
             raise InvalidInput(
@@ -91,15 +93,20 @@ def uscc_check_digit_holds(uscc: str) -> bool:
     return uscc_check_digit(uscc[:17]) == uscc[17]
 
 
+def without_prefix(text: str) -> str:
+    """A card number in half-width characters, without the `03-` that some middleware puts first."""
+    return half_width(text).removeprefix("03-")
+
+
 def parse_card_number(text: str, *, field: str | None = None, label: str = "IC卡号") -> str:
     """Return the 13-character card number (IC卡号) in `text`.
 
-    Some card middleware puts `03-` before the number; it is taken off.
+    What `without_prefix` takes off may stand before it.
 
     Raises:
         InvalidInput: It is empty, of another length, or not digits and capitals.
     """
-    value = _characters(half_width(text).removeprefix("03-"), 13, field, label)
+    value = _characters(without_prefix(text), CARD_NUMBER_LENGTH, field, label)
     if not CARD_NUMBER.fullmatch(value):
         raise InvalidInput(f"{label}只能由数字和大写字母组成", field=field)
     return value

@@ -19,8 +19,10 @@ from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.identifiers import parse_card_number, parse_customs_code
 from eport_tui.screens.base import flow
 from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.grant_forms import subsystem_field
 from eport_tui.services import decisions
 from eport_tui.services.decisions import Asked
+from eport_tui.widgets import limits
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
 from eport_tui.widgets.themes import look
@@ -123,12 +125,20 @@ class CheckScreen(FormScreen):
         yield Form(
             [
                 [
-                    Field("card", "操作员IC卡号", required, 15, hint="13位卡号"),
+                    Field(
+                        "card",
+                        "操作员IC卡号",
+                        required,
+                        15,
+                        limit=limits.CARD_NUMBER,
+                        hint="13位卡号",
+                    ),
                     Field(
                         "card_enterprise",
                         "卡所属企业编号",
                         required,
                         12,
+                        limit=limits.CUSTOMS_CODE,
                         hint="这张卡是哪个企业的，10位海关编码",
                     ),
                 ],
@@ -138,6 +148,7 @@ class CheckScreen(FormScreen):
                         "授权企业编号",
                         required,
                         12,
+                        limit=limits.CUSTOMS_CODE,
                         hint="要办理哪个企业的业务，10位海关编码",
                     ),
                     Field(
@@ -145,19 +156,13 @@ class CheckScreen(FormScreen):
                         "核查日期",
                         required,
                         18,
+                        limit=limits.DATE,
                         opens_list=True,
                         hint="例如 20271231、2027-12-31、+90（天）、-30（天前），空格键打开日历",
                     ),
                 ],
                 [
-                    Field(
-                        "subsystem",
-                        "授权子系统",
-                        required,
-                        18,
-                        tables.subsystems,
-                        hint="按空格键选择，也可直接输入代码或拼音首字母",
-                    ),
+                    subsystem_field(tables),
                     Field(
                         "action",
                         "操作",
@@ -198,6 +203,7 @@ class CheckScreen(FormScreen):
         await self._check()
 
     async def _check(self) -> None:
+        self.check_whole()
         desk = self.desk
         # What stood there is not the answer to a question that cannot be understood.
         self._answer.show(None)

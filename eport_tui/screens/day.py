@@ -19,6 +19,7 @@ from eport_tui.widgets.dialogs import TextQuestion
 from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
+    from eport_tui.domain.grants import GrantKey
     from eport_tui.domain.lists import PageSource
     from eport_tui.store.database import Store
 
@@ -93,9 +94,27 @@ class DayScreen(FormScreen):
             number = await desk.call(
                 history.number_of, self.store, desk.active_session, selected.grant.key
             )
-        await grid.show(desk.rows(source), select=number)
+        await grid.show(desk.rows(source), select=number, again=True)
         if grid.selected is None:
             await grid.select_first()
+
+    async def check_grant(self, key: GrantKey | None, card_number: str = "") -> None:
+        """Ask whether a card may use a grant; none is one that was not selected."""
+        from eport_tui.screens import check
+
+        if key is None:
+            await self.tell("请选择数据!")
+        else:
+            await self.desk.push_screen(check.about(self.desk.tables, key, card_number))
+
+    async def show_history(self, key: GrantKey | None, card_number: str | None = None) -> None:
+        """Show what was done to a grant, or to that of a card under it; none was not selected."""
+        from eport_tui.screens.history import HistoryScreen
+
+        if key is None:
+            await self.tell("请选择数据!")
+        else:
+            await self.desk.push_screen(HistoryScreen(key, card_number))
 
     @flow
     async def action_as_of(self) -> None:

@@ -11,24 +11,19 @@ from typing import Any
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.domain.dates import add_months, parse_valid_until, today
-from eport_tui.domain.grants import EnterpriseGrant, GrantDraft
+from eport_tui.domain.dates import parse_valid_until, today
+from eport_tui.domain.grants import EnterpriseGrant, GrantDraft, GrantKey
 from eport_tui.domain.lists import PageSource
-from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
+from eport_tui.screens import grant_forms, grant_lists
+from eport_tui.screens import grant_questions as questions
 from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
-from eport_tui.screens.losses import REASON, ask_about_losses
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
-from eport_tui.widgets.dialogs import Choice, Question
-from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.form import Form
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
-
-CODE_LENGTH = 10
-LONG_YEARS = 10
-"""From how many years on a grant's end is asked about."""
 
 KEY_FIELDS = ("agent", "subsystem", "grant_type")
 
@@ -56,71 +51,8 @@ class EnterpriseGrantsScreen(DayScreen):
     def body(self) -> Iterable[Widget]:
         """Form and list."""
         tables = self.desk.tables
-        required = Ground.REQUIRED
-        yield Form(
-            [
-                [
-                    Field("principal", "授权企业编号", width=10),
-                    Field("principal_uscc", "授权企业社会信用代码", width=18),
-                ],
-                [Field("principal_name", "授权企业名称")],
-                [
-                    Field(
-                        "agent", "代理企业编号", required, 12, hint="10位海关编码，按Enter查询企业"
-                    ),
-                    Field("agent_uscc", "代理企业社会信用代码", width=18),
-                ],
-                [Field("agent_name", "代理企业名称")],
-                [
-                    Field(
-                        "subsystem",
-                        "授权子系统",
-                        required,
-                        18,
-                        tables.subsystems,
-                        hint="按空格键选择，也可直接输入代码或拼音首字母",
-                    ),
-                    Field(
-                        "grant_type",
-                        "授权类型",
-                        required,
-                        18,
-                        tables.grant_types,
-                        hint="按空格键选择。操作权用于录入和申报账册等，报关权用于报关单调用",
-                    ),
-                ],
-                [
-                    Field(
-                        "valid_until",
-                        "权限有效期",
-                        required,
-                        18,
-                        opens_list=True,
-                        hint="例如 20271231、2027-12-31、+90（天）、+1y（年），空格键打开日历",
-                    ),
-                    Field("granted_on", "授权日期", width=18),
-                ],
-                [REASON],
-            ]
-        )
-        self._grid: Grid[GrantRow] = Grid(
-            "已授权列表",
-            [
-                Column("代理企业编号", 12, lambda row: row.grant.key.agent),
-                Column("代理企业名称", 0, lambda row: row.agent.name),
-                Column(
-                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
-                ),
-                Column(
-                    "授权类型", 8, lambda row: tables.grant_types.name(row.grant.key.grant_type)
-                ),
-                Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat()),
-                Column("状态", 8, lambda row: row.state.label, lambda row: row.state.value),
-            ],
-            lambda row: row.grant.id,
-            id="grants",
-        )
-        self._grid.note = GROUNDS_EXPLAINED
+        yield grant_forms.enterprise_grant_form(tables)
+        self._grid = grant_lists.made_list(tables)
         yield self._grid
 
     def restore(self, content: dict[str, Any]) -> None:
@@ -216,8 +148,6 @@ class EnterpriseGrantsScreen(DayScreen):
             self._looked_up = ""
             self.form.set_value("agent_uscc", "")
             self.form.set_value("agent_name", "")
-        if len(typed) > CODE_LENGTH:
-            self.say(f"代理企业编号应为{CODE_LENGTH}位，现为{len(typed)}位", "warning")
 
     async def take(self, field: str) -> None:
         """Fill in the agent's data; write a date out."""
@@ -303,11 +233,13 @@ class EnterpriseGrantsScreen(DayScreen):
         """Store what is in the form."""
         if self.is_another_day():
             return
+        self.check_whole()
         draft = self._gathered()
         # What was opened and not changed is saved all the same, as it may have to be signed.
         as_it_is = self._opened is not None and not self.unsaved
         if as_it_is or (
-            await self._agent_was_shown(draft) and await self._agree_to_a_long_time(draft)
+            await self._agent_was_shown(draft)
+            and await questions.agree_to_a_long_time(self, draft.valid_until)
         ):
             await self._save(draft)
 
@@ -321,26 +253,13 @@ class EnterpriseGrantsScreen(DayScreen):
         self.say(f"请核对代理企业「{self.form.value('agent_name')}」，再按F10保存", "warning")
         return False
 
-    async def _agree_to_a_long_time(self, draft: GrantDraft) -> bool:
-        """Ask about a date so far away that it may be a slip."""
-        try:
-            until = parse_valid_until(draft.valid_until, today=today())
-        except EportError:
-            return True
-        if until <= add_months(today(), 12 * LONG_YEARS):
-            return True
-        return await self.confirm(
-            "有效期很长",
-            f"权限有效期至 {until}，超过{LONG_YEARS}年。确定吗？",
-            yes="确定",
-            no="返回修改",
-        )
-
     async def _save(self, draft: GrantDraft, *, confirm_renewal: bool = False) -> None:
         desk, opened = self.desk, self._opened
         agreed = await self._loss_of_shortening(draft)
         if agreed is not None:
-            reason = await self._agree_to_the_loss(draft, agreed)
+            reason = await questions.agree_to_a_shortening(
+                self, agreed, _date_of(draft), self.form.value("reason")
+            )
             if reason is None:
                 return
             self.form.set_value("reason", reason)
@@ -357,9 +276,7 @@ class EnterpriseGrantsScreen(DayScreen):
                 proof=desk.proof,
             )
         except service.RenewalNeedsConfirmation as error:
-            if await self.confirm(
-                "重新授权", f"{error.message}。是否继续？", yes="继续", dangerous=False
-            ):
+            if await questions.agree_to_a_renewal(self, error):
                 await self._save(draft, confirm_renewal=True)
             return
         except service.GrantStands as error:
@@ -382,7 +299,7 @@ class EnterpriseGrantsScreen(DayScreen):
         desk, opened = self.desk, self._opened
         if opened is None:
             return None
-        until = parse_valid_until(draft.valid_until, today=today(), field="valid_until")
+        until = _date_of(draft)
         if until >= opened.valid_until:
             return None
         preview = await desk.call(
@@ -395,27 +312,6 @@ class EnterpriseGrantsScreen(DayScreen):
         )
         return preview if await desk.call(preview.losses.count) else None
 
-    async def _agree_to_the_loss(self, draft: GrantDraft, preview: LossPreview) -> str | None:
-        """Show what a shortening takes away; the answer is the reason, or none for a no."""
-        until = parse_valid_until(draft.valid_until, today=today())
-        return await ask_about_losses(
-            self,
-            "缩短有效期",
-            f"权限有效期由 {preview.row.grant.valid_until} 缩短为 {until}\n"
-            + self._described(preview.row),
-            preview.losses,
-            yes="保存",
-            reason=self.form.value("reason"),
-        )
-
-    def _described(self, row: GrantRow) -> str:
-        key, tables = row.grant.key, self.desk.tables
-        return (
-            f"代理企业：{key.agent} {printable(row.agent.name)}\n"
-            f"授权子系统：{tables.subsystems.name(key.subsystem)}  "
-            f"授权类型：{tables.grant_types.name(key.grant_type)}"
-        )
-
     async def _show_saved(self, grant_id: int) -> None:
         self.say("")
         await self._grid.reload(select=grant_id)
@@ -424,15 +320,8 @@ class EnterpriseGrantsScreen(DayScreen):
             self._load(row)
 
     async def _offer_standing(self, error: service.GrantStands) -> None:
-        """The same grant is in force: offer to open that one instead."""
-        open_it = await self.confirm(
-            "授权已存在",
-            f"{error.message}。是否打开该授权？",
-            yes="打开",
-            no="返回修改",
-            dangerous=False,
-        )
-        if open_it:
+        """The same grant is in force: open that one, or stay."""
+        if await questions.wants_the_standing_one(self, error):
             wanted = parse_valid_until(self.form.value("valid_until"), today=today())
             await self._show_saved(error.grant.id)
             # The date that was typed is what the operator wants of it.
@@ -443,20 +332,10 @@ class EnterpriseGrantsScreen(DayScreen):
             self.say_error(error)
 
     async def _settle_conflict(self, error: service.Conflict, draft: GrantDraft) -> None:
-        """Someone else changed the grant meanwhile: show both versions and let one win."""
+        """Someone else changed the grant meanwhile: let one version win."""
         opened, theirs = self._opened, error.current
         assert opened is not None
-        answer = await self.choose(
-            Question(
-                "该授权已被他人修改",
-                f"您打开时：有效期至 {opened.valid_until}\n"
-                f"现在已是：有效期至 {theirs.valid_until}\n"
-                f"          由卡 {theirs.changed_by} 于 {theirs.changed_at:%Y-%m-%d %H:%M} 修改\n"
-                f"您要保存：有效期至 {parse_valid_until(draft.valid_until, today=today())}",
-                [Choice("theirs", "采用现在的", "t"), Choice("mine", "保存我的", "m")],
-                warning=True,
-            )
-        )
+        answer = await questions.whose_version(self, opened, error, _date_of(draft))
         if answer == "theirs":
             await self.desk.forget_draft(self)
             await self._show_saved(theirs.id)
@@ -489,18 +368,7 @@ class EnterpriseGrantsScreen(DayScreen):
             service.deletion_preview, desk.store, desk.tables, desk.active_session, row.grant.id
         )
         grant = preview.row.grant
-        going = (
-            f"代理企业据此授予操作员的{preview.operator_grants}条企业内授权将一并删除。"
-            if preview.operator_grants
-            else "该授权下没有企业内授权。"
-        )
-        reason = await ask_about_losses(
-            self,
-            "删除确认",
-            f"确定删除这条企业间授权吗？\n{self._described(preview.row)}  "
-            f"权限有效期：{grant.valid_until}\n{going}",
-            preview.losses,
-        )
+        reason = await questions.agree_to_a_deletion(self, preview)
         if reason is None:
             return
         gone = await desk.call(
@@ -518,33 +386,20 @@ class EnterpriseGrantsScreen(DayScreen):
         await self._grid.reload()
         self.say(f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权", "done")
 
+    @property
+    def _selected_key(self) -> GrantKey | None:
+        row = self._grid.selected
+        return row.grant.key if row else None
+
     @flow
     async def action_check(self) -> None:
         """Ask whether a card of the agent may use the selected grant."""
-        await self._check()
-
-    async def _check(self) -> None:
-        from eport_tui.screens import check
-
-        row = self._grid.selected
-        if row is None:
-            await self.tell("请选择数据!")
-            return
-        await self.desk.push_screen(check.about(self.desk.tables, row.grant.key))
+        await self.check_grant(self._selected_key)
 
     @flow
     async def action_history(self) -> None:
         """Show what was done to the selected grant."""
-        await self._history()
-
-    async def _history(self) -> None:
-        from eport_tui.screens.history import HistoryScreen
-
-        row = self._grid.selected
-        if row is None:
-            await self.tell("请选择数据!")
-            return
-        await self.desk.push_screen(HistoryScreen(row.grant.key))
+        await self.show_history(self._selected_key)
 
     # The list
 
@@ -585,9 +440,9 @@ class EnterpriseGrantsScreen(DayScreen):
         if chosen == "open":
             await self._open_selected()
         elif chosen == "check":
-            await self._check()
+            await self.check_grant(self._selected_key)
         elif chosen == "history":
-            await self._history()
+            await self.show_history(self._selected_key)
         elif chosen == "delete":
             await self._delete()
 
@@ -606,3 +461,7 @@ class EnterpriseGrantsScreen(DayScreen):
                 "main_menu",
             )
         return self.LEGEND
+
+
+def _date_of(draft: GrantDraft) -> date:
+    return parse_valid_until(draft.valid_until, today=today(), field="valid_until")

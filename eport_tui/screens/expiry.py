@@ -8,24 +8,24 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import Code, CodeTable
-from eport_tui.domain.dates import add_months, parse_valid_until, today
+from eport_tui.domain.dates import parse_valid_until, today
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.text import printable
 from eport_tui.errors import NotFound
 from eport_tui.screens.base import flow
 from eport_tui.screens.day import ONLY_LOOK, DayScreen
+from eport_tui.screens.grant_lists import what_columns
+from eport_tui.screens.grant_questions import LONG_YEARS, is_long, what_is_granted
 from eport_tui.services import expiry as service
 from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
 from eport_tui.services.expiry import Direction, DueRow, RenewalPreview
+from eport_tui.widgets import limits
 from eport_tui.widgets.form import Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 
 WITHIN = CodeTable("到期范围", [Code(str(days), f"{days}天内") for days in (30, 60, 90)])
-
-LONG_YEARS = 10
-"""From how many years on a grant's end is warned of."""
 
 MOST_NAMED = 3
 """How many enterprises a question names."""
@@ -67,6 +67,7 @@ class ExpiryScreen(DayScreen):
                         "续期至",
                         Ground.OPTIONAL,
                         18,
+                        limit=limits.DATE,
                         opens_list=True,
                         hint="例如 20271231、+90（天）、+1y（年），空格键打开日历；按F10续期",
                     ),
@@ -80,10 +81,7 @@ class ExpiryScreen(DayScreen):
                 Column("方向", 10, lambda row: row.direction.label),
                 Column("企业编号", 10, lambda row: _other(row).customs_code),
                 Column("企业名称", 0, lambda row: _other(row).name, wide=True),
-                Column(
-                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
-                ),
-                Column("类型", 6, lambda row: tables.grant_types.name(row.grant.key.grant_type)),
+                *what_columns(tables),
                 Column(
                     "有效期至",
                     11,
@@ -150,10 +148,11 @@ class ExpiryScreen(DayScreen):
         if again:
             await self.show_rows(self._grid, source)
         else:
-            await self._grid.show(desk.rows(source))
+            await self._grid.show(desk.rows(source), again=True)
             await self._grid.select_first()
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
-        self.say("" if self._grid.count else f"{self._within}天内没有到期的授权，也没有已过期的")
+        shown = self._grid.count or self._grid.filter
+        self.say("" if shown else f"{self._within}天内没有到期的授权，也没有已过期的")
         self.hint(self.list_hint(self._grid))
 
     async def show_day(self) -> None:
@@ -293,6 +292,7 @@ class ExpiryScreen(DayScreen):
                 kind="warning",
             )
             return
+        self.check_whole()
         typed = self._choice.value(service.DATE_FIELD)
         if not typed.strip():
             self._choice.focus_field(service.DATE_FIELD)
@@ -312,18 +312,20 @@ class ExpiryScreen(DayScreen):
         preview = await desk.call(
             service.renewal_preview, desk.store, desk.active_session, made, typed
         )
-        is_long = preview.valid_until > add_months(today(), 12 * LONG_YEARS)
+        far_away = is_long(preview.valid_until)
         if not await self.confirm(
             "续期",
-            _question(preview, others, self._named_grant(made), is_long=is_long),
+            _question(preview, others, self._named_grant(made), is_long=far_away),
             yes="续期",
             no="返回",
-            dangerous=is_long,
+            dangerous=far_away,
         ):
             return
         await desk.call(
             service.renew, desk.store, desk.active_session, made, preview, proof=desk.proof
         )
+        # The date was for these; another F10 must not offer it for whatever is selected now.
+        self._choice.set_value(service.DATE_FIELD, "")
         await self._begin_anew()
         self.say(f"已将{preview.count}条授权续期至 {preview.valid_until}", "done")
 
@@ -331,11 +333,8 @@ class ExpiryScreen(DayScreen):
         """Which grant it is, where it is one."""
         if len(made) > 1:
             return ""
-        key, tables = made[0].key, self.desk.tables
-        return (
-            f"代理企业：{key.agent}\n授权子系统：{tables.subsystems.name(key.subsystem)}  "
-            f"授权类型：{tables.grant_types.name(key.grant_type)}"
-        )
+        key = made[0].key
+        return f"代理企业：{key.agent}\n{what_is_granted(key, self.desk.tables)}"
 
     # Meant to lapse
 
@@ -365,13 +364,8 @@ class ExpiryScreen(DayScreen):
     @flow
     async def action_check(self) -> None:
         """Ask whether a card of the agent may use the selected grant."""
-        from eport_tui.screens import check
-
         row = self._grid.selected
-        if row is None:
-            await self.tell("请选择数据!")
-            return
-        await self.desk.push_screen(check.about(self.desk.tables, row.grant.key))
+        await self.check_grant(row.grant.key if row else None)
 
 
 def _question(

@@ -92,6 +92,21 @@ class FormScreen(EportScreen):
         message.form.mark_error(None)
         self.hint(message.form.field(message.field).hint)
 
+    def on_form_left_out(self, message: Form.LeftOut) -> None:
+        """Say that something was not taken."""
+        self.say(message.text, "warning")
+
+    def check_whole(self) -> None:
+        """Stop once where something was left out: typed ahead, nobody has seen that said.
+
+        Raises:
+            InvalidInput: Something was not taken, and this is the first key that needs the text.
+        """
+        for form in self.query(Form):
+            for field in form.fields:
+                if why := form.forget_left_out(field):
+                    raise InvalidInput(why, field=field, hint="核对后再按一次")
+
     # Moving
 
     @flow
@@ -105,6 +120,7 @@ class FormScreen(EportScreen):
         if isinstance(focused, Grid):
             await self.open_row(focused)
             return
+        self.check_whole()
         if not await self._take_current():
             return
         fields, current = self.form.fields, self.form.current

@@ -8,6 +8,7 @@ from eport_tui.screens.base import EportScreen
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.form import Field, Ground
+from eport_tui.widgets.limits import at_most
 from eport_tui.widgets.preview import MOST_ROWS, Preview
 
 REASON = Field(
@@ -15,7 +16,7 @@ REASON = Field(
     "事由",
     Ground.OPTIONAL,
     50,
-    max_length=LONGEST_REASON,
+    limit=at_most(LONGEST_REASON),
     hint=f"可不填，最多{LONGEST_REASON}个字，保存时与操作一起记录",
 )
 """The optional reason at the end of a form."""

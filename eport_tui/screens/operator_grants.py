@@ -2,125 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.domain.codes import NO, YES, YES_NO
-from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
+from eport_tui.domain.codes import NO, YES
+from eport_tui.domain.grants import GrantKey, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Count, Order, PageSource
-from eport_tui.domain.text import printable
+from eport_tui.domain.lists import PageSource
 from eport_tui.errors import EportError, NotFound
+from eport_tui.screens import grant_forms, grant_lists
+from eport_tui.screens import grant_questions as questions
 from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
-from eport_tui.screens.losses import REASON, ask_about_losses
+from eport_tui.screens.operator_entries import Entries, OperatorRows
 from eport_tui.services import operator_grants as service
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
-from eport_tui.widgets.form import GROUNDS_EXPLAINED, Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
 from eport_tui.widgets.window import ListSource
 
 QUICK_QUERY = ("customs_code", "uscc")
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorRow:
-    """A line of the lower list: a stored grant, or an entry that is not saved yet.
-
-    Attributes:
-        at: The number of such an entry among the others.
-    """
-
-    card_number: str
-    stored: OperatorGrant | None
-    at: int = 0
-
-    @property
-    def key(self) -> Hashable:
-        """What tells the row from others."""
-        return self.stored.id if self.stored else self.card_number
-
-
-class OperatorRows:
-    """The entries that are not saved, in the order they were added; then the stored grants."""
-
-    def __init__(
-        self, pending: Sequence[NewOperatorGrant], stored: PageSource[OperatorGrant]
-    ) -> None:
-        self.orders, self.order, self.filter = stored.orders, stored.order, stored.filter
-        self._added = pending
-        self._stored = stored
-        rows = [OperatorRow(entry.card_number, None, at) for at, entry in enumerate(pending)]
-        wanted = self.order.read(self.filter)
-        self._pending = [row for row in rows if row.card_number in wanted]
-
-    def count(self) -> Count:
-        """How many rows there are."""
-        stored = self._stored.count()
-        return Count(len(self._pending) + stored.number, stored.exact)
-
-    def after(self, row: OperatorRow | None, limit: int) -> list[OperatorRow]:
-        """The next rows behind one, or the first."""
-        if row is not None and row.stored is not None:
-            return _rows(self._stored.after(row.stored, limit))
-        start = 0 if row is None else self._behind(row)
-        rows = self._pending[start : start + limit]
-        return rows + _rows(self._stored.after(None, limit - len(rows)))
-
-    def before(self, row: OperatorRow | None, limit: int) -> list[OperatorRow]:
-        """The last rows before one, or the last."""
-        end = len(self._pending)
-        rows: list[OperatorRow] = []
-        if row is not None and row.stored is None:
-            end = sum(other.at < row.at for other in self._pending)
-        else:
-            rows = _rows(self._stored.before(row.stored if row else None, limit))
-        return self._pending[max(0, end - limit + len(rows)) : end] + rows
-
-    def _behind(self, row: OperatorRow) -> int:
-        """How many entries stand before the one behind an entry, which may be gone."""
-        there = self.at(row.key) is not None
-        return sum(other.at < row.at + there for other in self._pending)
-
-    def at(self, key: Hashable) -> OperatorRow | None:
-        """The row with a key; that of an entry is its card number."""
-        if isinstance(key, str):
-            return next((row for row in self._pending if row.key == key), None)
-        stored = self._stored.at(key)
-        return _rows([stored])[0] if stored else None
-
-    def rank(self, row: OperatorRow) -> Count:
-        """How many rows stand before one."""
-        if row.stored is None:
-            return Count(sum(other.at < row.at for other in self._pending))
-        rank = self._stored.rank(row.stored)
-        return Count(len(self._pending) + rank.number, rank.exact)
-
-    def seek(self, text: str) -> OperatorRow | None:
-        """The first row whose card number begins as typed."""
-        wanted = self.order.read(text)
-        for row in self._pending:
-            if row.card_number in wanted:
-                return row
-        stored = self._stored.seek(text)
-        return _rows([stored])[0] if stored else None
-
-    def ordered(self, order: Order) -> OperatorRows:
-        """There is one order."""
-        return self
-
-    def filtered(self, text: str) -> OperatorRows:
-        """Only the rows whose card number begins as typed."""
-        return OperatorRows(self._added, self._stored.filtered(text))
-
-
-def _rows(stored: Iterable[OperatorGrant]) -> list[OperatorRow]:
-    return [OperatorRow(grant.card_number, grant) for grant in stored]
 
 
 class OperatorGrantsScreen(DayScreen):
@@ -139,112 +43,24 @@ class OperatorGrantsScreen(DayScreen):
 
     def __init__(self) -> None:
         super().__init__(name="operator_grants")
-        self._pending: dict[int, list[NewOperatorGrant]] = {}
-        self._replacing: dict[int, int] = {}
+        self._entries = Entries()
         self._shown_for: int | None = None
+        self._operators_of: GrantKey | None = None
         self._restored: dict[str, Any] | None = None
         self._last_query: dict[str, str] = {}
 
     def body(self) -> Iterable[Widget]:
         """Quick query, received grants, entry, operators."""
-        tables = self.desk.tables
-        optional, required = Ground.OPTIONAL, Ground.REQUIRED
-        self._query = Form(
-            [
-                [
-                    Field(
-                        "customs_code",
-                        "授权企业编号",
-                        optional,
-                        12,
-                        hint="快速查询：输入编号或其开头部分，按Enter或F5",
-                    ),
-                    Field(
-                        "uscc",
-                        "授权企业社会信用代码",
-                        optional,
-                        19,
-                        hint="快速查询：输入代码或其开头部分，按Enter或F5",
-                    ),
-                ]
-            ],
-            id="query",
+        self._query = grant_forms.quick_query_form()
+        self._received = grant_lists.received_list(
+            self.desk.tables, lambda grant_id: len(self._entries.under(grant_id))
         )
-        self._received: Grid[ReceivedRow] = Grid(
-            "授予本企业的授权",
-            [
-                Column("企业编号", 10, lambda row: row.grant.key.principal),
-                Column("授权企业名称", 0, lambda row: row.principal.name),
-                Column(
-                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
-                ),
-                Column("类型", 6, lambda row: tables.grant_types.name(row.grant.key.grant_type)),
-                Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat()),
-                Column("状态", 8, lambda row: row.state.label, lambda row: row.state.value),
-                Column("操作员", 6, self._operator_count, self._operator_style),
-            ],
-            lambda row: row.grant.id,
-            id="received",
-        )
-        self._received.note = GROUNDS_EXPLAINED
-        self._entry = Form(
-            [
-                [Field("principal_name", "授权企业名称")],
-                [
-                    Field(
-                        "to_all",
-                        "是否授予全部操作员",
-                        required,
-                        6,
-                        YES_NO,
-                        hint="按空格键选择：是 授予全部操作员，否 授予一张操作员卡",
-                    ),
-                    Field(
-                        "card_number",
-                        "操作员IC卡号",
-                        required,
-                        15,
-                        hint="13位卡号，按Enter添加到列表",
-                    ),
-                ],
-                [REASON],
-            ],
-            id="entry",
-        )
-        self._operators: Grid[OperatorRow] = Grid(
-            "操作员权限列表",
-            [
-                Column("操作员IC卡号", 13, lambda row: row.card_number),
-                Column(
-                    "授权范围", 12, lambda row: "指定操作员" if row.card_number else "全部操作员"
-                ),
-                Column(
-                    "授权日期",
-                    10,
-                    lambda row: row.stored.granted_on.isoformat() if row.stored else "",
-                ),
-                Column("录入卡号", 0, lambda row: row.stored.changed_by if row.stored else ""),
-                Column(
-                    "状态",
-                    8,
-                    lambda row: "已保存" if row.stored else "未保存",
-                    lambda row: None if row.stored else "unsaved",
-                ),
-            ],
-            lambda row: row.key,
-            id="operators",
-        )
+        self._entry = grant_forms.operator_grant_form()
+        self._operators = grant_lists.operator_list()
         yield self._query
         yield self._received
         yield self._entry
         yield self._operators
-
-    def _operator_count(self, row: ReceivedRow) -> str:
-        added = len(self._pending.get(row.grant.id, ()))
-        return f"{row.operator_grants}" + (f"+{added}" if added else "")
-
-    def _operator_style(self, row: ReceivedRow) -> str | None:
-        return "unsaved" if self._pending.get(row.grant.id) else None
 
     def restore(self, content: dict[str, Any]) -> None:
         """Begin with what was left unsaved."""
@@ -276,11 +92,7 @@ class OperatorGrantsScreen(DayScreen):
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Take up the entries of a draft that was kept, where their grants still stand."""
-        for grant_id, cards in content["pending"].items():
-            self._pending[int(grant_id)] = [
-                NewOperatorGrant(to_all=card == ALL_OPERATORS, card_number=card) for card in cards
-            ]
-        self._replacing = {int(id): count for id, count in content["replacing"].items()}
+        self._entries.take_up(content)
         self._entry.set_value("card_number", content["card_number"])
         self._entry.set_value("reason", content.get("reason", ""))
         await self._received.reload(select=content["selected"])
@@ -319,9 +131,14 @@ class OperatorGrantsScreen(DayScreen):
             await self._operators.show(ListSource([], lambda row: row.key))
             return
         stored = service.granted(self.store, desk.active_session, row.grant.id)
-        pending = self._pending.get(row.grant.id, [])
-        rows = desk.rows(OperatorRows(pending, stored))
-        await (self._operators.reload if keep else self._operators.show)(rows, select=select)
+        rows = desk.rows(OperatorRows(self._entries.under(row.grant.id), stored))
+        # On another day the same grant has another number.
+        same = row.grant.key == self._operators_of
+        self._operators_of = row.grant.key
+        if keep:
+            await self._operators.reload(rows, select=select)
+        else:
+            await self._operators.show(rows, select=select, again=same)
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""
@@ -354,6 +171,7 @@ class OperatorGrantsScreen(DayScreen):
         await self._find_next()
 
     async def _find_next(self) -> None:
+        self.check_whole()
         desk, wanted = self.desk, self._query.values()
         try:
             found = await desk.call(
@@ -445,14 +263,19 @@ class OperatorGrantsScreen(DayScreen):
         if row is None:
             await self.tell("请选择数据!")
             return
+        self.check_whole()
         grant_id = row.grant.id
         to_all = self._entry.value("to_all") == YES
         entry = NewOperatorGrant(
             to_all=to_all, card_number="" if to_all else self._entry.value("card_number")
         )
-        pending = self._pending.get(grant_id, [])
         checked = await desk.call(
-            service.check_entry, desk.store, desk.active_session, grant_id, entry, pending
+            service.check_entry,
+            desk.store,
+            desk.active_session,
+            grant_id,
+            entry,
+            self._entries.under(grant_id),
         )
         if checked.replaces:
             sure = await self.confirm(
@@ -463,13 +286,10 @@ class OperatorGrantsScreen(DayScreen):
             )
             if not sure:
                 return
-        if to_all:
-            self._replacing[grant_id] = checked.replaces - len(pending)
-            pending = []
-        self._pending[grant_id] = [*pending, checked.entry]
+        self._entries.add(grant_id, checked.entry, replaces=checked.replaces)
         self._clear_entry()
         await self._received.reload()
-        await self._show_operators(select=checked.entry.card_number)
+        await self._show_operators(select=checked.entry.card_number, keep=True)
         self._entry.focus_field("card_number")
         self.say("已添加到列表，按F10保存后生效", "warning")
         await desk.keep_draft(self)
@@ -477,9 +297,8 @@ class OperatorGrantsScreen(DayScreen):
     @property
     def unsaved(self) -> str:
         """Entries that were added, or a card number that was typed."""
-        added = sum(map(len, self._pending.values()))
-        if added:
-            return f"列表中有{added}条尚未保存的企业内授权"
+        if self._entries:
+            return f"列表中有{len(self._entries)}条尚未保存的企业内授权"
         if self._entry.value("card_number").strip():
             return "录入的操作员IC卡号尚未添加"
         if self._entry.value("reason").strip():
@@ -488,8 +307,7 @@ class OperatorGrantsScreen(DayScreen):
 
     def discard(self) -> None:
         """Give up the entries that were added."""
-        self._pending.clear()
-        self._replacing.clear()
+        self._entries.clear()
         self._entry.set_value("reason", "")
         self._clear_entry()
 
@@ -498,11 +316,7 @@ class OperatorGrantsScreen(DayScreen):
         if not self.unsaved:
             return None
         return {
-            "pending": {
-                str(id): [entry.card_number for entry in entries]
-                for id, entries in self._pending.items()
-            },
-            "replacing": {str(id): count for id, count in self._replacing.items()},
+            **self._entries.kept(),
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
             "selected": self._grant_id,
@@ -516,13 +330,12 @@ class OperatorGrantsScreen(DayScreen):
         desk = self.desk
         if self.is_another_day():
             return
-        if not any(self._pending.values()):
+        if not self._entries:
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
         saved, lost = 0, list[str]()
-        for grant_id, entries in list(self._pending.items()):
-            if not entries:
-                continue
+        for grant_id in self._entries.grants:
+            entries = self._entries.under(grant_id)
             try:
                 await desk.call(
                     service.save,
@@ -530,7 +343,7 @@ class OperatorGrantsScreen(DayScreen):
                     desk.active_session,
                     grant_id,
                     entries,
-                    replacing=self._replacing.get(grant_id, 0),
+                    replacing=self._entries.replacing(grant_id),
                     reason=self._entry.value("reason"),
                 )
                 saved += len(entries)
@@ -542,8 +355,7 @@ class OperatorGrantsScreen(DayScreen):
                 await self._received.reload(select=grant_id)
                 await self._show_operators()
                 raise
-            del self._pending[grant_id]
-            self._replacing.pop(grant_id, None)
+            self._entries.forget(grant_id)
         self._entry.set_value("reason", "")
         await desk.forget_draft(self)
         self.say("")
@@ -577,10 +389,7 @@ class OperatorGrantsScreen(DayScreen):
             return
         whom = f"操作员卡 {row.card_number} " if row.card_number else "全部操作员"
         if row.stored is None:
-            self._pending[grant_id] = [
-                entry for entry in self._pending[grant_id] if entry.card_number != row.card_number
-            ]
-            self._replacing.pop(grant_id, None)
+            self._entries.remove(grant_id, row.card_number)
         else:
             try:
                 if not await self._delete_stored(row.stored, whom):
@@ -601,21 +410,16 @@ class OperatorGrantsScreen(DayScreen):
         preview = await desk.call(
             service.deletion_preview, desk.store, desk.tables, desk.active_session, grant.id
         )
-        key = preview.parent.key
-        reason = await ask_about_losses(
-            self,
-            "删除确认",
-            f"确定删除{whom}的权限吗？\n"
-            f"授权企业：{key.principal} {printable(preview.principal.name)}\n"
-            f"授权子系统：{desk.tables.subsystems.name(key.subsystem)}  "
-            f"授权类型：{desk.tables.grant_types.name(key.grant_type)}\n"
-            "删除后下次办理时即没有该权限。",
-            preview.losses,
-        )
+        reason = await questions.agree_to_an_operators_deletion(self, preview, whom)
         if reason is None:
             return False
         await desk.call(service.delete, desk.store, desk.active_session, grant.id, reason=reason)
         return True
+
+    @property
+    def _selected_key(self) -> GrantKey | None:
+        row = self._received.selected
+        return row.grant.key if row else None
 
     @flow
     async def action_history(self) -> None:
@@ -623,14 +427,8 @@ class OperatorGrantsScreen(DayScreen):
         await self._history(of_operator=self.focused is self._operators)
 
     async def _history(self, *, of_operator: bool) -> None:
-        from eport_tui.screens.history import HistoryScreen
-
-        row, operator = self._received.selected, self._operators.selected
-        if row is None:
-            await self.tell("请选择数据!")
-            return
-        card = operator.card_number if of_operator and operator else None
-        await self.desk.push_screen(HistoryScreen(row.grant.key, card))
+        operator = self._operators.selected if of_operator else None
+        await self.show_history(self._selected_key, operator.card_number if operator else None)
 
     @flow
     async def action_check(self) -> None:
@@ -638,14 +436,8 @@ class OperatorGrantsScreen(DayScreen):
         await self._check()
 
     async def _check(self) -> None:
-        from eport_tui.screens import check
-
-        row, operator = self._received.selected, self._operators.selected
-        if row is None:
-            await self.tell("请选择数据!")
-            return
-        card = operator.card_number if operator else ""
-        await self.desk.push_screen(check.about(self.desk.tables, row.grant.key, card))
+        operator = self._operators.selected
+        await self.check_grant(self._selected_key, operator.card_number if operator else "")
 
     def legend_ids(self) -> tuple[str, ...]:
         """F4 opens a list in the one field that has one; in a list F11 asks about the row."""

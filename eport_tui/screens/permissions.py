@@ -13,6 +13,7 @@ from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
 from eport_tui.services.permissions import Direction, PermissionRow
+from eport_tui.widgets import limits
 from eport_tui.widgets.field import CodeField
 from eport_tui.widgets.form import Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
@@ -58,6 +59,7 @@ class PermissionsScreen(DayScreen):
                         "操作员IC卡号",
                         Ground.OPTIONAL,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="本企业操作员的13位卡号，按F5列出这张卡可以办理的企业；不写为所有操作员",
                     ),
                 ]
@@ -126,6 +128,7 @@ class PermissionsScreen(DayScreen):
         await self._query()
 
     async def _query(self) -> None:
+        self.check_whole()
         desk, subsystem = self.desk, self._choice.value("subsystem")
         card = self._choice.value("card_number").strip()
         if card:
@@ -142,38 +145,30 @@ class PermissionsScreen(DayScreen):
                 self.store, desk.active_session, subsystem=subsystem or None, today=self.day
             )
         self._choice.mark_error(None)
-        await self._grid.show(desk.rows(source))
+        await self._grid.show(desk.rows(source), again=True)
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
         whose = f"{card} 可以办理" if card else "操作员权限"
         self._grid.title = f"{whose}（{name}）"
         await self._grid.select_first()
-        self.say("" if self._grid.count else "暂无数据")
+        self.say("" if self._grid.count or self._grid.filter else "暂无数据")
 
     @flow
     async def action_check(self) -> None:
         """Ask about the selected permission, of the card that was asked for or the own one."""
-        from eport_tui.screens import check
-
-        row = self._grid.selected
+        row, holder = self._grid.selected, self.desk.active_session.holder
         if row is None:
-            await self.tell("请选择数据!")
+            await self.check_grant(None)
             return
-        holder = self.desk.active_session.holder
         card = row.card_number or self._choice.value("card_number").strip()
         if not card and row.direction is Direction.OURS and not holder.is_legal_person:
             card = holder.card_number
-        await self.desk.push_screen(check.about(self.desk.tables, _key(row), card))
+        await self.check_grant(_key(row), card)
 
     @flow
     async def action_history(self) -> None:
         """Show what was done to the grant that the selected permission rests on."""
-        from eport_tui.screens.history import HistoryScreen
-
         row = self._grid.selected
-        if row is None:
-            await self.tell("请选择数据!")
-        else:
-            await self.desk.push_screen(HistoryScreen(_key(row)))
+        await self.show_history(_key(row) if row else None)
 
     def list_hint(self, grid: Grid) -> str:
         """How to find a row."""

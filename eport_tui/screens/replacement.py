@@ -13,9 +13,11 @@ from eport_tui.domain.dates import today
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens.base import flow
 from eport_tui.screens.form_screen import FormScreen
+from eport_tui.screens.grant_lists import last_day_column, what_columns
 from eport_tui.services import replacement as service
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.replacement import Held, ListChanged, Preview
+from eport_tui.widgets import limits
 from eport_tui.widgets.form import Field, Form, Ground
 from eport_tui.widgets.grid import Column, Grid
 from eport_tui.widgets.window import ListSource
@@ -49,6 +51,7 @@ class ReplacementScreen(FormScreen):
                         "原IC卡号",
                         Ground.REQUIRED,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="操作员原来那张卡的13位卡号",
                     ),
                     Field(
@@ -56,6 +59,7 @@ class ReplacementScreen(FormScreen):
                         "新IC卡号",
                         Ground.REQUIRED,
                         15,
+                        limit=limits.CARD_NUMBER,
                         hint="新卡的13位卡号，按Enter列出要转移的授权",
                     ),
                 ],
@@ -65,7 +69,7 @@ class ReplacementScreen(FormScreen):
                         "事由",
                         Ground.OPTIONAL,
                         52,
-                        max_length=LONGEST_REASON,
+                        limit=limits.at_most(LONGEST_REASON),
                         hint="可不填，例如：卡片损坏。记入操作历史",
                     )
                 ],
@@ -76,11 +80,8 @@ class ReplacementScreen(FormScreen):
             [
                 Column("授权企业编号", 12, lambda row: row.principal.customs_code),
                 Column("授权企业名称", 0, lambda row: row.principal.name),
-                Column(
-                    "授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)
-                ),
-                Column("类型", 6, lambda row: tables.grant_types.name(row.grant.key.grant_type)),
-                Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat()),
+                *what_columns(tables),
+                last_day_column(),
                 Column("状态", 8, _state, _state_style),
             ],
             lambda row: row.operator_grant.id,
@@ -162,6 +163,7 @@ class ReplacementScreen(FormScreen):
         await self._look()
 
     async def _look(self) -> None:
+        self.check_whole()
         desk = self.desk
         self._entry.mark_error(None)
         try:

@@ -9,7 +9,7 @@ from textual import events
 
 from eport_tui.actions import bindings
 from eport_tui.domain.dates import add_months
-from eport_tui.widgets.dialogs import Dialog, Line, Panel
+from eport_tui.widgets.dialogs import Dialog, Line
 
 WEEKDAYS = "一二三四五六日"
 
@@ -19,27 +19,21 @@ class Calendar(Dialog[date]):
 
     BINDINGS = [*bindings("choose")]
     DIALOG_LEGEND = (
-        ("方向键", "换日"),
-        ("PgUp PgDn", "换月"),
-        ("Home End", "月初 月末"),
-        ("Y", "加一年"),
         ("Enter", "选定"),
         ("Esc", "取消"),
+        ("方向键", "换日"),
+        ("PgUp PgDn", "换月"),
+        ("Y", "加一年"),
+        ("Home End", "月初 月末"),
     )
 
     def __init__(self, label: str, day: date, *, earliest: date) -> None:
-        super().__init__()
-        self._label = label
+        super().__init__(f"选择{label}", width=34)
         self._earliest = earliest
         self._day = max(day, earliest)
 
-    def make_panel(self) -> Panel:
+    def _lines(self) -> list[Line]:
         """One month, a week a line."""
-        self._panel = Panel(f"选择{self._label}", width=34)
-        self._draw()
-        return self._panel
-
-    def _draw(self) -> None:
         day = self._day
         lines: list[Line] = [
             [(f"{day.year}年{day.month}月{day.day}日 星期{WEEKDAYS[day.weekday()]}", "strong")],
@@ -54,7 +48,7 @@ class Calendar(Dialog[date]):
         lines += [[] for _ in range(9 - len(lines))]
         left = (day - self._earliest).days
         lines.append([(f"今天起第{left}天" if left else "今天", "dim")])
-        self._panel.set_lines(lines)
+        return lines
 
     def _cell(self, number: int) -> tuple[str, str]:
         if not number:

@@ -70,22 +70,99 @@ class Panel(Widget):
         return Strip(segments).adjust_cell_length(width, self._style("text"))
 
 
+class Passage:
+    """The text of a dialog, wrapped; scrolled where there is no room for the whole of it."""
+
+    def __init__(self, text: str, style: str) -> None:
+        self._text = text
+        self._style = style
+        self._top = self._last = self._page = 0
+
+    def height(self, width: int) -> int:
+        """How many lines it takes."""
+        return len(wrap(self._text, width))
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """As many of its lines as there is room for, and then which those are."""
+        whole = wrap(self._text, width)
+        if len(whole) <= height:
+            self._top = self._last = self._page = 0
+            return [[(line, self._style)] for line in whole]
+        self._page = max(1, height - 1)
+        self._last = len(whole) - self._page
+        self._top = min(self._top, self._last)
+        end = self._top + self._page
+        where = f"第{self._top + 1}-{end}行 共{len(whole)}行，按PgUp PgDn翻看"
+        shown: list[Line] = [[(line, self._style)] for line in whole[self._top : end]]
+        return [*shown, [(fit(where, width), "dim")]]
+
+    def scroll(self, key: str) -> bool:
+        """Scroll at PgUp and PgDn; false where it was another key, or the whole is shown."""
+        if not self._page or key not in ("pageup", "pagedown"):
+            return False
+        by = self._page if key == "pagedown" else -self._page
+        self._top = min(max(0, self._top + by), self._last)
+        return True
+
+
 class Dialog(LeanScreen[Result], ModalScreen[Result]):
-    """A modal screen with one panel and a legend of its keys."""
+    """A modal screen with one panel and a legend of its keys.
+
+    The panel is as wide as wanted, or as the window where that is less.
+    """
 
     BINDINGS = [*bindings("back", "repaint")]
     DIALOG_LEGEND: Sequence[tuple[str, str]] = (("Esc", "取消"),)
 
+    def __init__(self, title: str, *, width: int) -> None:
+        super().__init__()
+        self._title = title
+        self._wanted = width
+
     def compose(self) -> ComposeResult:
         """The panel, and the keys on the last line."""
-        yield self.make_panel()
-        legend = Legend()
-        legend.items = list(self.DIALOG_LEGEND)
-        yield legend
+        self._drawn_for = self.app.size
+        self._panel = Panel(self._title, width=self._width)
+        self._panel.set_lines(self._lines())
+        yield self._panel
+        if self.DIALOG_LEGEND:
+            legend = Legend()
+            legend.items = list(self.DIALOG_LEGEND)
+            yield legend
 
-    def make_panel(self) -> Panel:
-        """The panel to show."""
+    def _lines(self) -> list[Line]:
+        """What the panel shows."""
         raise NotImplementedError
+
+    def _draw(self) -> None:
+        """Show what has changed."""
+        self._panel.set_lines(self._lines())
+
+    @property
+    def _frame(self) -> int:
+        """Cells that the border takes which stands for the ground where there is no colour."""
+        return 2 if self.app.no_color else 0
+
+    @property
+    def _width(self) -> int:
+        return min(self._wanted, self.app.size.width - self._frame)
+
+    @property
+    def _inner(self) -> int:
+        """Cells of a line."""
+        return self._width - 4
+
+    @property
+    def _room(self) -> int:
+        """Lines that there is room for between title and legend."""
+        return self.app.size.height - self._frame - 3
+
+    def on_resize(self) -> None:
+        """Stay on the screen as a whole."""
+        if self.app.size != self._drawn_for:
+            self._drawn_for = self.app.size
+            self._panel.styles.width = self._width
+            self._draw()
 
     def action_back(self) -> None:
         """Leave without an answer."""
@@ -120,36 +197,26 @@ class Question(Dialog[Result]):
         warning: bool = False,
         width: int = 60,
     ) -> None:
-        super().__init__()
-        self._title = title
-        self._text = text
+        super().__init__(title, width=width)
+        self._passage = Passage(text, "warning" if warning else "text")
         self._choices = choices
         self._at = start
-        self._warning = warning
-        self._width = width
 
-    def make_panel(self) -> Panel:
-        """The text, wrapped, and the answers below it."""
-        self._panel = Panel(self._title, width=self._width)
-        self._draw()
-        return self._panel
-
-    def _draw(self) -> None:
-        style = "warning" if self._warning else "text"
-        lines: list[Line] = [[]]
-        lines += [[(line, style)] for line in wrap(self._text, self._width - 4)]
+    def _lines(self) -> list[Line]:
+        """The text, and the answers below it."""
         answers: Line = []
         for at, choice in enumerate(self._choices):
             chosen = at == self._at
             label = f"{'>' if chosen else ' '} {choice.label}({choice.key.upper()}) "
             answers += [(label, "chosen" if chosen else "choice"), ("  ", "text")]
-        lines += [[], answers]
-        self._panel.set_lines(lines)
+        return [[], *self._passage.lines(self._inner, self._room - 3), [], answers]
 
     async def on_key(self, event: events.Key) -> None:
-        """Move between the answers, or give one by its key."""
+        """Move between the answers, give one by its key, or scroll the text."""
         event.stop()
-        if event.key in ("left", "up", "shift+tab"):
+        if self._passage.scroll(event.key):
+            pass
+        elif event.key in ("left", "up", "shift+tab"):
             self._at = (self._at - 1) % len(self._choices)
         elif event.key in ("right", "down", "tab"):
             self._at = (self._at + 1) % len(self._choices)
@@ -198,28 +265,23 @@ class Prompt(Dialog[events.Key]):
     """
 
     BINDINGS = [*bindings("confirm")]
+    DIALOG_LEGEND = ()
 
     def __init__(self, text: str, *, title: str = "提示", kind: str = "strong") -> None:
-        super().__init__()
-        self._text = text
-        self._title = title
-        self._kind = kind
+        super().__init__(title, width=min(60, max(36, cell_len(text) + 6)))
+        self._passage = Passage(text, kind)
 
-    def compose(self) -> ComposeResult:
-        """The panel alone."""
-        yield self.make_panel()
-
-    def make_panel(self) -> Panel:
-        """The text, wrapped."""
-        width = min(60, max(36, cell_len(self._text) + 6))
-        panel = Panel(self._title, width=width)
-        lines: list[Line] = [[(line, self._kind)] for line in wrap(self._text, width - 4)]
-        panel.set_lines([*lines, [("> 确定(Enter) ", "chosen")]])
-        return panel
+    def _lines(self) -> list[Line]:
+        """The text, clear of the message line."""
+        lines = self._passage.lines(self._inner, self._room - 3)
+        return [*lines, [("> 确定(Enter) ", "chosen")]]
 
     async def on_key(self, event: events.Key) -> None:
-        """Close, and hand a key on that was meant for the screen below."""
+        """Close, and hand a key on that was meant for the screen below; or scroll the text."""
         event.stop()
+        if self._passage.scroll(event.key):
+            self._draw()
+            return
         self.dismiss(None if event.key == "space" else event)
 
     def on_click(self) -> None:
@@ -236,14 +298,17 @@ class Typed:
 
     Attributes:
         text: What was typed so far.
+        fault: Why the last key or paste was not taken; empty where it was.
     """
 
     def __init__(self, longest: int, *, text: str = "") -> None:
         self._longest = longest
         self.text = text
+        self.fault = ""
 
     def take(self, event: events.Key) -> None:
         """Take a character, take one back, or empty the line."""
+        self.fault = ""
         if event.key == "backspace":
             self.text = self.text[:-1]
         elif event.key == "ctrl+u":
@@ -252,8 +317,12 @@ class Typed:
             self.put(event.character)
 
     def put(self, text: str) -> None:
-        """Add a text, as far as there is room."""
-        self.text = (self.text + printable(text))[: self._longest]
+        """Add a text, if the whole of it fits."""
+        whole = self.text + printable(text)
+        fits = len(whole) <= self._longest
+        self.fault = "" if fits else f"最多{self._longest}个字，再多的没有采用"
+        if fits:
+            self.text = whole
 
     def shown(self, width: int, *, active: bool) -> str:
         """The end of the text, with the cursor while it is typed in."""
@@ -281,31 +350,23 @@ class TextQuestion(Dialog[str]):
         """Args:
         check: Raises an `EportError` where an answer is not good.
         """
-        super().__init__()
-        self._title = title
+        super().__init__(title, width=width)
         self._text = text
         self._label = label
         self._check = check
         self._typed = Typed(40)
         self._fault = ""
-        self._width = width
 
-    def make_panel(self) -> Panel:
-        """The text, wrapped, and the line below it."""
-        self._panel = Panel(self._title, width=self._width)
-        self._draw()
-        return self._panel
-
-    def _draw(self) -> None:
-        inner = self._width - 4
+    def _lines(self) -> list[Line]:
+        """The text, and below it the line to type in and what is wrong with it."""
+        inner = self._inner
         lines: list[Line] = [[]]
         lines += [[(line, "text")] for line in wrap(self._text, inner)]
         room = inner - cell_len(self._label) - 1
         typed = self._typed.shown(room, active=True)
         lines += [[], [(f"{self._label} ", "strong"), (typed, "choice")], []]
         self._line = len(lines) - 1
-        lines += [[(line, "warning")] for line in wrap(self._fault, inner)]
-        self._panel.set_lines(lines)
+        return lines + [[(line, "warning")] for line in wrap(self._fault, inner)]
 
     @property
     def cursor_screen_offset(self) -> Offset:
@@ -318,13 +379,14 @@ class TextQuestion(Dialog[str]):
         """Type."""
         event.stop()
         self._typed.take(event)
-        self._fault = ""
+        self._fault = self._typed.fault
         self._draw()
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is typed text."""
         event.stop()
         self._typed.put(first_line(event.text))
+        self._fault = self._typed.fault
         self._draw()
 
     def action_confirm(self) -> None:

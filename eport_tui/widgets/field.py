@@ -19,6 +19,7 @@ from eport_tui.domain.codes import CodeTable
 from eport_tui.domain.text import first_line, printable
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
+from eport_tui.widgets.limits import Limit
 from eport_tui.widgets.themes import look
 
 
@@ -39,8 +40,13 @@ class ListWanted(Message):
 class TextField(Input, inherit_css=False):
     """One line of text on a coloured ground, without border or blinking.
 
+    What would make the text longer than its limit allows is not taken, and told.
+
     Its looks are ours alone: those of stock Input, all of which they would overrule, take
     longer to read and to apply than those of the rest of a form.
+
+    Attributes:
+        left_out: Why something was not taken since the text last changed; empty where all was.
     """
 
     # Stock Input lays the whole screen out again at each character for this one.
@@ -54,11 +60,20 @@ class TextField(Input, inherit_css=False):
         Binding("down", "screen.focus_next", show=False),
     ]
 
+    class LeftOut(Message):
+        """Something was not taken, because the text would have become too long."""
+
+        def __init__(self, field: TextField) -> None:
+            super().__init__()
+            self.field = field
+
     def __init__(
-        self, *, id: str, width: int, max_length: int = 0, opens_list: bool = False
+        self, *, id: str, width: int, limit: Limit | None = None, opens_list: bool = False
     ) -> None:
-        super().__init__(id=id, select_on_focus=False, max_length=max_length)
+        super().__init__(id=id, select_on_focus=False)
         self.opens_list = opens_list
+        self.left_out = ""
+        self._limit = limit
         self.styles.width = width
 
     @property
@@ -82,6 +97,17 @@ class TextField(Input, inherit_css=False):
     def on_paste(self, event: events.Paste) -> None:
         """Leave to stock Input one line, without what came along from a table or a page."""
         event.text = printable(first_line(event.text))
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """Put a text in the place of a part, unless that makes the whole too long."""
+        low, high = sorted((start, end))
+        limit, whole = self._limit, self.value[:low] + text + self.value[high:]
+        if text and limit is not None and not limit.allows(whole):
+            what = "多输入的字符没有采用" if len(text) == 1 else "粘贴后过长，没有采用"
+            self.left_out = f"{limit.words}，{what}"
+            self.post_message(self.LeftOut(self))
+        else:
+            super().replace(text, start, end)
 
     def render_line(self, y: int) -> Strip:
         """Draw the text, what is selected of it, and a cursor where the terminal's own is not.
@@ -111,6 +137,7 @@ class TextField(Input, inherit_css=False):
 
     def watch_value(self) -> None:
         """Scroll back a text that got shorter; stock Input leaves that to the layout."""
+        self.left_out = ""
         self.scroll_to(x=self.scroll_x, animate=False, force=True, immediate=True)
 
     @property

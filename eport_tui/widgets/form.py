@@ -25,6 +25,7 @@ from textual.widgets.input import Selection
 from eport_tui.domain.codes import CodeTable
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.field import CodeField, TextField
+from eport_tui.widgets.limits import Limit
 from eport_tui.widgets.themes import look
 
 
@@ -57,7 +58,7 @@ class Field:
         ground: Required, optional or shown.
         width: Cells for the value; 0 takes what is left of the line.
         table: The code table of a code field.
-        max_length: Most characters that can be typed; 0 for no limit.
+        limit: How much can be typed; none for as much as one likes.
         opens_list: Whether space and F4 open a list or calendar in a text field.
         empty: What a code field shows while nothing is chosen.
         hint: Shown on the message line while the field has the focus.
@@ -68,7 +69,7 @@ class Field:
     ground: Ground = Ground.SHOWN
     width: int = 0
     table: CodeTable | None = None
-    max_length: int = 0
+    limit: Limit | None = None
     opens_list: bool = False
     empty: str = ""
     hint: str = ""
@@ -104,6 +105,12 @@ class Form(Widget):
     @dataclass
     class Edited(OfForm):
         """What is typed in a field changed."""
+
+    @dataclass
+    class LeftOut(OfForm):
+        """What was typed or pasted was not taken, as it is too long; the text says so."""
+
+        text: str
 
     def __init__(self, rows: Sequence[Sequence[Field]], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -216,6 +223,24 @@ class Form(Widget):
         if event.input.id in self._widgets:
             self.post_message(self.Edited(self, event.input.id))
 
+    def on_text_field_left_out(self, message: TextField.LeftOut) -> None:
+        """Tell that something was not taken."""
+        message.stop()
+        field = message.field
+        self.post_message(self.LeftOut(self, field.id or "", self._told(field)))
+
+    def forget_left_out(self, id: str) -> str:
+        """Why something was not taken in a field since its text changed; empty from then on."""
+        field = self._widgets[id]
+        if not isinstance(field, TextField) or not field.left_out:
+            return ""
+        told = self._told(field)
+        field.left_out = ""
+        return told
+
+    def _told(self, field: TextField) -> str:
+        return f"{self._fields[field.id or ''].label}{field.left_out}"
+
     # Layout and drawing
 
     def compose(self) -> ComposeResult:
@@ -231,7 +256,7 @@ class Form(Widget):
                 widget = TextField(
                     id=id,
                     width=field.width,
-                    max_length=field.max_length,
+                    limit=field.limit,
                     opens_list=field.opens_list,
                 )
             self._widgets[id] = widget

@@ -192,11 +192,18 @@ class Grid(Widget, Generic[Row], can_focus=True):
         """How many rows are read at a time: always enough for a move by a screenful."""
         return max(PAGE_ROWS, self._height + 1)
 
-    async def show(self, source: RowSource[Row], *, select: Hashable | None = None) -> None:
-        """Show another list from its beginning, or around the row with the key `select`."""
+    async def show(
+        self, source: RowSource[Row], *, select: Hashable | None = None, again: bool = False
+    ) -> None:
+        """Show another list from its beginning, or around the row with the key `select`.
+
+        Args:
+            again: Whether it is the same list, of another day or of what else was asked for; then
+                it is in the order and narrowed as before.
+        """
         had_selected = self._cursor is not None
         self._marks = {}
-        self._source, self._typed = source, ""
+        self._source, self._typed = source.shown_as(self._source if again else None), ""
         nothing: Window[Row] = Window()
         self._window, self._count, self._top, self._cursor = nothing, None, 0, None
         await self._read(select)
@@ -215,7 +222,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             select: The key of a row to select instead; a filter that hides it is taken away.
         """
         if source is not None:
-            self._source = source.filtered(self.filter) if self.filter else source
+            self._source = source.shown_as(self._source)
         if select is not None and self.filter:
             await self._unhide(select)
         await self._read(select, keep=True)
@@ -563,7 +570,10 @@ class Grid(Widget, Generic[Row], can_focus=True):
             return Strip([Segment(fit(f"  {text}", width), style)], width)
         if self._count is not None and not self._window.rows and y == 3:
             style = look(self, "dim")
-            empty = f"没有符合「{self.filter}」的记录，按Esc取消筛选" if self.filter else EMPTY
+            empty = EMPTY
+            if self.filter:
+                where = "" if self.has_focus else "到列表中"
+                empty = f"没有符合「{self.filter}」的记录，{where}按Esc取消筛选"
             return Strip([Segment(fit(f"  {empty}", width), style)], width)
         index = self._top + y - 2
         if index >= len(self._window.rows):

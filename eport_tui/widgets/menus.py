@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.widgets.cells import fit
-from eport_tui.widgets.dialogs import Dialog, Line, Panel
+from eport_tui.widgets.dialogs import Dialog, Line
 from eport_tui.widgets.themes import look
 
 
@@ -105,36 +105,38 @@ class ContextMenu(Dialog[str]):
     DIALOG_LEGEND = (("上下", "移动"), ("Enter", "选定"), ("Esc", "取消"))
 
     def __init__(self, title: str, items: Sequence[Item], place: tuple[int, int]) -> None:
-        super().__init__()
-        self._title = title
+        cells = max(cell_len(item.label) + cell_len(item.note) for item in items)
+        super().__init__(title, width=cells + 12)
         self._items = items
         self._place = place
         self._at = 0
-        self._width = max(cell_len(item.label) + cell_len(item.note) for item in items) + 12
 
     def compose(self) -> ComposeResult:
-        """Place the panel near the row, wholly on the screen."""
+        """Place the panel near the row."""
         yield from super().compose()
+        self._put()
+
+    def on_resize(self) -> None:
+        """Stay near the row."""
+        self._put()
+
+    def _put(self) -> None:
+        """Place the panel near the row, wholly on the screen."""
         width, height = self.app.size
         x = min(self._place[0], width - self._width - 1)
         y = min(self._place[1] + 1, height - len(self._items) - 4)
         self._panel.styles.offset = (max(0, x), max(0, y))
 
-    def make_panel(self) -> Panel:
+    def _lines(self) -> list[Line]:
         """The entries."""
-        self._panel = Panel(self._title, width=self._width)
-        self._draw()
-        return self._panel
-
-    def _draw(self) -> None:
         lines: list[Line] = []
-        inner = self._width - 4
+        inner = self._inner
         for at, item in enumerate(self._items):
             chosen = at == self._at
             left = f"{'>' if chosen else ' '} {item.label}"
             text = fit(left, inner - cell_len(item.note)) + item.note
             lines.append([(text, "chosen" if chosen else "text")])
-        self._panel.set_lines(lines)
+        return lines
 
     async def on_key(self, event: events.Key) -> None:
         """Move, or choose by the key that is shown beside an entry."""

@@ -12,7 +12,7 @@ from eport_tui.actions import bindings
 from eport_tui.domain.codes import Code, CodeTable
 from eport_tui.domain.text import first_line, half_width
 from eport_tui.widgets.cells import fit
-from eport_tui.widgets.dialogs import Dialog, Line, Panel
+from eport_tui.widgets.dialogs import Dialog, Line
 
 VISIBLE = 12
 FILTER = "筛选 "
@@ -30,8 +30,6 @@ class Picker(Dialog[str]):
     def __init__(
         self, table: CodeTable, *, value: str = "", typed: str = "", all_label: str = ""
     ) -> None:
-        super().__init__()
-        self._label = table.label
         self._codes: list[Code] = table.offered()
         if all_label:
             self._codes = [Code("", all_label), *self._codes]
@@ -42,23 +40,18 @@ class Picker(Dialog[str]):
             self._at = 0
         names = max(cell_len(code.name) for code in self._codes)
         self._code_width = max(cell_len(code.code) for code in self._codes)
-        self._width = max(30, names + self._code_width + 10)
-
-    def make_panel(self) -> Panel:
-        """The filter and the list below it."""
-        self._panel = Panel(f"选择{self._label}", width=self._width)
-        self._draw()
-        return self._panel
+        super().__init__(f"选择{table.label}", width=max(30, names + self._code_width + 10))
 
     @property
     def _matching(self) -> Sequence[Code]:
         typed = half_width(self._typed)
         return [code for code in self._codes if code.matches(typed)] if typed else self._codes
 
-    def _draw(self) -> None:
+    def _lines(self) -> list[Line]:
+        """The filter and the list below it."""
         matching = self._matching
         self._top = min(max(self._top, self._at - VISIBLE + 1), self._at)
-        inner = self._width - 4
+        inner = self._inner
         typed = fit(self._typed + "_", inner - cell_len(FILTER))
         lines: list[Line] = [[(FILTER, "dim"), (typed, "strong")]]
         shown = matching[self._top : self._top + VISIBLE]
@@ -70,7 +63,7 @@ class Picker(Dialog[str]):
             lines.append([("没有符合的代码，按退格键修改", "warning")])
         # The box keeps its height while the list narrows, so that nothing jumps.
         lines += [[] for _ in range(min(VISIBLE, len(self._codes)) - max(1, len(shown)))]
-        self._panel.set_lines(lines)
+        return lines
 
     @property
     def cursor_screen_offset(self) -> Offset:

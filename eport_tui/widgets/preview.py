@@ -13,8 +13,8 @@ from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count
 from eport_tui.domain.text import first_line
 from eport_tui.errors import EportError
-from eport_tui.widgets.cells import fit, wrap
-from eport_tui.widgets.dialogs import Dialog, Line, Panel, Typed
+from eport_tui.widgets.cells import fit
+from eport_tui.widgets.dialogs import Dialog, Line, Passage, Typed
 from eport_tui.widgets.window import RowSource, Window, first, last, reaching
 
 ASKED_ABOVE = 20
@@ -22,7 +22,6 @@ ASKED_ABOVE = 20
 
 WIDTH = 74
 MOST_ROWS, LEAST_ROWS = 8, 2
-_INNER = WIDTH - 4
 _ANSWERS, _REASON, _NUMBER = "answers", "reason", "number"
 _LABELS = {_REASON: "事由（选填）", _NUMBER: "条数"}
 _LABEL_CELLS = max(map(cell_len, _LABELS.values()))
@@ -60,9 +59,8 @@ class Preview(Dialog[str]):
         dangerous: Whether something is lost by a yes; then the number of many rows is asked.
         reason: What was given as the reason already.
         """
-        super().__init__()
-        self._title = title
-        self._text = text
+        super().__init__(title, width=WIDTH)
+        self._passage = Passage(text, "warning" if dangerous else "text")
         self._rows = rows
         self._window = Window(first, True, len(first) == count, 0, None)
         self._count = count
@@ -83,31 +81,28 @@ class Preview(Dialog[str]):
         answer = (("Tab", "事由、答复"), ("Enter", "确定"), ("Esc", "取消"))
         self.DIALOG_LEGEND = (*scroll, *answer)
 
-    def make_panel(self) -> Panel:
-        """The whole of it."""
-        self._panel = Panel(self._title, width=WIDTH)
-        self._draw()
-        return self._panel
-
     @property
     def _height(self) -> int:
         """How many rows of the list are shown at a time."""
-        others = 11 + len(wrap(self._text, _INNER)) + len(self._typed)
-        room = self.app.size.height - others
+        room = self._room - 8 - self._passage.height(self._inner) - len(self._typed)
         return min(self._count, MOST_ROWS, max(LEAST_ROWS, room))
 
-    def _draw(self) -> None:
-        style = "warning" if self._dangerous else "text"
-        lines: list[Line] = [[]]
-        lines += [[(each, style)] for each in wrap(self._text, _INNER)]
-        if self._count:
-            lines += [[], [(fit(self._heading, _INNER), "dim")]]
-            lines += [[(fit(self._line(row), _INNER), "strong")] for row in self._shown]
+    def _lines(self) -> list[Line]:
+        """The text, the list, what can be typed, and the answers."""
+        inner, count = self._inner, self._count
+        others = len(self._typed) + 2 + (self._height + 2 if count else 0)
+        gaps = 3 if count else 2
+        fits = self._passage.height(inner) + others + gaps <= self._room
+        gap: list[Line] = [[]] if fits else []
+        lines = [*gap, *self._passage.lines(inner, self._room - others - len(gap) * gaps)]
+        if count:
+            lines += [*gap, [(fit(self._heading, inner), "dim")]]
+            lines += [[(fit(self._line(row), inner), "strong")] for row in self._shown]
             lines.append([(self._where(), "dim")])
-        lines.append([])
+        lines += gap
         for stop, typed in self._typed.items():
             active = stop == self._stop
-            room = _INNER - _LABEL_CELLS - 3
+            room = inner - _LABEL_CELLS - 3
             self._lines_of[stop] = len(lines) + 1
             lines.append(
                 [
@@ -116,7 +111,7 @@ class Preview(Dialog[str]):
                 ]
             )
         lines += [[(self._fault, "warning")] if self._fault else [], self._answer_line()]
-        self._panel.set_lines(lines)
+        return lines
 
     def _where(self) -> str:
         if self._count <= self._height:
@@ -143,7 +138,7 @@ class Preview(Dialog[str]):
         if typed is None:
             return Offset(x + 2, y + self._panel.size.height - 2)
         cells = _LABEL_CELLS + 3 + cell_len(typed.text)
-        return Offset(x + 2 + min(cells, _INNER - 1), y + self._lines_of[self._stop])
+        return Offset(x + 2 + min(cells, self._inner - 1), y + self._lines_of[self._stop])
 
     async def on_key(self, event: events.Key) -> None:
         """Scroll the list, go from part to part, type, or answer."""
@@ -151,7 +146,9 @@ class Preview(Dialog[str]):
         self._fault = ""
         height = self._height
         moves = {"up": -1, "down": 1, "pageup": -height, "pagedown": height, "home": 0, "end": 0}
-        if event.key in moves:
+        if self._passage.scroll(event.key):
+            pass
+        elif event.key in moves:
             await self._scroll(moves[event.key], to_end=event.key == "end")
         elif event.key in ("tab", "shift+tab"):
             step = 1 if event.key == "tab" else -1
@@ -159,6 +156,7 @@ class Preview(Dialog[str]):
             self._stop = self._stops[at]
         elif self._stop in self._typed:
             self._typed[self._stop].take(event)
+            self._fault = self._typed[self._stop].fault
         elif event.key in ("left", "right"):
             self._at = 1 - self._at
         elif event.key.lower() in ("y", "n"):
@@ -192,6 +190,7 @@ class Preview(Dialog[str]):
         event.stop()
         if self._stop in self._typed:
             self._typed[self._stop].put(first_line(event.text))
+            self._fault = self._typed[self._stop].fault
             self._draw()
 
     def on_click(self, event: events.Click) -> None:

@@ -52,6 +52,15 @@ class RowSource(Generic[Row]):
         """Only the rows that begin as typed."""
         return RowSource(self.pages.filtered(text), self._call)
 
+    def shown_as(self, other: RowSource[Row] | None) -> RowSource[Row]:
+        """In the order of another list and narrowed as that, where this one has such an order."""
+        pages = None if other is None else other.pages
+        for order in self.pages.orders:
+            if pages is not None and order.column == pages.order.column:
+                ordered = self if order == self.pages.order else self.ordered(order)
+                return ordered.filtered(pages.filter) if pages.filter else ordered
+        return self
+
 
 class ListSource(RowSource[Row]):
     """Rows that are in memory anyway."""

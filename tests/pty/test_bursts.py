@@ -89,11 +89,22 @@ def test_a_scanner_s_burst_of_24_characters_goes_whole_into_one_field(launch: La
     desk.log_in(BROKER, f"{OPERATOR_GRANTS}\r")
     desk.wait_for(">* 操作员IC卡号")
     scanned = "Q1W2E3R4T5Y6U7I8O9P0A1S2"
+    desk.send(f"\t{scanned}\r")
+    desk.wait_for("已是最后一栏，按F10保存")
+    desk.wait_value("事由", scanned)
+    desk.wait_value("操作员IC卡号", "")
+    desk.wait_value("授权企业编号", "")
+
+
+def test_a_scanner_s_burst_that_is_too_long_stops_at_its_field(launch: Launch) -> None:
+    desk = launch()
+    desk.log_in(BROKER, f"{OPERATOR_GRANTS}\r")
+    desk.wait_for(">* 操作员IC卡号")
+    scanned = "Q1W2E3R4T5Y6U7I8O9P0A1S2"
     desk.send(f"{scanned}\r")
-    desk.wait_message("操作员IC卡号应为13位，现为24位")
-    desk.wait_value("操作员IC卡号", scanned[-14:])
-    desk.press("home")
-    desk.wait_value("操作员IC卡号", scanned[:15])
+    desk.wait_message("操作员IC卡号为13位，多输入的字符没有采用（核对后再按一次）")
+    desk.wait_value("操作员IC卡号", scanned[:13])
+    desk.wait_value("事由", "")
     desk.wait_value("授权企业编号", "")
 
 

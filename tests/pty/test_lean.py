@@ -103,6 +103,22 @@ def test_what_is_typed_goes_back_as_what_is_typed(launch: Launch) -> None:
     assert not re.search(rb"\x1b\[\?[\d;]*100[35]", bytes(desk.output))
 
 
+def test_a_character_too_many_is_told_once_and_rings_no_bell(launch: Launch) -> None:
+    desk = launch()
+    desk.log_in(MANUFACTURER, f"{ENTERPRISE_GRANTS}3")
+    desk.wait_value("代理企业编号", "3")
+    written_for(desk, "1")
+    for digit in "01980001":
+        assert written_for(desk, digit) == digit.encode()
+    told = written_for(desk, "5")
+    assert "多输入的字符没有采用".encode() in told
+    assert b"\a" not in told
+    before = desk.bytes_written
+    desk.send("555")
+    settle(desk)
+    assert desk.bytes_written == before
+
+
 def test_the_terminals_cursor_is_seen_in_the_field_that_has_the_focus_and_nowhere_else(
     launch: Launch,
 ) -> None:

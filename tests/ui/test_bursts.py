@@ -94,9 +94,9 @@ async def test_a_whole_list_of_operators_from_a_scanner(
 async def test_a_mistake_in_the_middle_stops_at_its_field(settings: Settings) -> None:
     async with at_login(settings) as operator:
         await operator.burst(*LOGIN, "3101989999", "<enter>", "5", "<enter>")
-        assert "代理企业编号应为10位，现为11位" in operator.message
+        assert "代理企业编号为10位，多输入的字符没有采用" in operator.message
         assert operator.at_field == "代理企业编号"
-        assert operator.value("代理企业编号") == "31019899995"
+        assert operator.value("代理企业编号") == "3101989999"
         assert operator.value("授权子系统") == ""
 
 

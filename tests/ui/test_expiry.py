@@ -176,6 +176,21 @@ async def test_without_marks_the_selected_one_is_renewed(
     assert until(colleague, BROKER_CODE, "B1", "X2") == date(2027, 1, 1)
 
 
+async def test_the_date_is_asked_for_again_after_a_renewal(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        await operator.burst("<enter>", "+1y", "<f10>", "<enter>")
+        assert operator.message == "+ 已将1条授权续期至 2027-11-24"
+        assert operator.value("续期至") == ""
+        await operator.burst("<f10>", "<enter>")
+        assert operator.dialog == ""
+        assert operator.at_field == "续期至"
+        assert len(shown(operator)) == 2
+        await operator.burst("20270101", "<f10>")
+        assert "将1条授权续期至 2027-01-01" in operator.dialog
+
+
 @pytest.mark.parametrize("answer", ["n", "<escape>"])
 async def test_a_no_renews_nothing_and_keeps_what_was_chosen(
     settings: Settings, colleague: Colleague, answer: str

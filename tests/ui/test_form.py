@@ -11,6 +11,7 @@ from textual.widget import Widget
 from eport_tui.domain.codes import Code, CodeTable
 from eport_tui.widgets.field import CodeField, ListWanted, TextField
 from eport_tui.widgets.form import Field, Form, Ground
+from eport_tui.widgets.limits import at_most
 from tests.ui.stage import on_stage
 
 COLOURS = CodeTable("颜色", [Code("R", "红"), Code("B", "蓝"), Code("X", "旧", retired=True)])
@@ -31,7 +32,7 @@ class Listener(Widget):
                 ],
                 [
                     Field("until", "有效期", Ground.REQUIRED, 12, opens_list=True),
-                    Field("short", "短", Ground.OPTIONAL, 6, max_length=4),
+                    Field("short", "短", Ground.OPTIONAL, 6, limit=at_most(4)),
                 ],
             ]
         )

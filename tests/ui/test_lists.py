@@ -173,3 +173,94 @@ async def test_what_is_found_or_saved_is_shown_even_where_a_filter_would_hide_it
         await operator.burst("<ctrl+f>", "3302", "<enter>", "<f5>", "3101", "<f5>")
         assert selected(operator).startswith("> 3101")
         assert not operator.sees("筛选")
+
+
+# -- the same list, asked for anew ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("screen", "to_the_list"), [("11", TO_THE_LIST), ("12", []), ("13", [])])
+async def test_order_and_filter_stay_when_another_day_is_shown(
+    settings: Settings, screen: str, to_the_list: list[str]
+) -> None:
+    async with at_work(settings, BROKER if screen == "12" else MANUFACTURER, screen) as operator:
+        await operator.press(*(to_the_list or (["tab"] * 2 if operator.at_field else [])))
+        await operator.burst(
+            "<ctrl+o>", "<ctrl+f>", "2027", "<enter>", "<ctrl+y>", "+30", "<enter>"
+        )
+        assert operator.sees("查看 2026-12-24", "按有效期 筛选2027")
+        days = re.findall(r"20\d\d-\d\d-\d\d", "\n".join(list_lines(operator)))
+        assert days
+        assert days == sorted(days)
+        assert {day[:4] for day in days} == {"2027"}
+        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
+        assert operator.sees("已返回今天", "按有效期 筛选2027")
+        await operator.press("escape")
+        assert operator.sees("按有效期")
+        assert not operator.sees("筛选2027")
+
+
+def list_lines(operator: Operator) -> list[str]:
+    """The rows of the first list: those behind its heading that end in no field."""
+    return [
+        line for line in operator.lines if re.match(r"..(代理本企业 |本企业代理 )?3\d{9} ", line)
+    ]
+
+
+async def test_a_state_is_read_as_of_the_day_that_is_shown(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+o>", "<ctrl+f>", "已过期", "<enter>")
+        expired_today = operator.text.count("已过期") - 1
+        await operator.burst("<ctrl+y>", "+90", "<enter>")
+        assert operator.sees("筛选已过期")
+        rows = list_lines(operator)
+        assert len(rows) > expired_today
+        assert all("已过期" in row for row in rows)
+
+
+async def test_a_filter_that_leaves_nothing_on_another_day_says_how_to_end_it(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+f>", "3302", "<enter>", "<ctrl+y>", "20251101", "<enter>")
+        assert operator.sees("筛选3302", "没有符合「3302」的记录，按Esc取消筛选")
+        await operator.press("tab")
+        assert operator.sees("没有符合「3302」的记录，到列表中按Esc取消筛选")
+
+
+async def test_order_and_filter_stay_at_another_query(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "13") as operator:
+        await operator.press("tab", "tab")
+        await operator.burst("<ctrl+o>", "<ctrl+f>", "2027", "<enter>")
+        await operator.burst("<tab>", "<space>", "B1", "<enter>")
+        assert operator.sees("操作员权限（加工贸易手册） 第1条 共1条 按有效期 筛选2027")
+        await operator.burst("<space>", "X2", "<enter>")
+        assert operator.sees("共0条 按有效期 筛选2027", "没有符合「2027」的记录")
+        assert "暂无数据" not in operator.message
+
+
+async def test_order_and_filter_end_when_the_screen_is_left(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+o>", "<ctrl+f>", "2027", "<enter>", "<f3>", "12")
+        assert operator.sees("共17条")
+        assert not operator.sees("按有效期")
+
+
+async def test_within_another_time_what_is_due_is_narrowed_as_before(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "15") as operator:
+        await operator.burst("<ctrl+f>", "已过期", "<enter>", "<f2>")
+        assert operator.sees("（含到期不续的）", "筛选已过期")
+
+
+async def test_the_operators_of_the_same_grant_stay_narrowed_and_those_of_another_do_not(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.press(*["shift+tab"] * 3)
+        await operator.burst("<ctrl+f>", "89000", "<enter>")
+        assert operator.sees("操作员权限列表 第1条 共1条 筛选89000")
+        await operator.burst("<ctrl+y>", "+30", "<enter>")
+        assert operator.sees("查看 2026-12-24", "筛选89000")
+        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
+        assert operator.sees("筛选89000")
+        await operator.press("tab", "tab", "tab", "down")
+        assert not operator.sees("筛选89000")

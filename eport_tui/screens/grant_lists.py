@@ -1,0 +1,104 @@
+"""The lists of grants that the screens show, and the columns they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eport_tui.domain.codes import CodeTables
+from eport_tui.screens.operator_entries import OperatorRow
+from eport_tui.services.enterprise_grants import GrantRow
+from eport_tui.services.operator_grants import ReceivedRow
+from eport_tui.widgets.form import GROUNDS_EXPLAINED
+from eport_tui.widgets.grid import Column, Grid
+
+
+def what_columns(
+    tables: CodeTables, type_label: str = "类型", type_width: int = 6
+) -> list[Column[Any]]:
+    """Subsystem and grant type of rows with a `grant`."""
+    return [
+        Column("授权子系统", 16, lambda row: tables.subsystems.name(row.grant.key.subsystem)),
+        Column(
+            type_label, type_width, lambda row: tables.grant_types.name(row.grant.key.grant_type)
+        ),
+    ]
+
+
+def last_day_column() -> Column[Any]:
+    """The last day of rows with a `grant`."""
+    return Column("权限有效期", 10, lambda row: row.grant.valid_until.isoformat())
+
+
+def state_column() -> Column[Any]:
+    """The state of rows with a `state`, in its colour."""
+    return Column("状态", 8, lambda row: row.state.label, lambda row: row.state.value)
+
+
+def made_list(tables: CodeTables) -> Grid[GrantRow]:
+    """What this enterprise has granted."""
+    grid: Grid[GrantRow] = Grid(
+        "已授权列表",
+        [
+            Column("代理企业编号", 12, lambda row: row.grant.key.agent),
+            Column("代理企业名称", 0, lambda row: row.agent.name),
+            *what_columns(tables, "授权类型", 8),
+            last_day_column(),
+            state_column(),
+        ],
+        lambda row: row.grant.id,
+        id="grants",
+    )
+    grid.note = GROUNDS_EXPLAINED
+    return grid
+
+
+def received_list(tables: CodeTables, added: Callable[[int], int]) -> Grid[ReceivedRow]:
+    """What this enterprise was granted.
+
+    Args:
+        added: How many entries that are not saved there are under the grant with a number.
+    """
+
+    def operators(row: ReceivedRow) -> str:
+        count = added(row.grant.id)
+        return f"{row.operator_grants}" + (f"+{count}" if count else "")
+
+    grid: Grid[ReceivedRow] = Grid(
+        "授予本企业的授权",
+        [
+            Column("企业编号", 10, lambda row: row.grant.key.principal),
+            Column("授权企业名称", 0, lambda row: row.principal.name),
+            *what_columns(tables),
+            last_day_column(),
+            state_column(),
+            Column("操作员", 6, operators, lambda row: "unsaved" if added(row.grant.id) else None),
+        ],
+        lambda row: row.grant.id,
+        id="received",
+    )
+    grid.note = GROUNDS_EXPLAINED
+    return grid
+
+
+def operator_list() -> Grid[OperatorRow]:
+    """The operators under one grant, stored and not."""
+    return Grid(
+        "操作员权限列表",
+        [
+            Column("操作员IC卡号", 13, lambda row: row.card_number),
+            Column("授权范围", 12, lambda row: "指定操作员" if row.card_number else "全部操作员"),
+            Column(
+                "授权日期", 10, lambda row: row.stored.granted_on.isoformat() if row.stored else ""
+            ),
+            Column("录入卡号", 0, lambda row: row.stored.changed_by if row.stored else ""),
+            Column(
+                "状态",
+                8,
+                lambda row: "已保存" if row.stored else "未保存",
+                lambda row: None if row.stored else "unsaved",
+            ),
+        ],
+        lambda row: row.key,
+        id="operators",
+    )

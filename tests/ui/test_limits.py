@@ -1,0 +1,171 @@
+"""Fields take no more than a code has, and say so; nothing is cut off silently."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from eport_tui.settings import Settings
+from eport_tui.widgets import limits
+from eport_tui.widgets.form import Field, Form, Ground
+from eport_tui.widgets.preview import Preview
+from tests.ui.operator import BROKER, MANUFACTURER, at_work
+from tests.ui.stage import asked, on_stage
+
+LIMITS = {
+    "customs": limits.CUSTOMS_CODE,
+    "uscc": limits.USCC,
+    "card": limits.CARD_NUMBER,
+    "date": limits.DATE,
+    "text": limits.at_most(4),
+}
+CUSTOMS, USCC, CARD = "3101980001", "91310000PDY00001XG", "8900000000997"
+
+
+class Fields(Widget):
+    """A form with a field of each kind, and what it tells of what it did not take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self.form = Form(
+            [[Field(id, id, Ground.REQUIRED, 20, limit=limit)] for id, limit in LIMITS.items()]
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self.form
+
+    def on_form_left_out(self, message: Form.LeftOut) -> None:
+        self.told.append(message.text)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept", "told"),
+    [
+        ("customs", CUSTOMS + "5", CUSTOMS, "customs为10位，多输入的字符没有采用"),
+        ("customs", "３１０１９８０００１５", "３１０１９８０００１", "customs为10位，"),
+        ("uscc", USCC + "5", USCC, "uscc为18位，"),
+        ("card", CARD + "5", CARD, "card为13位，"),
+        ("card", f"03-{CARD}5", f"03-{CARD}", "card为13位，"),
+        ("date", "202712311", "20271231", "date为8位数字或2027-12-31的写法，"),
+        ("date", "2027年12月31日1", "2027年12月31日", "date为8位数字或2027-12-31的写法，"),
+        ("text", "甲乙丙丁戊", "甲乙丙丁", "text最多4个字，"),
+    ],
+)
+async def test_a_character_too_many_is_not_taken_and_told(
+    field: str, typed: str, kept: str, told: str
+) -> None:
+    async with on_stage(fields := Fields()) as actor:
+        fields.form.focus_field(field)
+        await actor.type(typed)
+        assert fields.form.value(field) == kept
+        (text,) = fields.told
+        assert text.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted"),
+    [
+        ("customs", f"  {CUSTOMS}\t\n"),
+        ("customs", "３１０１９８０００１　"),
+        ("uscc", f" {USCC} "),
+        ("card", f"03-{CARD}"),
+        ("card", "０３－８９００００００００９９７"),
+        ("date", "2027-12-31"),
+        ("date", "２０２７１２３１"),
+        ("date", "2027年12月31日"),
+    ],
+)
+async def test_what_is_dropped_anyway_does_not_count(field: str, pasted: str) -> None:
+    async with on_stage(fields := Fields()) as actor:
+        fields.form.focus_field(field)
+        await actor.paste(pasted)
+        assert fields.told == []
+        assert fields.form.value(field) == pasted.strip()
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "pasted"),
+    [
+        ("customs", "3101", USCC),
+        ("customs", CUSTOMS, CUSTOMS),
+        ("card", CARD, "00"),
+        ("date", "20271231", "2027-12-31"),
+        ("text", "甲", "乙丙丁戊"),
+    ],
+)
+async def test_a_paste_that_is_too_long_leaves_what_was_there(
+    field: str, before: str, pasted: str
+) -> None:
+    async with on_stage(fields := Fields()) as actor:
+        fields.form.focus_field(field)
+        await actor.type(before)
+        await actor.paste(pasted)
+        assert fields.form.value(field) == before
+        assert fields.told == [f"{field}{LIMITS[field].words}，粘贴后过长，没有采用"]
+
+
+async def test_a_selected_code_is_replaced_by_a_pasted_one() -> None:
+    async with on_stage(fields := Fields()) as actor:
+        await actor.type(CUSTOMS)
+        fields.form.select_text("customs")
+        await actor.paste("3205980002")
+        assert fields.form.value("customs") == "3205980002"
+        assert fields.told == []
+
+
+async def test_a_full_field_can_be_corrected_in_the_middle() -> None:
+    async with on_stage(fields := Fields()) as actor:
+        await actor.type(CUSTOMS)
+        await actor.burst("<home>", "9", "<delete>", "9")
+        assert fields.form.value("customs") == "9101980001"
+        assert len(fields.told) == 1
+
+
+async def test_the_screen_says_how_many_characters_a_code_has(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.type(CUSTOMS + "55")
+        assert operator.message == "! 代理企业编号为10位，多输入的字符没有采用"
+        assert operator.value("代理企业编号") == CUSTOMS
+        await operator.paste(USCC)
+        assert operator.message == "! 代理企业编号为10位，粘贴后过长，没有采用"
+        assert operator.value("代理企业编号") == CUSTOMS
+
+
+async def test_a_card_number_typed_too_long_in_one_go_is_looked_at_before_it_is_added(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<enter>", CARD, "5", "<enter>")
+        assert "操作员IC卡号为13位，多输入的字符没有采用（核对后再按一次）" in operator.message
+        assert (operator.at_field, operator.value("操作员IC卡号")) == ("操作员IC卡号", CARD)
+        await operator.press("enter")
+        assert "已添加到列表" in operator.message
+
+
+async def test_a_date_typed_too_long_in_one_go_is_looked_at_before_it_is_saved(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(CUSTOMS, "<enter>", "B2", "<enter>", "<tab>", "202712311", "<f10>")
+        assert "权限有效期为8位数字或2027-12-31的写法" in operator.message
+        assert operator.at_field == "权限有效期"
+        await operator.press("f10")
+        assert "保存成功" in operator.dialog
+
+
+async def test_a_corrected_code_is_taken_at_once(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<enter>", CARD, "5", "<backspace>", "7", "<enter>")
+        assert "已添加到列表" in operator.message
+
+
+async def test_a_reason_that_is_too_long_to_paste_is_not_cut() -> None:
+    async with asked(Preview("删除确认", "确定吗？", longest_reason=10)) as actor:
+        await actor.burst("<tab>", "公司搬迁")
+        await actor.paste("代理关系到期不再续签")
+        assert actor.sees("公司搬迁_", "最多10个字，再多的没有采用")
+        await actor.type("了")
+        assert actor.sees("公司搬迁了_")
+        assert not actor.sees("最多10个字")

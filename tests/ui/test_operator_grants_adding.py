@@ -1,0 +1,349 @@
+"""企业内授权录入: handing what was received on to operators."""
+
+from __future__ import annotations
+
+import pytest
+
+from eport_tui.settings import Settings
+from tests.ui.colleague import BROKER_CODE, Colleague
+from tests.ui.operator import BROKER, at_work
+from tests.ui.operator_grants import (
+    CARD,
+    EXPIRED,
+    NEW_CARD,
+    NO_CARDS,
+    ONE_CARD,
+    OPERATOR_GRANTS,
+    OTHER_CARD,
+    TO_ALL,
+    TWO_CARDS,
+    choose,
+    choose_all,
+    grant_of,
+    to_the_operators,
+)
+
+# -- 添加 and 保存 -------------------------------------------------------------------
+
+
+async def test_adding_a_card_and_saving_it(settings: Settings, broker: Colleague) -> None:
+    grant = grant_of(broker, ONE_CARD)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        assert operator.row(NEW_CARD).endswith("未保存")
+        assert operator.row(ONE_CARD).endswith("1+1")
+        assert operator.value("操作员IC卡号") == ""
+        assert broker.operators(grant) == [CARD]
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+        await operator.press("enter")
+        assert operator.row(NEW_CARD).endswith("已保存")
+        assert operator.row(ONE_CARD).endswith(" 2")
+    assert broker.operators(grant) == [CARD, NEW_CARD]
+
+
+async def test_enter_in_the_card_number_adds_it_too(settings: Settings, broker: Colleague) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        for card in (CARD, OTHER_CARD, NEW_CARD):
+            await operator.type(card)
+            await operator.press("enter")
+        assert operator.sees("操作员权限列表", "共3条")
+        await operator.press("ctrl+s")
+        assert "暂存成功" in operator.dialog
+    assert broker.operators(grant_of(broker, NO_CARDS)) == [CARD, OTHER_CARD, NEW_CARD]
+
+
+async def test_entries_under_several_grants_are_saved_together(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        for principal in (NO_CARDS, ONE_CARD):
+            await choose(operator, principal)
+            await operator.type(NEW_CARD)
+            await operator.press("f6")
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+    for principal in (NO_CARDS, ONE_CARD):
+        assert NEW_CARD in broker.operators(grant_of(broker, principal))
+
+
+async def test_granting_to_all_operators(settings: Settings, broker: Colleague) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await choose_all(operator)
+        assert operator.value("是否授予全部操作员") == "是"
+        assert operator.sees("= 操作员IC卡号")
+        await operator.press("f6")
+        assert operator.sees("操作员权限列表 第1条 共1条", "全部操作员", "未保存")
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+    assert broker.operators(grant_of(broker, NO_CARDS)) == [""]
+
+
+async def test_for_all_operators_the_card_number_cannot_be_edited(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(CARD)
+        await choose_all(operator)
+        assert operator.value("操作员IC卡号") == ""
+        await operator.press("tab")
+        assert operator.at_field == "事由"
+        await operator.press("shift+tab", "space")
+        await operator.type("F")
+        await operator.press("enter")
+        assert operator.at_field == "操作员IC卡号"
+        assert operator.sees("* 操作员IC卡号")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("", "请输入操作员IC卡号"),
+        ("890000000004", "操作员IC卡号应为13位，现为12位"),
+        ("jj7g000000073", "操作员IC卡号中的字母须为大写"),
+        ("89000000000-2", "操作员IC卡号只能由数字和大写字母组成"),
+        ("890000000000卡", "操作员IC卡号只能由数字和大写字母组成"),
+    ],
+    ids=["empty", "short", "lower case", "dash", "Chinese"],
+)
+async def test_a_card_number_that_cannot_be_is_told_and_kept(
+    settings: Settings, typed: str, told: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(typed)
+        await operator.press("f6")
+        assert told in operator.message
+        assert operator.at_field == "操作员IC卡号"
+        assert operator.value("操作员IC卡号") == typed
+        assert operator.sees("操作员权限列表 共0条")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("８９００００００００９９７", NEW_CARD),
+        ("03-8900000000997", NEW_CARD),
+        ("JJ7G000000073", "JJ7G000000073"),
+    ],
+    ids=["full width", "as middleware shows it", "letters"],
+)
+async def test_card_numbers_as_they_may_be_typed(
+    settings: Settings, typed: str, meant: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(typed)
+        await operator.press("f6")
+        assert operator.row(meant).endswith("未保存")
+
+
+async def test_a_card_that_is_there_already_is_refused(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(CARD)
+        await operator.press("f6")
+        assert f"操作员 {CARD} 已在列表中" in operator.message
+        assert operator.at_field == "操作员IC卡号"
+        await operator.clear()
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        assert f"操作员 {NEW_CARD} 已在列表中" in operator.message
+        assert operator.sees("操作员权限列表 第1条 共2条")
+
+
+async def test_while_all_operators_stand_a_single_card_is_refused(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, TO_ALL)
+        await operator.type(CARD)
+        await operator.press("f6")
+        assert "已授予全部操作员，不能再授予单个操作员" in operator.message
+        assert operator.sees("操作员权限列表 共1条")
+
+
+async def test_all_operators_replace_single_cards_after_asking_with_their_number(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, TWO_CARDS)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, TWO_CARDS)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose_all(operator)
+        await operator.press("f6")
+        assert "取代已有的3张操作员卡" in operator.dialog
+        await operator.press("escape")
+        assert operator.row(NEW_CARD).endswith("未保存")
+        await operator.press("f6")
+        await operator.type("y")
+        assert not operator.sees(NEW_CARD)
+        assert broker.operators(grant) == [CARD, OTHER_CARD]
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+        await operator.press("enter")
+        assert operator.sees("操作员权限列表", "共1条", "全部操作员")
+        assert not operator.sees(OTHER_CARD)
+    assert broker.operators(grant) == [""]
+
+
+async def test_an_expired_grant_cannot_be_handed_on(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, EXPIRED)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        assert "到期，不能再授予操作员" in operator.message
+        assert operator.value("操作员IC卡号") == NEW_CARD
+
+
+async def test_saving_nothing_says_so(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("f10")
+        assert "没有要保存的内容" in operator.message
+
+
+# -- unsaved entries -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "then"), [("escape", "委托授权系统"), ("f12", "委托授权系统"), ("f3", "主选单")]
+)
+async def test_leaving_with_unsaved_entries_asks_first(
+    settings: Settings, broker: Colleague, key: str, then: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(CARD)
+        await operator.press("f6")
+        await operator.type(OTHER_CARD)
+        await operator.press("f6", key)
+        assert "列表中有2条尚未保存的企业内授权" in operator.dialog
+        await operator.press("escape")
+        assert operator.row(OTHER_CARD).endswith("未保存")
+        await operator.press(key)
+        await operator.type("y")
+        assert operator.place.startswith(then)
+    assert broker.operators(grant_of(broker, NO_CARDS)) == []
+
+
+async def test_leaving_the_program_with_unsaved_entries_asks_first(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.burst("<enter>", NEW_CARD, "<f6>", "<f1>", "<ctrl+q>")
+        assert "列表中有1条尚未保存的企业内授权" in operator.dialog
+        await operator.press("escape", "escape")
+        assert operator.row(NEW_CARD).endswith("未保存")
+        await operator.burst("<ctrl+q>", "y")
+        await operator.wait_until(lambda: not operator.app.is_running, what="the end")
+
+
+async def test_leaving_with_a_card_number_that_was_not_added_asks_first(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type("89000")
+        await operator.press("escape")
+        assert "录入的操作员IC卡号尚未添加" in operator.dialog
+        await operator.press("escape")
+        assert operator.value("操作员IC卡号") == "89000"
+
+
+async def test_unsaved_entries_stay_while_other_grants_are_looked_at(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(CARD)
+        await operator.press("f6")
+        await choose(operator, ONE_CARD)
+        assert not operator.sees("未保存")
+        await choose(operator, NO_CARDS)
+        assert operator.row(CARD).endswith("未保存")
+        assert operator.row(NO_CARDS).endswith("0+1")
+
+
+# -- two operators -------------------------------------------------------------------
+
+
+async def test_a_card_that_a_colleague_has_added_meanwhile(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, NO_CARDS)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        for card in (CARD, NEW_CARD):
+            await operator.type(card)
+            await operator.press("f6")
+        broker.hand_on(grant, CARD)
+        await operator.press("f10")
+        assert f"操作员 {CARD} 已在列表中" in operator.message
+        assert operator.sees("操作员权限列表", "共3条")
+        assert operator.row(NEW_CARD).endswith("未保存")
+    assert broker.operators(grant) == [CARD]
+
+
+async def test_cards_that_a_colleague_has_added_are_not_replaced_unseen(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, TWO_CARDS)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, TWO_CARDS)
+        await choose_all(operator)
+        await operator.press("f6")
+        assert "取代已有的2张操作员卡" in operator.dialog
+        await operator.type("y")
+        broker.hand_on(grant, NEW_CARD)
+        await operator.press("f10")
+        assert "由 2 条变为 3 条，没有保存" in operator.message
+        assert operator.row(NEW_CARD).endswith("已保存")
+    assert broker.operators(grant) == [CARD, OTHER_CARD, NEW_CARD]
+
+
+async def test_an_operator_that_a_colleague_has_deleted(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, TWO_CARDS)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, TWO_CARDS)
+        await to_the_operators(operator)
+        broker.take_back(grant, CARD)
+        await operator.press("delete")
+        await operator.type("y")
+        assert "已不存在" in operator.message
+        assert operator.sees("操作员权限列表", "共1条")
+
+
+async def test_a_grant_that_the_principal_has_deleted_meanwhile(
+    settings: Settings, colleague: Colleague, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("enter")
+        colleague.delete(colleague.grant_to(BROKER_CODE, "B1"))
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        assert "已不存在" in operator.message
+        assert operator.value("操作员IC卡号") == NEW_CARD
+    assert len(broker.received()) == 16
+
+
+async def test_entries_under_a_deleted_grant_do_not_hold_up_the_others(
+    settings: Settings, colleague: Colleague, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("enter")
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        colleague.delete(colleague.grant_to(BROKER_CODE, "B1"))
+        await operator.press("f10")
+        assert "有1条没有保存，其企业间授权已被授权企业删除" in operator.dialog
+        assert NEW_CARD in operator.dialog
+        await operator.press("enter")
+        assert "暂存成功" in operator.dialog
+        await operator.press("enter", "escape")
+        assert operator.place == "委托授权系统"
+    assert broker.operators(grant_of(broker, NO_CARDS)) == [NEW_CARD]
