@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import Assurance, Card
@@ -40,17 +41,20 @@ class Verdict:
     why_not: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """When a certificate was accepted, as far as that can be told later.
+class Record(NamedTuple):
+    """When a certificate was accepted, as far as that can be told later, and whose it is.
 
     Attributes:
-        holder: Whom it names.
+        card_number: IC卡号 of the card.
+        enterprise: Customs code of its enterprise.
+        is_legal_person: Whether the card acts for the enterprise itself.
         times: When it and an authority of it were valid, first and last moment.
         revoked: From when on it is revoked; none if it is not.
     """
 
-    holder: Holder
+    card_number: str
+    enterprise: str
+    is_legal_person: bool
     times: tuple[tuple[datetime, datetime], ...]
     revoked: datetime | None
 
@@ -88,6 +92,7 @@ class TrustStore:
         self.require_hardware = require_hardware
         self._look_up = look_up
         self._known: tuple[object, Known] | None = None
+        self._is_fixed = False
 
     @classmethod
     def of(
@@ -186,12 +191,43 @@ class TrustStore:
         holder = self._holder(parsed)
         self.check_assurance(read_assurance(parsed))
         revoked = known.first_revocation(parsed, [issuer for issuer, _, _ in issuers])
-        return Record(holder, tuple((start, end) for _, start, end in issuers), revoked)
+        return Record(
+            holder.card_number,
+            holder.enterprise.customs_code,
+            holder.is_legal_person,
+            tuple((start, end) for _, start, end in issuers),
+            revoked,
+        )
+
+    def needs_registry(self, certificate: bytes) -> bool:
+        """Whether `record` asks the registry about a certificate (DER)."""
+        from eport_tui.card.eport_profile import is_eport_card
+        from eport_tui.card.profile import load_certificate
+
+        try:
+            return is_eport_card(load_certificate(certificate))
+        except CertificateRefused:
+            return False
+
+    def fixed(self) -> TrustStore:
+        """The same for `record`, with the folders as they are now: no later change is noticed."""
+        fixed = copy(self)
+        fixed._is_fixed = True
+        # Where they cannot be read, each certificate is refused for it.
+        with suppress(CertificateRefused):
+            fixed._read()
+        return fixed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which has no registry and reads the folders itself."""
+        return self.__dict__ | {"_known": None, "_look_up": None}
 
     def _read(self) -> Known:
         """What the folders hold, read anew when a file has changed."""
         from eport_tui.card.certificates import Known
 
+        if self._is_fixed and self._known is not None:
+            return self._known[1]
         stamp = self.stamp()
         if self._known is None or self._known[0] != stamp:
             self._known = (stamp, Known(self.authorities, self.revocation))

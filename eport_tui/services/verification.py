@@ -159,13 +159,14 @@ class Verification:
 
     def _entries(self) -> Iterator[Finding]:
         certificates = ledger.certificates(self._store)
-        judge = Judge(self._trust, certificates.get)
+        trust = self._trust.fixed()
+        judge = Judge(trust, certificates.get)
         chain = _Chain(self._store)
         derived = _Derived(self._store, self._broken)
         entries = ledger.entries(self._store)
         many = self.last > _FEW and self._processes > 1
         sealed = (
-            sealed_elsewhere(entries, certificates, self._processes)
+            sealed_elsewhere(entries, certificates, trust, judge, self._processes)
             if many
             else sealed_here(entries, certificates)
         )
