@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.operations import (
     GENESIS,
+    Change,
     NotEntitled,
     Operation,
     Row,
@@ -72,10 +73,6 @@ class Finding:
     entry: int | None = None
     row: tuple[str, ...] | None = None
     is_note: bool = False
-
-
-_Before = dict[tuple[str, ...], Row | None]
-"""Rows as they were before an operation, by their identity."""
 
 
 class _Origin(NamedTuple):
@@ -172,44 +169,38 @@ class Verification:
         )
         with closing(sealed):
             for entry, seal in sealed:
+                recorded_at = None
                 try:
-                    operation, before = self._take(entry, seal, judge, chain)
+                    chain.check_place(entry)
+                    operation, recorded_at = judge.judge(entry, seal)
+                    chain.check_operation(entry, operation, recorded_at)
+                    reinstated = reinstated_by(self._store, operation)
+                    replay(self._state, entry.number, operation, reinstated)
                 except (Broken, NotEntitled) as fault:
                     yield Finding(fault.message, entry.number)
                     self._broken.add(entry.number)
                     self.first_broken = self.first_broken or entry.number
                 else:
-                    yield from chain.notes(entry)
-                    expected = self._account(entry, operation, before)
-                    yield from derived.compare(entry.number, expected)
-                chain.follow(entry)
+                    if entry.clock_reset:
+                        yield chain.note(entry)
+                    yield from derived.compare(entry.number, self._account(entry, operation))
+                chain.follow(entry, recorded_at)
                 if self._progress and entry.number % _BATCH == 0:
                     self._progress(entry.number, self.last)
         yield from derived.rest()
 
-    def _take(
-        self, entry: Entry, seal: str, judge: Judge, chain: _Chain
-    ) -> tuple[Operation, _Before]:
-        """Work an entry into the state; returns also the rows as they were before."""
-        chain.check_place(entry)
-        operation, recorded_at = judge.judge(entry, seal)
-        chain.check_time(entry, recorded_at)
-        chain.check_seen(entry, operation)
-        chain.check_fresh(operation, recorded_at)
-        rows = self._state.rows
-        before = {
-            change.row.identity: rows.get(change.row.identity) for change in operation.changes
-        }
-        replay(self._state, entry.number, operation, reinstated_by(self._store, operation))
-        return operation, before
-
-    def _account(self, entry: Entry, operation: Operation, before: _Before) -> _Expected:
-        """What the entry must have left in the tables beside its own; notes who made each row."""
+    def _account(self, entry: Entry, operation: Operation) -> _Expected:
+        """What an entry must have left in the tables beside its own; notes who made each row."""
+        first: dict[tuple[str, ...], Change] = {}
+        last: dict[tuple[str, ...], Change] = {}
+        for change in operation.changes:
+            first.setdefault(change.row.identity, change)
+            last[change.row.identity] = change
         # The key follows the table.
-        expected = _Expected({change.row.identity[1:5] for change in operation.changes}, {})
-        last = {change.row.identity: change for change in operation.changes}
+        expected = _Expected({identity[1:5] for identity in last}, {})
         for identity, change in last.items():
-            was = before[identity]
+            # The replay has seen that it was so.
+            was = first[identity].before
             if was is not None and was.table in ledger.VERSIONED:
                 begun = self._origins[identity].entry
                 closed = expected.closed.setdefault(was.table, set())
@@ -316,20 +307,25 @@ class _Chain:
         if entry.previous_hash != self._hashes[self._last]:
             raise Broken("没有接在上一笔之后")
 
-    def check_time(self, entry: Entry, recorded_at: datetime) -> None:
+    def check_operation(self, entry: Entry, operation: Operation, recorded_at: datetime) -> None:
+        self._check_time(entry, recorded_at)
+        self._check_seen(entry, operation)
+        self._check_fresh(operation, recorded_at)
+
+    def _check_time(self, entry: Entry, recorded_at: datetime) -> None:
         is_earlier = self._moment is not None and recorded_at < self._moment
         if is_earlier != entry.clock_reset:
             raise Broken("记录时间早于上一笔" if is_earlier else "时间并未倒退，却记为倒退")
         if entry.clock_reset and self._last not in self._resets:
             raise Broken("时间倒退，而没有管理员的记录")
 
-    def check_seen(self, entry: Entry, operation: Operation) -> None:
+    def _check_seen(self, entry: Entry, operation: Operation) -> None:
         number = operation.seen_number
         known = self._hashes.get(number) or ledger.hash_of(self._store, number)
         if not 0 <= number < entry.number or known != operation.seen_hash:
             raise Broken("签名时所见的台账不是这一本")
 
-    def check_fresh(self, operation: Operation, recorded_at: datetime) -> None:
+    def _check_fresh(self, operation: Operation, recorded_at: datetime) -> None:
         """Nobody may record once more what was signed once."""
         if operation.nonce in self._nonces:
             raise Broken("同一个签名记录了两次")
@@ -340,19 +336,22 @@ class _Chain:
         while self._signed[0][0] < floor:
             self._nonces.discard(self._signed.popleft()[1])
 
-    def notes(self, entry: Entry) -> Iterator[Finding]:
-        if entry.clock_reset:
-            noted = printable(self._resets[entry.number - 1])
-            message = f"服务器时间倒退过，管理员于 {noted} 记录"
-            yield Finding(message, entry.number, is_note=True)
+    def note(self, entry: Entry) -> Finding:
+        """That the clock was set back before an entry."""
+        noted = printable(self._resets[entry.number - 1])
+        message = f"服务器时间倒退过，管理员于 {noted} 记录"
+        return Finding(message, entry.number, is_note=True)
 
-    def follow(self, entry: Entry) -> None:
+    def follow(self, entry: Entry, recorded_at: datetime | None) -> None:
+        """Go on to the next entry; the time may not have been read yet."""
         self._last = entry.number
         self._hashes[entry.number] = entry.hash
         self._hashes.pop(entry.number - _REMEMBERED, None)
-        # Where it cannot be read, the next entry is judged by the last one that could.
-        with suppress(Broken):
-            self._moment = moment_of(entry.recorded_at)
+        if recorded_at is None:
+            # Where it cannot be read, the next entry is judged by the last one that could.
+            with suppress(Broken):
+                recorded_at = moment_of(entry.recorded_at)
+        self._moment = recorded_at or self._moment
 
 
 class _Expected(NamedTuple):
@@ -434,12 +433,12 @@ class _Ordered(Generic[_T]):
 
     def up_to(self, number: int | None) -> Sequence[tuple[int, _T]]:
         """Those of the entries up to a number that were not taken yet; all where None."""
-        if self._next is None or (number is not None and self._next[0] > number):
-            return ()
+        following = self._next
         taken: list[tuple[int, _T]] = []
-        while self._next is not None and (number is None or self._next[0] <= number):
-            taken.append(self._next)
-            self._next = next(self._stream, None)
+        while following is not None and (number is None or following[0] <= number):
+            taken.append(following)
+            following = next(self._stream, None)
+        self._next = following
         return taken
 
 
