@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import Assurance, Card
@@ -65,6 +65,14 @@ class Record(NamedTuple):
         if self.revoked is not None and self.revoked <= at:
             return "签名时证书已吊销"
         return ""
+
+
+class NeedsRegistry(Exception):
+    """What was asked can only be told where the registry is."""
+
+
+def _not_here(organization: str, card_number: str) -> NoReturn:
+    raise NeedsRegistry
 
 
 class TrustStore:
@@ -199,16 +207,6 @@ class TrustStore:
             revoked,
         )
 
-    def needs_registry(self, certificate: bytes) -> bool:
-        """Whether `record` asks the registry about a certificate (DER)."""
-        from eport_tui.card.eport_profile import is_eport_card
-        from eport_tui.card.profile import load_certificate
-
-        try:
-            return is_eport_card(load_certificate(certificate))
-        except CertificateRefused:
-            return False
-
     def fixed(self) -> TrustStore:
         """The same for `record`, with the folders as they are now: no later change is noticed."""
         fixed = copy(self)
@@ -218,9 +216,16 @@ class TrustStore:
             fixed._read()
         return fixed
 
+    def elsewhere(self) -> TrustStore:
+        """The same for a process that cannot ask the registry; it says `NeedsRegistry` then."""
+        other = copy(self)
+        if self._look_up is not None:
+            other._look_up = _not_here
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, which has no registry and reads the folders itself."""
-        return self.__dict__ | {"_known": None, "_look_up": None}
+        # What was read cannot be handed to another process.
+        return self.__dict__ | {"_known": None}
 
     def _read(self) -> Known:
         """What the folders hold, read anew when a file has changed."""

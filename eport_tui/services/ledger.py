@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -241,7 +242,7 @@ def sealed_elsewhere(
     What needs no order is theirs; nothing but the entries and certificates is handed to
     them, and they touch neither the database nor the registry.
     """
-    pool = ProcessPoolExecutor(processes, _context(), _begin, (trust, certificates))
+    pool = ProcessPoolExecutor(processes, _context(), _begin, (trust.elsewhere(), certificates))
     waiting: deque[tuple[list[Entry], Future[_Answer]]] = deque()
     known: set[str] = set()
     try:
@@ -305,10 +306,11 @@ def _check(batch: list[tuple[Any, ...]], fingerprints: set[str]) -> _Answer:
 
     Those about which the registry has to be asked are left out.
     """
-    trust = _checker.trust
-    records = {
-        fingerprint: record_or_refusal(trust, der)
-        for fingerprint in fingerprints
-        if (der := _checker.certificates.get(fingerprint)) and not trust.needs_registry(der)
-    }
+    from eport_tui.card.trust import NeedsRegistry
+
+    records: dict[str, Record | str] = {}
+    for fingerprint in fingerprints:
+        with suppress(NeedsRegistry):
+            if der := _checker.certificates.get(fingerprint):
+                records[fingerprint] = record_or_refusal(_checker.trust, der)
     return [_checker.seals.fault(Entry._make(plain)) for plain in batch], records
