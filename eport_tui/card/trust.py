@@ -60,7 +60,10 @@ class Record(NamedTuple):
 
     def why_not(self, at: datetime) -> str:
         """Why it was not accepted at a moment, in Chinese; empty where it was."""
-        if not any(start <= at <= end for start, end in self.times):
+        for start, end in self.times:
+            if start <= at <= end:
+                break
+        else:
             return "签名时证书不在有效期内"
         if self.revoked is not None and self.revoked <= at:
             return "签名时证书已吊销"
