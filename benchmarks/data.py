@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
-import os
 import random
 import re
 import sqlite3
@@ -37,7 +36,7 @@ from benchmarks import writers
 from benchmarks.figures import Figure, in_turn, of_parts, percentile, spread, table
 from benchmarks.generator import Population, generate
 from benchmarks.meter import Meter
-from eport_tui.card.signatures import Verifier
+from benchmarks.verify import Bare
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain import dates
 from eport_tui.domain.decision import Request
@@ -53,8 +52,7 @@ from eport_tui.services import (
     permissions,
     registry,
 )
-from eport_tui.services.operations import SIGNED_FOR
-from eport_tui.services.verification import Verification
+from eport_tui.services.verification import Verification, cores
 from eport_tui.store import enterprises, ledger
 from eport_tui.store.database import Store
 from eport_tui.store.permissions import DECISION
@@ -521,27 +519,9 @@ def _signed(made: Databases, grants: int) -> tuple[Store, TrustStore, int]:
     return store, TrustStore.of(trust), ledger.last_number(store)
 
 
-_signatures: list[tuple[Verifier, bytes, bytes]] = []
-"""What the bare checks are about; other processes inherit it."""
-
-
-def _check_bare(part: int, parts: int) -> int:
-    return sum(
-        verifier.fits(signature, data) for verifier, signature, data in _signatures[part::parts]
-    )
-
-
 def verification(made: Databases, rounds: int) -> Iterator[Figure]:
     """Verifying a signed ledger, against the checks of its signatures alone on all cores."""
     ledgers = [_signed(made, max(made.most, 4000) // parts) for parts in (200, 50)]
-    cores = len(os.sched_getaffinity(0))
-    for store, _, _ in ledgers[1:]:
-        verifiers = {name: Verifier(der) for name, der in ledger.certificates(store).items()}
-        for fingerprint, signature, payload in store.rows(
-            "SELECT certificate, signature, payload FROM ledger_entry"
-        ):
-            data = SIGNED_FOR + payload.encode()
-            _signatures.append((verifiers[fingerprint], bytes(signature), data))
     (_, _, few), (_, _, many) = ledgers
 
     def verify(store: Store, trust: TrustStore, entries: int) -> None:
@@ -550,25 +530,21 @@ def verification(made: Databases, rounds: int) -> Iterator[Figure]:
             raise RuntimeError(finding.message)
         assert check.last == entries
 
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(cores, mp_context=context) as pool:
-
-        def bare() -> None:
-            good = sum(pool.map(_check_bare, range(cores), [cores] * cores))
-            assert good == many
-
-        times = in_turn(
-            {
-                "few": partial(verify, *ledgers[0]),
-                "many": partial(verify, *ledgers[1]),
-                "bare": bare,
-            },
-            min(rounds, 3),
-            scale=1,
-        )
+    file = ledgers[1][0].place
+    assert isinstance(file, Path)
+    bare = Bare(file, cores())
+    times = in_turn(
+        {
+            "few": partial(verify, *ledgers[0]),
+            "many": partial(verify, *ledgers[1]),
+            "bare": bare.check,
+        },
+        min(rounds, 3),
+        scale=1,
+    )
+    bare.close()
     for store, _, _ in ledgers:
         store.close()
-    _signatures.clear()
     each = {"few": few, "many": many, "bare": many}
     rates = {name: [each[name] / seconds for seconds in times[name]] for name in times}
     yield Figure(

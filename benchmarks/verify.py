@@ -14,8 +14,8 @@ import json
 import os
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from eport_tui.card.signatures import Verifier
@@ -25,23 +25,21 @@ from eport_tui.services.verification import Verification, cores
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
 
-_share: list[tuple[Verifier, bytes, bytes]] = []
 
-
-def _take_share(file: Path, number: int, of: int) -> int:
+def _check_share(file: Path, number: int, of: int, pipe: Connection) -> None:
+    """What a process does: take its share, then check it each time that it is asked to."""
+    share: list[tuple[Verifier, bytes, bytes]] = []
     with Store.open(file, read_only=True) as store, store.snapshot():
         keys = {name: Verifier(der) for name, der in ledger.certificates(store).items()}
         for entry in ledger.entries(store):
             if entry.number % of == number:
                 data = SIGNED_FOR + entry.payload.encode()
-                _share.append((keys[entry.certificate], entry.signature, data))
-    return len(_share)
-
-
-def _check_share() -> float:
-    begun = time.process_time()
-    assert all(key.fits(signature, data) for key, signature, data in _share)
-    return time.process_time() - begun
+                share.append((keys[entry.certificate], entry.signature, data))
+    pipe.send(len(share))
+    while pipe.recv():
+        begun = time.process_time()
+        assert all(key.fits(signature, data) for key, signature, data in share)
+        pipe.send(time.process_time() - begun)
 
 
 def _processor_seconds() -> float:
@@ -50,35 +48,55 @@ def _processor_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-class _Bare:
-    """As many processes as there are cores, one entry to each in turn."""
+class Bare:
+    """As many processes as there are cores, one entry to each in turn.
+
+    Threads would keep the verification from forking, as it does for an operator.
+    """
 
     def __init__(self, file: Path, processes: int) -> None:
-        # A pool for each, so that everybody has the share that he is asked about.
-        self._pools = [ProcessPoolExecutor(1, get_context("spawn")) for _ in range(processes)]
-        taken = [
-            pool.submit(_take_share, file, number, processes)
-            for number, pool in enumerate(self._pools)
-        ]
-        self.entries = sum(each.result() for each in taken)
+        context = get_context("spawn")
+        self._pipes: list[Connection] = []
+        for number in range(processes):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_check_share, args=(file, number, processes, theirs), daemon=True
+            )
+            process.start()
+            self._pipes.append(ours)
+        self.entries: int = sum(pipe.recv() for pipe in self._pipes)
 
     def check(self) -> tuple[float, float]:
         """How long it takes to check all signatures, by the clock and of the processors."""
         begun = time.perf_counter()
-        answers = [pool.submit(_check_share) for pool in self._pools]
-        spent = sum(each.result() for each in answers)
+        for pipe in self._pipes:
+            pipe.send(True)
+        spent = sum(pipe.recv() for pipe in self._pipes)
         return time.perf_counter() - begun, spent
 
     def close(self) -> None:
-        for pool in self._pools:
-            pool.shutdown()
+        for pipe in self._pipes:
+            pipe.send(False)
 
 
-def _verify(file: Path, trust: TrustStore, processes: int) -> tuple[float, float]:
+def _verify(file: Path, processes: int) -> tuple[float, float]:
+    """How long a verification takes, in a process of its own, as an operator starts it."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_verify_here, args=(file, processes, theirs))
+    process.start()
+    try:
+        return ours.recv()
+    finally:
+        process.join()
+
+
+def _verify_here(file: Path, processes: int, pipe: Connection) -> None:
+    trust = TrustStore.of(file.with_name(file.name + ".trust"))
     with Store.open(file, read_only=True) as store:
         begun, spent = time.perf_counter(), _processor_seconds()
         assert list(Verification(store, trust, processes=processes).findings()) == []
-        return time.perf_counter() - begun, _processor_seconds() - spent
+        pipe.send((time.perf_counter() - begun, _processor_seconds() - spent))
 
 
 def main() -> None:
@@ -89,11 +107,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the figures go as JSON, too")
     parser.add_argument("file", type=Path)
     args = parser.parse_args()
-    trust = TrustStore.of(args.file.with_name(args.file.name + ".trust"))
-    bare = _Bare(args.file, args.processes)
+    bare = Bare(args.file, args.processes)
     rounds = [
         # Before and after, so that a machine that changes its speed counts for both.
-        (bare.check(), _verify(args.file, trust, args.processes), bare.check())
+        (bare.check(), _verify(args.file, args.processes), bare.check())
         for _ in range(args.rounds)
     ]
     bare.close()

@@ -7,11 +7,12 @@ and other keys in a leaf, it knows no revocation lists, and it does not know SM2
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
@@ -52,12 +53,11 @@ def check_key(certificate: x509.Certificate) -> None:
         CertificateRefused: It is another (`unsupported-key`) or too short (`weak-key`).
     """
     try:
-        if sm2.has_key(certificate):
-            sm2.key_of(certificate)
-            return
-        key = certificate.public_key()
-    except (UnsupportedAlgorithm, ValueError) as error:
+        key = sm2.public_key_of(certificate)
+    except ValueError as error:
         raise _unsupported_key() from error
+    if isinstance(key, sm2.PublicKey):
+        return
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _RSA_BITS.start:
             raise CertificateRefused(
@@ -122,11 +122,26 @@ def _issuer_by_verifier(
     certificate: x509.Certificate, authorities: list[x509.Certificate], at: datetime
 ) -> x509.Certificate:
     """Verify with the verifier of `cryptography`; raises what it raises, or ValueError."""
+    verifier = (
+        _policy(tuple(authorities), is_eport_card(certificate))
+        .time(at.astimezone(UTC).replace(tzinfo=None))
+        .build_client_verifier()
+    )
+    _, issuer = verifier.verify(certificate, []).chain
+    return issuer
+
+
+# A verification of a ledger asks thousands of times for the same few authorities.
+@lru_cache(32)
+def _policy(
+    authorities: tuple[x509.Certificate, ...], is_eport: bool
+) -> verification.PolicyBuilder:
+    """What the verifier demands of a chain to one of the authorities, but for the time."""
     # The default policy demands a DNS name, and lets pass a leaf without any EKU.
     leaf = ExtensionPolicy.permit_all().may_be_present(
         x509.BasicConstraints, Criticality.AGNOSTIC, _demand_no_authority
     )
-    if is_eport_card(certificate):
+    if is_eport:
         leaf = leaf.may_be_present(
             x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _demand_log_in
         ).require_present(x509.KeyUsage, Criticality.AGNOSTIC, _demand_digital_signature)
@@ -134,15 +149,11 @@ def _issuer_by_verifier(
         leaf = leaf.require_present(
             x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _demand_role
         ).require_present(x509.KeyUsage, Criticality.CRITICAL, _demand_digital_signature)
-    verifier = (
+    return (
         verification.PolicyBuilder()
         .store(verification.Store([each for each in authorities if not sm2.has_key(each)]))
-        .time(at.astimezone(UTC).replace(tzinfo=None))
         .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=leaf)
-        .build_client_verifier()
     )
-    _, issuer = verifier.verify(certificate, []).chain
-    return issuer
 
 
 def _demand_no_authority(

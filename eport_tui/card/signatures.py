@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from functools import partial
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -39,11 +40,25 @@ def sign(key: SigningKey, data: bytes) -> bytes:
 
 
 class Verifier:
-    """Checks signatures of one certificate (DER), whose key is taken out once."""
+    """Checks signatures of one certificate (DER), whose key is taken out once.
+
+    Raises:
+        ValueError: It is no certificate, or its key is of no kind that signs here.
+    """
 
     def __init__(self, certificate: bytes) -> None:
-        parsed = x509.load_der_x509_certificate(certificate)
-        self._key = sm2.key_of(parsed) if sm2.has_key(parsed) else parsed.public_key()
+        key = sm2.public_key_of(x509.load_der_x509_certificate(certificate))
+        self._fits: Callable[[bytes, bytes], bool]
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            algorithm = ec.ECDSA(_hash(key.curve))
+            self._fits = _told(partial(key.verify, signature_algorithm=algorithm))
+        elif isinstance(key, rsa.RSAPublicKey):
+            scheme, algorithm = padding.PKCS1v15(), hashes.SHA256()
+            self._fits = _told(partial(key.verify, padding=scheme, algorithm=algorithm))
+        elif isinstance(key, sm2.PublicKey):
+            self._fits = key.verify
+        else:
+            raise ValueError("no key of a card")
 
     def fits(self, signature: bytes, data: bytes) -> bool:
         """Tell whether `signature` over `data` was made with the key of the certificate.
@@ -54,18 +69,18 @@ class Verifier:
         """
         return self._fits(signature, data) or self._fits(signature, as_text(data))
 
-    def _fits(self, signature: bytes, data: bytes) -> bool:
+
+def _told(demand: Callable[[bytes, bytes], None]) -> Callable[[bytes, bytes], bool]:
+    """Say whether a signature fits, where `demand` raises that it does not."""
+
+    def fits(signature: bytes, data: bytes) -> bool:
         try:
-            if isinstance(self._key, sm2.PublicKey):
-                return self._key.verify(signature, data)
-            if isinstance(self._key, rsa.RSAPublicKey):
-                self._key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-            else:
-                key = cast(ec.EllipticCurvePublicKey, self._key)
-                key.verify(signature, data, ec.ECDSA(_hash(key.curve)))
+            demand(signature, data)
         except InvalidSignature:
             return False
         return True
+
+    return fits
 
 
 def is_signed_by(certificate: bytes, signature: bytes, data: bytes) -> bool:

@@ -14,7 +14,9 @@ from functools import lru_cache
 from typing import Annotated, cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 from cryptography.x509.oid import PublicKeyAlgorithmOID
@@ -123,6 +125,12 @@ def has_key(certificate: x509.Certificate) -> bool:
     if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
         return False
     try:
+        # Where `cryptography` knows the curve it is another one; this takes half as long.
+        certificate.public_key()
+        return False
+    except (UnsupportedAlgorithm, ValueError):
+        pass
+    try:
         return _key_info(certificate).algorithm.curve == CURVE
     except ValueError:
         return False
@@ -138,6 +146,20 @@ def key_of(certificate: x509.Certificate) -> PublicKey:
     if info.algorithm.curve != CURVE or info.point.padding_bits():
         raise ValueError("not an SM2 key")
     return PublicKey.parse(info.point.as_bytes())
+
+
+def public_key_of(certificate: x509.Certificate) -> CertificatePublicKeyTypes | PublicKey:
+    """The key of a certificate, be it on this curve or one that `cryptography` knows.
+
+    Raises:
+        ValueError: It is none, or of a kind that nobody knows.
+    """
+    try:
+        return certificate.public_key()
+    except UnsupportedAlgorithm as error:
+        if not has_key(certificate):
+            raise ValueError("not a known kind of key") from error
+        return key_of(certificate)
 
 
 def is_signed(certificate: x509.Certificate) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import Assurance, Card
@@ -40,25 +41,40 @@ class Verdict(NamedTuple):
 
 
 class Record(NamedTuple):
-    """When a certificate was accepted, as far as that can be told later.
+    """When a certificate was accepted, as far as that can be told later, and whose it is.
 
     Attributes:
-        holder: Whom it names.
+        card_number: IC卡号 of the card.
+        enterprise: Customs code of its enterprise.
+        is_legal_person: Whether the card acts for the enterprise itself.
         times: When it and an authority of it were valid, first and last moment.
         revoked: From when on it is revoked; none if it is not.
     """
 
-    holder: Holder
+    card_number: str
+    enterprise: str
+    is_legal_person: bool
     times: tuple[tuple[datetime, datetime], ...]
     revoked: datetime | None
 
     def why_not(self, at: datetime) -> str:
         """Why it was not accepted at a moment, in Chinese; empty where it was."""
-        if not any(start <= at <= end for start, end in self.times):
+        for start, end in self.times:
+            if start <= at <= end:
+                break
+        else:
             return "签名时证书不在有效期内"
         if self.revoked is not None and self.revoked <= at:
             return "签名时证书已吊销"
         return ""
+
+
+class NeedsRegistry(Exception):
+    """What was asked can only be told where the registry is."""
+
+
+def _not_here(organization: str, card_number: str) -> NoReturn:
+    raise NeedsRegistry
 
 
 class TrustStore:
@@ -86,6 +102,7 @@ class TrustStore:
         self.require_hardware = require_hardware
         self._look_up = look_up
         self._known: tuple[object, Known] | None = None
+        self._is_fixed = False
 
     @classmethod
     def of(
@@ -184,12 +201,40 @@ class TrustStore:
         holder = self._holder(parsed)
         self.check_assurance(read_assurance(parsed))
         revoked = known.first_revocation(parsed, [issuer for issuer, _, _ in issuers])
-        return Record(holder, tuple((start, end) for _, start, end in issuers), revoked)
+        return Record(
+            holder.card_number,
+            holder.enterprise.customs_code,
+            holder.is_legal_person,
+            tuple((start, end) for _, start, end in issuers),
+            revoked,
+        )
+
+    def fixed(self) -> TrustStore:
+        """The same for `record`, with the folders as they are now: no later change is noticed."""
+        fixed = copy(self)
+        fixed._is_fixed = True
+        # Where they cannot be read, each certificate is refused for it.
+        with suppress(CertificateRefused):
+            fixed._read()
+        return fixed
+
+    def elsewhere(self) -> TrustStore:
+        """The same for a process that cannot ask the registry; it says `NeedsRegistry` then."""
+        other = copy(self)
+        if self._look_up is not None:
+            other._look_up = _not_here
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was read cannot be handed to another process.
+        return self.__dict__ | {"_known": None}
 
     def _read(self) -> Known:
         """What the folders hold, read anew when a file has changed."""
         from eport_tui.card.certificates import Known
 
+        if self._is_fixed and self._known is not None:
+            return self._known[1]
         stamp = self.stamp()
         if self._known is None or self._known[0] != stamp:
             self._known = (stamp, Known(self.authorities, self.revocation))

@@ -340,6 +340,8 @@ class Operation:
             raise ValueError(f"not an operation: {error!r}") from error
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
 _TEXT = r'"([^"\\\x00-\x1f]*)"'
 _DAY = '"([0-9]{4}-[0-9]{2}-[0-9]{2})"'
 _NUMBER = "(0|[1-9][0-9]{0,17})"
@@ -391,8 +393,8 @@ def _read_plain(text: str) -> Operation | None:
             return None
         enterprise, kind, nonce, reason, reinstates, seen_hash, seen_number = tail.groups()
         return Operation(
-            Kind(kind),
-            datetime.fromisoformat(head[1]),
+            _KINDS[kind],
+            datetime.fromisoformat(head[1]).replace(tzinfo=SHANGHAI),
             head[2],
             enterprise,
             tuple(changes),
@@ -402,7 +404,7 @@ def _read_plain(text: str) -> Operation | None:
             reason,
             None if reinstates is None else int(reinstates),
         )
-    except ValueError:
+    except (ValueError, KeyError):
         return None
 
 
@@ -496,12 +498,14 @@ def replay(
         raise NotEntitled("该操作没有改变任何授权")
     back = _reinstatable(state, number, operation, reinstated)
     keys = {change.row.key for change in operation.changes}
-    deletions = {key: state.deletions.get(key) for key in keys}
+    deletions: dict[GrantKey, int | None] = {}
     done: list[Change] = []
     try:
         for change in operation.changes:
             _check_fit(state, change)
             _check_right(operation, change, back)
+            if isinstance(change.row, EnterpriseGrantRow):
+                deletions.setdefault(change.row.key, state.deletions.get(change.row.key))
             state.put(change, number)
             done.append(change)
         _check_whole(state, operation, keys)

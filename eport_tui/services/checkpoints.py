@@ -165,7 +165,7 @@ def _check(checkpoint: Checkpoint, trust: TrustStore) -> None:
         record = trust.record(checkpoint.certificate)
     except CertificateRefused as refusal:
         raise BadCheckpoint(f"检查点的签名者不可信：{refusal.message}") from refusal
-    if record.holder.card_number != checkpoint.card_number:
+    if record.card_number != checkpoint.card_number:
         raise BadCheckpoint("签署检查点的卡不是其中所写的卡")
     if why_not := record.why_not(checkpoint.at):
         raise BadCheckpoint(f"检查点不可信：{why_not}")

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any
 
 from eport_tui.domain import dates
@@ -79,7 +83,11 @@ class Judge:
     def __init__(self, trust: TrustStore, certificates: Callable[[str], bytes | None]) -> None:
         self._trust = trust
         self._certificates = certificates
-        self._records: dict[str, Record | Broken] = {}
+        self._records: dict[str, Record | str] = {}
+
+    def learn(self, records: Mapping[str, Record | str]) -> None:
+        """Take over what `record_or_refusal` said elsewhere, by fingerprint."""
+        self._records.update(records)
 
     def judge(self, entry: Entry, seal: str) -> tuple[Operation, datetime]:
         """The operation of an entry, and when it was recorded.
@@ -103,31 +111,33 @@ class Judge:
         return operation, recorded_at
 
     def _check_signer(self, fingerprint: str, operation: Operation) -> None:
-        if fingerprint not in self._records:
-            self._records[fingerprint] = self._record(fingerprint)
-        record = self._records[fingerprint]
-        if isinstance(record, Broken):
-            raise Broken(record.message)
-        holder = record.holder
+        record = self._records.get(fingerprint)
+        if record is None:
+            record = self._records[fingerprint] = self._record(fingerprint)
+        if isinstance(record, str):
+            raise Broken(record)
         if why_not := record.why_not(operation.at):
             raise Broken(why_not)
-        if not holder.is_legal_person:
+        if not record.is_legal_person:
             raise Broken("签名的不是法人卡")
-        if holder.card_number != operation.card_number:
+        if record.card_number != operation.card_number:
             raise Broken("签名的卡不是操作中所写的卡")
-        if holder.enterprise.customs_code != operation.enterprise:
+        if record.enterprise != operation.enterprise:
             raise Broken("签名的卡不属于操作中所写的企业")
 
-    def _record(self, fingerprint: str) -> Record | Broken:
-        from eport_tui.card.errors import CertificateRefused
-
+    def _record(self, fingerprint: str) -> Record | str:
         der = self._certificates(fingerprint)
-        if der is None:
-            return Broken("没有签名者的证书")
-        try:
-            return self._trust.record(der)
-        except CertificateRefused as refusal:
-            return Broken(f"签名者的证书不可信：{refusal.message}")
+        return "没有签名者的证书" if der is None else record_or_refusal(self._trust, der)
+
+
+def record_or_refusal(trust: TrustStore, certificate: bytes) -> Record | str:
+    """The record of a certificate (DER), or why it is not accepted, in Chinese."""
+    from eport_tui.card.errors import CertificateRefused
+
+    try:
+        return trust.record(certificate)
+    except CertificateRefused as refusal:
+        return f"签名者的证书不可信：{refusal.message}"
 
 
 @lru_cache(8)
@@ -147,7 +157,8 @@ def moment_of(text: str) -> datetime:
         or moment.utcoffset() != SHANGHAI.utcoffset(None)
     ):
         raise Broken("记录时间的格式不对")
-    return moment
+    # Times are compared faster where they have the very same zone.
+    return moment.replace(tzinfo=SHANGHAI)
 
 
 class Seals:
@@ -207,51 +218,99 @@ def reinstated_by(store: Store, operation: Operation) -> Operation | None:
         return None
 
 
-# -- signatures, on all cores ------------------------------------------------------
+# -- on all cores ------------------------------------------------------------------
 
 
 def sealed_here(
     entries: Iterator[Entry], certificates: dict[str, bytes]
 ) -> Generator[tuple[Entry, str]]:
+    """The entries, each with what `Seals.fault` says of it."""
     seals = Seals(certificates.get)
     for entry in entries:
         yield entry, seals.fault(entry)
 
 
 def sealed_elsewhere(
-    entries: Iterator[Entry], certificates: dict[str, bytes], processes: int
+    entries: Iterator[Entry],
+    certificates: dict[str, bytes],
+    trust: TrustStore,
+    judge: Judge,
+    processes: int,
 ) -> Generator[tuple[Entry, str]]:
-    """The entries in their order, each with what another process said of its seal."""
-    # A fork would take the open database along.
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (certificates,))
-    waiting: deque[tuple[list[Entry], Future[list[str]]]] = deque()
+    """As `sealed_here`, by other processes, from whom `judge` learns the records as well.
+
+    What needs no order is theirs; nothing but the entries and certificates is handed to
+    them, and they touch neither the database nor the registry.
+    """
+    pool = ProcessPoolExecutor(processes, _context(), _begin, (trust.elsewhere(), certificates))
+    waiting: deque[tuple[list[Entry], Future[_Answer]]] = deque()
+    known: set[str] = set()
     try:
-        while batch := list(islice(entries, _BATCH)):
+        for batch in iter(lambda: list(islice(entries, _BATCH)), []):
+            new = {entry.certificate for entry in batch} - known
+            known |= new
             # Plain tuples are handed over fastest.
-            waiting.append((batch, pool.submit(_faults, list(map(tuple, batch)))))
+            waiting.append((batch, pool.submit(_check, list(map(tuple, batch)), new)))
             if len(waiting) > 3 * processes:
-                yield from _answered(*waiting.popleft())
+                yield from _answered(*waiting.popleft(), judge)
         while waiting:
-            yield from _answered(*waiting.popleft())
+            yield from _answered(*waiting.popleft(), judge)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _answered(batch: list[Entry], answer: Future[list[str]]) -> Iterator[tuple[Entry, str]]:
-    return zip(batch, answer.result(), strict=True)
+def _context() -> BaseContext:
+    """How other processes are begun.
+
+    A fork is there at once, where a new interpreter has to import everything first.  It
+    takes the open database along, which is harmless as long as nobody uses it there; but
+    a lock that another thread holds at that moment would never be given back.
+    """
+    can_fork = sys.platform == "linux" and threading.active_count() == 1
+    return get_context("fork" if can_fork else "spawn")
 
 
-_NONE: dict[str, bytes] = {}
-_seals = Seals(_NONE.get)
+_Answer = tuple[list[str], dict[str, "Record | str"]]
 
 
-def _begin(certificates: dict[str, bytes]) -> None:
-    """What a process that checks seals does first."""
-    global _seals
+def _answered(
+    batch: list[Entry], answer: Future[_Answer], judge: Judge
+) -> Iterator[tuple[Entry, str]]:
+    faults, records = answer.result()
+    judge.learn(records)
+    return zip(batch, faults, strict=True)
+
+
+class _Checker:
+    """What a process that checks entries has at hand."""
+
+    def __init__(self, trust: TrustStore, certificates: dict[str, bytes]) -> None:
+        self.trust = trust
+        self.certificates = certificates
+        self.seals = Seals(certificates.get)
+
+
+_checker: _Checker
+
+
+def _begin(trust: TrustStore, certificates: dict[str, bytes]) -> None:
+    """What a process that checks entries does first."""
+    global _checker
     # An interrupt is for the one who asked.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _seals = Seals(certificates.get)
+    _checker = _Checker(trust, certificates)
 
 
-def _faults(batch: list[tuple[Any, ...]]) -> list[str]:
-    return [_seals.fault(Entry._make(plain)) for plain in batch]
+def _check(batch: list[tuple[Any, ...]], fingerprints: set[str]) -> _Answer:
+    """What is wrong with the seals of a batch, and the records of some certificates.
+
+    Those about which the registry has to be asked are left out.
+    """
+    from eport_tui.card.trust import NeedsRegistry
+
+    records: dict[str, Record | str] = {}
+    for fingerprint in fingerprints:
+        with suppress(NeedsRegistry):
+            if der := _checker.certificates.get(fingerprint):
+                records[fingerprint] = record_or_refusal(_checker.trust, der)
+    return [_checker.seals.fault(Entry._make(plain)) for plain in batch], records

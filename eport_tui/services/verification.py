@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.operations import (
     GENESIS,
+    Change,
     NotEntitled,
     Operation,
     Row,
@@ -74,10 +75,6 @@ class Finding:
     is_note: bool = False
 
 
-_Before = dict[tuple[str, ...], Row | None]
-"""Rows as they were before an operation, by their identity."""
-
-
 class _Origin(NamedTuple):
     """Which entry made a row as it is.
 
@@ -86,11 +83,13 @@ class _Origin(NamedTuple):
         recorded_at: When it was recorded.
         card_number: Whose card signed it; empty where the row was only found so, which
             tells nothing about who put it there.
+        form: The row, `ledger.one_text` of its `stored_form`.
     """
 
     entry: int
     recorded_at: str
     card_number: str
+    form: str
 
 
 class Verification:
@@ -131,6 +130,8 @@ class Verification:
         self._processes = processes or cores()
         self._state = State()
         self._origins: dict[tuple[str, ...], _Origin] = {}
+        # Whether the columns of each row can be told from its one text.
+        self._is_plain = True
         # What is derived from an entry that does not hold is not told once more.
         self._broken: set[int] = set()
 
@@ -150,65 +151,63 @@ class Verification:
         self.hash = ledger.hash_of(self._store, self.last)
         yield from self._entries()
         yield from self._against_checkpoint()
+        # Mostly nothing is wrong, which is found out in a fraction of the time.
         for table in ledger.VERSIONED:
-            yield from self._open_versions(table)
+            if not self._has_open_versions(table):
+                yield from self._open_versions(table)
         for table in ledger.TABLES:
-            yield from self._rows(table)
+            if not self._has_rows(table):
+                yield from self._rows(table)
 
     # -- entries ---------------------------------------------------------------
 
     def _entries(self) -> Iterator[Finding]:
         certificates = ledger.certificates(self._store)
-        judge = Judge(self._trust, certificates.get)
+        trust = self._trust.fixed()
+        judge = Judge(trust, certificates.get)
         chain = _Chain(self._store)
         derived = _Derived(self._store, self._broken)
         entries = ledger.entries(self._store)
         many = self.last > _FEW and self._processes > 1
         sealed = (
-            sealed_elsewhere(entries, certificates, self._processes)
+            sealed_elsewhere(entries, certificates, trust, judge, self._processes)
             if many
             else sealed_here(entries, certificates)
         )
         with closing(sealed):
             for entry, seal in sealed:
+                recorded_at = None
                 try:
-                    operation, before = self._take(entry, seal, judge, chain)
+                    chain.check_place(entry)
+                    operation, recorded_at = judge.judge(entry, seal)
+                    chain.check_operation(entry, operation, recorded_at)
+                    reinstated = reinstated_by(self._store, operation)
+                    replay(self._state, entry.number, operation, reinstated)
                 except (Broken, NotEntitled) as fault:
                     yield Finding(fault.message, entry.number)
                     self._broken.add(entry.number)
                     self.first_broken = self.first_broken or entry.number
                 else:
-                    yield from chain.notes(entry)
-                    expected = self._account(entry, operation, before)
-                    yield from derived.compare(entry.number, expected)
-                chain.follow(entry)
+                    if entry.clock_reset:
+                        yield chain.note(entry)
+                    yield from derived.compare(entry.number, self._account(entry, operation))
+                chain.follow(entry, recorded_at)
                 if self._progress and entry.number % _BATCH == 0:
                     self._progress(entry.number, self.last)
         yield from derived.rest()
 
-    def _take(
-        self, entry: Entry, seal: str, judge: Judge, chain: _Chain
-    ) -> tuple[Operation, _Before]:
-        """Work an entry into the state; returns also the rows as they were before."""
-        chain.check_place(entry)
-        operation, recorded_at = judge.judge(entry, seal)
-        chain.check_time(entry, recorded_at)
-        chain.check_seen(entry, operation)
-        chain.check_fresh(operation, recorded_at)
-        rows = self._state.rows
-        before = {
-            change.row.identity: rows.get(change.row.identity) for change in operation.changes
-        }
-        replay(self._state, entry.number, operation, reinstated_by(self._store, operation))
-        return operation, before
-
-    def _account(self, entry: Entry, operation: Operation, before: _Before) -> _Expected:
-        """What the entry must have left in the tables beside its own; notes who made each row."""
+    def _account(self, entry: Entry, operation: Operation) -> _Expected:
+        """What an entry must have left in the tables beside its own; notes who made each row."""
+        first: dict[tuple[str, ...], Change] = {}
+        last: dict[tuple[str, ...], Change] = {}
+        for change in operation.changes:
+            first.setdefault(change.row.identity, change)
+            last[change.row.identity] = change
         # The key follows the table.
-        expected = _Expected({change.row.identity[1:5] for change in operation.changes}, {})
-        last = {change.row.identity: change for change in operation.changes}
+        expected = _Expected({identity[1:5] for identity in last}, {})
         for identity, change in last.items():
-            was = before[identity]
+            # The replay has seen that it was so.
+            was = first[identity].before
             if was is not None and was.table in ledger.VERSIONED:
                 begun = self._origins[identity].entry
                 closed = expected.closed.setdefault(was.table, set())
@@ -217,7 +216,10 @@ class Verification:
                 self._origins.pop(identity, None)
             else:
                 card = "" if change.found else operation.card_number
-                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card)
+                columns = ledger.stored_form(change.after)
+                form = ledger.one_text(columns)
+                self._is_plain &= (form + card).count(ledger.SEPARATOR) == len(columns) - 1
+                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card, form)
         return expected
 
     def _against_checkpoint(self) -> Iterator[Finding]:
@@ -236,6 +238,24 @@ class Verification:
             yield Finding("与检查点不符，台账被改写过", number)
 
     # -- what is derived ---------------------------------------------------------
+
+    def _has_open_versions(self, table: str) -> bool:
+        """Whether the versions that have not ended are as they must be, each and all."""
+        expected = {
+            ledger.one_text((origin.form, str(origin.entry)))
+            for identity, origin in self._origins.items()
+            if identity[0] == table
+        }
+        return self._is_plain and ledger.are_open_versions(self._store, table, expected)
+
+    def _has_rows(self, table: str) -> bool:
+        """Whether a table is as it must be; no where it is not known who has changed a row."""
+        expected = {
+            ledger.one_text((origin.form, origin.recorded_at, origin.card_number))
+            for identity, origin in self._origins.items()
+            if identity[0] == table
+        }
+        return self._is_plain and ledger.is_table(self._store, table, expected)
 
     def _open_versions(self, table: str) -> Iterator[Finding]:
         missing = self._standing(table)
@@ -315,20 +335,25 @@ class _Chain:
         if entry.previous_hash != self._hashes[self._last]:
             raise Broken("没有接在上一笔之后")
 
-    def check_time(self, entry: Entry, recorded_at: datetime) -> None:
+    def check_operation(self, entry: Entry, operation: Operation, recorded_at: datetime) -> None:
+        self._check_time(entry, recorded_at)
+        self._check_seen(entry, operation)
+        self._check_fresh(operation, recorded_at)
+
+    def _check_time(self, entry: Entry, recorded_at: datetime) -> None:
         is_earlier = self._moment is not None and recorded_at < self._moment
         if is_earlier != entry.clock_reset:
             raise Broken("记录时间早于上一笔" if is_earlier else "时间并未倒退，却记为倒退")
         if entry.clock_reset and self._last not in self._resets:
             raise Broken("时间倒退，而没有管理员的记录")
 
-    def check_seen(self, entry: Entry, operation: Operation) -> None:
+    def _check_seen(self, entry: Entry, operation: Operation) -> None:
         number = operation.seen_number
         known = self._hashes.get(number) or ledger.hash_of(self._store, number)
         if not 0 <= number < entry.number or known != operation.seen_hash:
             raise Broken("签名时所见的台账不是这一本")
 
-    def check_fresh(self, operation: Operation, recorded_at: datetime) -> None:
+    def _check_fresh(self, operation: Operation, recorded_at: datetime) -> None:
         """Nobody may record once more what was signed once."""
         if operation.nonce in self._nonces:
             raise Broken("同一个签名记录了两次")
@@ -339,19 +364,22 @@ class _Chain:
         while self._signed[0][0] < floor:
             self._nonces.discard(self._signed.popleft()[1])
 
-    def notes(self, entry: Entry) -> Iterator[Finding]:
-        if entry.clock_reset:
-            noted = printable(self._resets[entry.number - 1])
-            message = f"服务器时间倒退过，管理员于 {noted} 记录"
-            yield Finding(message, entry.number, is_note=True)
+    def note(self, entry: Entry) -> Finding:
+        """That the clock was set back before an entry."""
+        noted = printable(self._resets[entry.number - 1])
+        message = f"服务器时间倒退过，管理员于 {noted} 记录"
+        return Finding(message, entry.number, is_note=True)
 
-    def follow(self, entry: Entry) -> None:
+    def follow(self, entry: Entry, recorded_at: datetime | None) -> None:
+        """Go on to the next entry; the time may not have been read yet."""
         self._last = entry.number
         self._hashes[entry.number] = entry.hash
         self._hashes.pop(entry.number - _REMEMBERED, None)
-        # Where it cannot be read, the next entry is judged by the last one that could.
-        with suppress(Broken):
-            self._moment = moment_of(entry.recorded_at)
+        if recorded_at is None:
+            # Where it cannot be read, the next entry is judged by the last one that could.
+            with suppress(Broken):
+                recorded_at = moment_of(entry.recorded_at)
+        self._moment = recorded_at or self._moment
 
 
 class _Expected(NamedTuple):
@@ -433,12 +461,12 @@ class _Ordered(Generic[_T]):
 
     def up_to(self, number: int | None) -> Sequence[tuple[int, _T]]:
         """Those of the entries up to a number that were not taken yet; all where None."""
-        if self._next is None or (number is not None and self._next[0] > number):
-            return ()
+        following = self._next
         taken: list[tuple[int, _T]] = []
-        while self._next is not None and (number is None or self._next[0] <= number):
-            taken.append(self._next)
-            self._next = next(self._stream, None)
+        while following is not None and (number is None or following[0] <= number):
+            taken.append(following)
+            following = next(self._stream, None)
+        self._next = following
         return taken
 
 

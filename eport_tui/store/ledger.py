@@ -7,10 +7,10 @@ writes grants.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import GrantKey
@@ -470,6 +470,9 @@ def vanished_operator_grants(
 Stored = tuple[str, ...]
 """The columns of a row as text."""
 
+SEPARATOR = "\x1f"
+"""Stands between columns that are one text; `is_table` does not work with any that has it."""
+
 _COLUMNS: dict[str, tuple[str, str, str]] = {
     "enterprise_grant": ("enterprise_grant", _KEY_NAMES, "granted_on, valid_until, revision"),
     "operator_grant": (
@@ -499,14 +502,62 @@ def stored_form(row: Row) -> Stored:
             return (*identity, row.valid_until.isoformat())
 
 
+def one_text(columns: Iterable[str]) -> str:
+    """Columns as one text, from which they can be told as long as none has `SEPARATOR` in it."""
+    return SEPARATOR.join(columns)
+
+
+def is_table(store: Store, table: str, expected: set[str]) -> bool:
+    """Whether a table holds these rows, just so, and no others.  To be used inside a snapshot.
+
+    Takes a fraction of the time of `stored_rows`.
+
+    Args:
+        expected: `one_text` of each row's `stored_form`, `changed_at` and `changed_by`; no
+            column has a `SEPARATOR` in it.  It is used up.
+    """
+    source, names, rest = _COLUMNS[table]
+    return _are_all(store, f"{names}, {rest}, {_changed(table)}", source, expected)
+
+
+def are_open_versions(store: Store, table: str, expected: set[str]) -> bool:
+    """As `is_table`, of the versions that have not ended.
+
+    Args:
+        expected: `one_text` of each one's `stored_form` and the entry that began it.
+    """
+    _, names, rest = _COLUMNS[table]
+    columns = f"{names}, {rest.removeprefix('o.')}, from_entry"
+    return _are_all(store, columns, f"{table}_version WHERE until_entry IS NULL", expected)
+
+
+def _are_all(store: Store, columns: str, source: str, expected: set[str]) -> bool:
+    # As many, and each of them is there: so there is no other one, and none twice.
+    if store.rows(f"SELECT count(*) FROM {source}") != [(len(expected),)]:
+        return False
+    texts = [f"CAST({name} AS TEXT)" for name in columns.split(", ")]
+    sql = f"SELECT {' || ? || '.join(texts)} FROM {source}"
+    try:
+        rows = store.iterate(sql, (SEPARATOR,) * (len(texts) - 1))
+        expected.difference_update(chain.from_iterable(rows))
+    except UnicodeDecodeError:
+        # Another program has put there what is no text.
+        return False
+    return not expected
+
+
+def _changed(table: str) -> str:
+    return "o.changed_at, o.changed_by" if table == "operator_grant" else _CHANGED
+
+
 def stored_rows(store: Store, table: str) -> Iterator[tuple[Stored, str, str]]:
     """The rows of a table as `stored_form`, with `changed_at` and `changed_by`.
 
     To be used inside a snapshot.
     """
     source, names, rest = _COLUMNS[table]
-    changed = "o.changed_at, o.changed_by" if table == "operator_grant" else _CHANGED
-    for row in store.iterate(f"SELECT {_as_stored(f'{names}, {rest}, {changed}')} FROM {source}"):
+    columns = _as_stored(f"{names}, {rest}, {_changed(table)}")
+    for row in store.iterate(f"SELECT {columns} FROM {source}"):
         values = _texts(row)
         yield values[:-2], values[-2], values[-1]
 
