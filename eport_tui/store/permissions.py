@@ -62,9 +62,20 @@ class PermissionRow:
     valid_until: date
 
 
+_NAMES = """
+    LEFT JOIN enterprise p ON p.customs_code = g.principal
+    LEFT JOIN enterprise a ON a.customs_code = g.agent
+"""
 # CROSS JOIN fixes the order: SQLite has no figures to choose a good one by.
 _GRANT_FIRST = "enterprise_grant g CROSS JOIN operator_grant o ON o.enterprise_grant_id = g.id"
-_CARD_FIRST = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
+_BY_KEY = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
+# The card and the agent once more, so that a row that does not fit them shows nothing.
+CARD_FIRST = """
+    card_right r
+    CROSS JOIN operator_grant o ON o.id = r.operator_grant_id AND o.card_number = r.card_number
+    CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id AND g.agent = r.agent
+"""
+"""What cards were handed, by card, agent, principal, subsystem and grant type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +106,37 @@ class Question:
         """The rights sorted by `OTHER` or `UNTIL`, as far as that is in a span."""
         if self.card_number is None:
             return [self._leg(column, span)]
+        cards = (self.card_number, ALL_OPERATORS)
+        if column == OTHER:
+            return [self._of_card(card, column, span) for card in cards]
+        # Those to all go along the index of the days; those to one card are sorted.
         return [
-            self._leg(column, span, card=self.card_number, tables=_CARD_FIRST),
+            self._of_card(self.card_number, column, span),
             self._leg(column, span, card=ALL_OPERATORS),
         ]
 
-    def _leg(self, column: str, span: Span, *, card: str | None = None, tables: str = "") -> Leg:
-        own = "agent" if self.direction is Direction.OURS else "principal"
+    @property
+    def _own_end(self) -> str:
+        return "agent" if self.direction is Direction.OURS else "principal"
+
+    @property
+    def _columns(self) -> str:
+        return f"""
+            o.id, '{self.direction}',
+            g.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
+            g.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
+            g.subsystem, g.grant_type, o.card_number,
+            CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END,
+            g.valid_until
+        """
+
+    def _conditions(
+        self, along: str, wanted: dict[str, str], column: str, span: Span
+    ) -> tuple[str, tuple[str, ...], Span]:
+        """What holds for each row of a leg along a table, its values, and the span that is left."""
         day = self.on.isoformat()
-        wanted = {f"g.{own}": self.own}
-        index = f"{own}_due" if column == UNTIL else own
-        if card is not None:
-            wanted["o.card_number"] = card
         if self.subsystem and column != UNTIL:
-            wanted["g.subsystem"] = self.subsystem
-            index = f"{own}_subsystem"
+            wanted[f"{along}.subsystem"] = self.subsystem
         where = [*(f"{name} = ?" for name in wanted), "g.granted_on <= ?"]
         values = (*wanted.values(), day)
         if column != UNTIL:
@@ -119,23 +146,24 @@ class Question:
             span = span.within(Span(low=day))
             if self.subsystem:
                 # As an equality it would keep SQLite from seeing that the index has the order.
-                where.append("g.subsystem BETWEEN ? AND ?")
+                where.append(f"{along}.subsystem BETWEEN ? AND ?")
                 values = (*values, self.subsystem, self.subsystem)
+        return " AND ".join(where), values, span
+
+    def _leg(self, column: str, span: Span, *, card: str | None = None) -> Leg:
+        """Along the grants of the own end, and the operators under each."""
+        wanted = {f"g.{self._own_end}": self.own}
+        index = f"{self._own_end}_due" if column == UNTIL else self._own_end
+        if card is not None:
+            wanted["o.card_number"] = card
+        where, values, span = self._conditions("g", wanted, column, span)
+        if self.subsystem and column != UNTIL:
+            index = f"{self._own_end}_subsystem"
         return Leg(
-            columns=f"""
-                o.id, '{self.direction}',
-                g.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
-                g.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
-                g.subsystem, g.grant_type, o.card_number,
-                CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END,
-                g.valid_until
-            """,
-            tables=tables or _GRANT_FIRST.replace(" g ", f" g INDEXED BY {_INDEXES[index]} ", 1),
-            names="""
-                LEFT JOIN enterprise p ON p.customs_code = g.principal
-                LEFT JOIN enterprise a ON a.customs_code = g.agent
-            """,
-            where=" AND ".join(where),
+            columns=self._columns,
+            tables=_GRANT_FIRST.replace(" g ", f" g INDEXED BY {_INDEXES[index]} ", 1),
+            names=_NAMES,
+            where=where,
             values=values,
             order=(
                 Fixed(self.direction),
@@ -143,11 +171,32 @@ class Question:
                 f"g.{self.other_end}",
                 *("g.subsystem", "g.grant_type", "o.card_number"),
             ),
-            by_key=_CARD_FIRST,
+            by_key=_BY_KEY,
             key="o.id",
             span=span,
             inner=True,
             ties="g.id",
+        )
+
+    def _of_card(self, card: str, column: str, span: Span) -> Leg:
+        """Along what one card was handed, or all operators."""
+        wanted = {"r.card_number": card, f"r.{self._own_end}": self.own}
+        where, values, span = self._conditions("r", wanted, column, span)
+        return Leg(
+            columns=self._columns,
+            tables=CARD_FIRST,
+            names=_NAMES,
+            where=where,
+            values=values,
+            order=(
+                Fixed(self.direction),
+                *(["g.valid_until"] if column == UNTIL else []),
+                f"r.{self.other_end}",
+                *("r.subsystem", "r.grant_type", "r.card_number"),
+            ),
+            by_key=CARD_FIRST,
+            key="r.operator_grant_id",
+            span=span,
         )
 
 

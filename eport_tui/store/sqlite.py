@@ -167,9 +167,12 @@ class SqliteStore(Store):
         self._require_transaction()
         with self._told():
             connection = self._connections.of_this_thread()
-            before = connection.total_changes()
-            connection.cursor().executemany(sql, rows)
-            return connection.total_changes() - before
+            cursor, changed = connection.cursor(), 0
+            for row in rows:
+                cursor.execute(sql, row)
+                # Not `total_changes`, which counts what triggers and foreign keys do, too.
+                changed += connection.changes()
+            return changed
 
     def change_counter(self) -> tuple[int, int]:
         # SQLite's own counter tells of the commits of other connections alone.
