@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, OperatorGrant
+from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.lists import BOUND_OF_JOINED, Span
 from eport_tui.store.database import Store
@@ -257,7 +257,55 @@ def _row(row: tuple[Any, ...]) -> PermissionRow:
 
 # -- one decision ----------------------------------------------------------------------
 
+# One row for each enterprise grant; what the question says itself is not read.
 DECISION = f"""
+    SELECT g.id, g.grant_type, g.granted_on, g.valid_until, g.revision, g.changed_at, g.changed_by,
+           a.id, a.granted_on, a.changed_by, o.id, o.granted_on, o.changed_by
+    FROM enterprise_grant g
+    LEFT JOIN operator_grant a ON a.enterprise_grant_id = g.id AND a.card_number = '{ALL_OPERATORS}'
+    LEFT JOIN operator_grant o ON o.enterprise_grant_id = g.id AND o.card_number = ?
+    WHERE g.principal = ? AND g.agent = ? AND g.subsystem = ?
+"""
+
+
+def decision_rows(
+    store: Store, *, principal: str, agent: str, subsystem: str, card_number: str
+) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
+    """The grants that one decision rests on, all from the same moment.
+
+    Grants of either type and in every state are among them, as they bear on the reason.
+    Of the operator grants under each there are those to the card and to all.
+    """
+    day = date.fromisoformat
+    grants: list[EnterpriseGrant] = []
+    operators: list[OperatorGrant] = []
+    for row in store.rows(DECISION, (card_number, principal, agent, subsystem)):
+        (
+            number,
+            kind,
+            begun,
+            until,
+            revision,
+            at,
+            by,
+            to_all,
+            all_on,
+            all_by,
+            to_card,
+            on,
+            card_by,
+        ) = row
+        key = GrantKey(principal, agent, subsystem, kind)
+        at = datetime.fromisoformat(at)
+        grants.append(EnterpriseGrant(number, key, day(begun), day(until), revision, at, by))
+        if to_all is not None:
+            operators.append(OperatorGrant(to_all, number, ALL_OPERATORS, day(all_on), all_by))
+        if to_card is not None:
+            operators.append(OperatorGrant(to_card, number, card_number, day(on), card_by))
+    return grants, operators
+
+
+EXPLANATION = f"""
     SELECT {COLUMNS}, o.id, g.id, o.card_number, o.granted_on, o.changed_by
     FROM enterprise_grant g
     LEFT JOIN operator_grant o ON o.enterprise_grant_id = g.id AND o.card_number IN (
@@ -267,16 +315,14 @@ DECISION = f"""
 """
 
 
-def decision_rows(
+def explanation_rows(
     store: Store, *, principal: str, agent: str, subsystem: str, card_number: str
 ) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
-    """The grants that can bear on one decision, all from the same moment.
+    """As `decision_rows`, and under each grant the one to one other card.
 
-    Grants of either type and in every state are among them, so that a refusal can be
-    explained.  Of the operator grants under each, those to the card and to all, and that
-    to one other card, which tells that there is an operator at all.
+    That tells that there is an operator at all, so that a refusal can be explained.
     """
-    rows = store.rows(DECISION, (ALL_OPERATORS, card_number, principal, agent, subsystem))
+    rows = store.rows(EXPLANATION, (ALL_OPERATORS, card_number, principal, agent, subsystem))
     grants = {row[0]: enterprise_grant_from_row(row) for row in rows}
     operators = [operator_grant_from_row(row[10:]) for row in rows if row[10] is not None]
     return list(grants.values()), operators
