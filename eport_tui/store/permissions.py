@@ -69,11 +69,15 @@ _NAMES = """
 # CROSS JOIN fixes the order: SQLite has no figures to choose a good one by.
 _GRANT_FIRST = "enterprise_grant g CROSS JOIN operator_grant o ON o.enterprise_grant_id = g.id"
 _BY_KEY = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
-# The card and the agent once more, so that a row that does not fit them shows nothing.
+# Grants next, because their index has the days, and has them in the same order.  All is
+# compared, so that a row which does not fit the grants shows nothing.
 CARD_FIRST = """
     card_right r
-    CROSS JOIN operator_grant o ON o.id = r.operator_grant_id AND o.card_number = r.card_number
-    CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id AND g.agent = r.agent
+    CROSS JOIN enterprise_grant g INDEXED BY enterprise_grant_agent
+        ON g.agent = r.agent AND g.principal = r.principal
+        AND g.subsystem = r.subsystem AND g.grant_type = r.grant_type
+    CROSS JOIN operator_grant o ON o.id = r.operator_grant_id
+        AND o.enterprise_grant_id = g.id AND o.card_number = r.card_number
 """
 """What cards were handed, by card, agent, principal, subsystem and grant type."""
 
@@ -153,15 +157,20 @@ class Question:
     def _leg(self, column: str, span: Span, *, card: str | None = None) -> Leg:
         """Along the grants of the own end, and the operators under each."""
         wanted = {f"g.{self._own_end}": self.own}
-        index = f"{self._own_end}_due" if column == UNTIL else self._own_end
+        # The one that has them in the order of the list, so that a page is read without sorting.
+        index = f"enterprise_grant_{self._own_end}"
         if card is not None:
             wanted["o.card_number"] = card
         where, values, span = self._conditions("g", wanted, column, span)
-        if self.subsystem and column != UNTIL:
-            index = f"{self._own_end}_subsystem"
+        ties = ("g.valid_until", "g.granted_on", "g.id")
+        if column == UNTIL:
+            index += "_due"
+            ties = ("g.granted_on", "g.id")
+        elif self.subsystem:
+            index += "_subsystem"
         return Leg(
             columns=self._columns,
-            tables=_GRANT_FIRST.replace(" g ", f" g INDEXED BY {_INDEXES[index]} ", 1),
+            tables=_GRANT_FIRST.replace(" g ", f" g INDEXED BY {index} ", 1),
             names=_NAMES,
             where=where,
             values=values,
@@ -175,7 +184,7 @@ class Question:
             key="o.id",
             span=span,
             inner=True,
-            ties="g.id",
+            ties=ties,
         )
 
     def _of_card(self, card: str, column: str, span: Span) -> Leg:
@@ -202,13 +211,6 @@ class Question:
 
 OTHER, UNTIL = "other", "valid_until"
 """What the rights can be sorted by: the other end, or the last day."""
-
-# The indexes that have the grants of one end in the order of a list, so that a page is read
-# without sorting them all; SQLite has given the one of the key its name itself.
-_INDEXES = {
-    name: f"enterprise_grant_{name}"
-    for name in ("agent", "agent_due", "agent_subsystem", "principal_due", "principal_subsystem")
-} | {"principal": "sqlite_autoindex_enterprise_grant_1"}
 
 
 def of_operators(agent: str, subsystem: str | None, on: date) -> Question:
@@ -280,24 +282,11 @@ def decision_rows(
     grants: list[EnterpriseGrant] = []
     operators: list[OperatorGrant] = []
     for row in store.rows(DECISION, (card_number, principal, agent, subsystem)):
-        (
-            number,
-            kind,
-            begun,
-            until,
-            revision,
-            at,
-            by,
-            to_all,
-            all_on,
-            all_by,
-            to_card,
-            on,
-            card_by,
-        ) = row
+        number, kind, begun, until, revision, at, by = row[:7]
+        to_all, all_on, all_by, to_card, on, card_by = row[7:]
         key = GrantKey(principal, agent, subsystem, kind)
-        at = datetime.fromisoformat(at)
-        grants.append(EnterpriseGrant(number, key, day(begun), day(until), revision, at, by))
+        moment = datetime.fromisoformat(at)
+        grants.append(EnterpriseGrant(number, key, day(begun), day(until), revision, moment, by))
         if to_all is not None:
             operators.append(OperatorGrant(to_all, number, ALL_OPERATORS, day(all_on), all_by))
         if to_card is not None:
