@@ -40,7 +40,7 @@ from benchmarks.verify import Bare
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain import dates
 from eport_tui.domain.decision import Request
-from eport_tui.domain.grants import ALL_OPERATORS, GrantDraft
+from eport_tui.domain.grants import GrantDraft
 from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.domain.identifiers import uscc_check_digit
 from eport_tui.domain.lists import PageSource
@@ -265,7 +265,7 @@ def _ask_raw(store: Store, requests: Sequence[Request]) -> Callable[[], object]:
     # As ours: without it SQLite prepares it again and again.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     values = [
-        (ALL_OPERATORS, each.card_number, each.enterprise, each.card_enterprise, each.subsystem)
+        (each.card_number, each.enterprise, each.card_enterprise, each.subsystem)
         for each in requests
     ]
     return lambda: [connection.execute(DECISION, each).fetchall() for each in values]

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
@@ -59,8 +60,7 @@ class Request:
     on: date
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer and the links of the chain that it rests on.
 
     Attributes:
@@ -128,11 +128,13 @@ def _judge(
         return Decision(False, Reason.EXPIRED, grant)
     if request.on < grant.granted_on:
         return Decision(False, Reason.NOT_YET_IN_FORCE, grant)
-    under = [operator for operator in operators if operator.enterprise_grant_id == grant.id]
-    for operator in under:
-        if operator.to_all:
-            return Decision(True, Reason.GRANTED_TO_ALL, grant, operator)
-    for operator in under:
-        if operator.card_number == request.card_number:
-            return Decision(True, Reason.GRANTED_TO_CARD, grant, operator)
+    to_card: OperatorGrant | None = None
+    for operator in operators:
+        if operator.enterprise_grant_id == grant.id:
+            if operator.to_all:
+                return Decision(True, Reason.GRANTED_TO_ALL, grant, operator)
+            if operator.card_number == request.card_number:
+                to_card = operator
+    if to_card is not None:
+        return Decision(True, Reason.GRANTED_TO_CARD, grant, to_card)
     return Decision(False, Reason.NO_OPERATOR_GRANT, grant)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -92,8 +91,7 @@ class EnterpriseGrantsScreen(DayScreen):
             if row is not None and row.grant.id == opened["id"]:
                 self._load(row)
                 # As it was seen then, so that saving tells what others have changed since.
-                self._opened = replace(
-                    row.grant,
+                self._opened = row.grant._replace(
                     revision=opened["revision"],
                     valid_until=date.fromisoformat(opened["valid_until"]),
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def check(
     Raises:
         StoreError: The database cannot be read; that is never a yes.
     """
-    return decide(request, *_grants(store, request, proof), tables)
+    return decide(request, *_grants(store, request, proof, permissions.decision_rows), tables)
 
 
 def on_its_day(store: Store, request: Request, *, today: date | None = None) -> Store:
@@ -74,7 +75,8 @@ def explanation(
     unknown = {code for code, enterprise in found.items() if enterprise is None}
 
     def explained(view: Store, asked: Request) -> Explanation:
-        return explain(asked, *_grants(view, asked, proof), tables, today=day, unknown=unknown)
+        grants = _grants(view, asked, proof, permissions.explanation_rows)
+        return explain(asked, *grants, tables, today=day, unknown=unknown)
 
     answer = explained(on_its_day(store, request, today=day), request)
     if request.on < day and answer.changes:
@@ -89,10 +91,14 @@ def explanation(
 
 
 def _grants(
-    store: Store, request: Request, proof: Proof | None
+    store: Store,
+    request: Request,
+    proof: Proof | None,
+    read: Callable[..., tuple[list[EnterpriseGrant], list[OperatorGrant]]],
 ) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
-    # The past is read along the versions of the grants.
-    read = past_decision_rows if isinstance(store, PastStore) else permissions.decision_rows
+    if isinstance(store, PastStore):
+        # Along the versions of the grants.
+        read = past_decision_rows
     found = read(
         store,
         principal=request.enterprise,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -300,7 +300,7 @@ def _loss_preview(
     if item is None:
         raise _gone()
     count, newest = operator_grant_rows.standing(store, grant_id)
-    kept = () if valid_until is None else (replace(grant, valid_until=valid_until),)
+    kept = () if valid_until is None else (grant._replace(valid_until=valid_until),)
 
     def lost(under: OperatorGrant) -> list[Loss]:
         before, after = Grants((grant,), (under,)), Grants(kept, (under,))

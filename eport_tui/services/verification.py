@@ -55,6 +55,7 @@ _LABELS = {
     "enterprise_grant": "企业间授权",
     "operator_grant": "企业内授权",
     "lapse_mark": "到期不续标记",
+    "card_right": "操作员权限索引",
 }
 
 
@@ -158,6 +159,7 @@ class Verification:
         for table in ledger.TABLES:
             if not self._has_rows(table):
                 yield from self._rows(table)
+        yield from self._rights()
 
     # -- entries ---------------------------------------------------------------
 
@@ -289,6 +291,13 @@ class Verification:
                 yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry)
         for identity in sorted(missing):
             yield _of_row("库中缺少", table, ledger.stored_form(missing[identity]))
+
+    def _rights(self) -> Iterator[Finding]:
+        """The list of what cards were handed, against the tables that it is made from."""
+        for form in ledger.missing_rights(self._store):
+            yield _of_row("缺少", "card_right", form)
+        for form in ledger.unfounded_rights(self._store):
+            yield _of_row("与企业内授权不符", "card_right", form)
 
     def _standing(self, table: str) -> dict[tuple[str, ...], Row]:
         """What must be in a table."""

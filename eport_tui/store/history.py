@@ -168,7 +168,7 @@ def entry_at_end_of(store: Store, day: date) -> int:
 class PastStore(Store):
     """A store whose grants are those that the ledger had after an entry; it cannot be written.
 
-    The two tables of grants are hidden behind views of their versions, so that every
+    The tables of grants are hidden behind views of their versions, so that every
     query of the program gives what it would have given then.  Numbers of rows are
     those of the versions.  All else, the registry above all, is as it is now.
 
@@ -220,6 +220,11 @@ _VIEWS = """
             AND o.subsystem = g.subsystem AND o.grant_type = g.grant_type
         WHERE g.from_entry <= {entry} AND coalesce(g.until_entry, {entry} + 1) > {entry}
           AND o.from_entry <= {entry} AND coalesce(o.until_entry, {entry} + 1) > {entry}
+    ),
+    card_right AS NOT MATERIALIZED (
+        SELECT card_number, agent, principal, subsystem, grant_type, id AS operator_grant_id
+        FROM operator_grant_version
+        WHERE from_entry <= {entry} AND coalesce(until_entry, {entry} + 1) > {entry}
     )
 """
 

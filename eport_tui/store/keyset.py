@@ -42,8 +42,8 @@ class Leg:
         span: Which values of the first of them that is not fixed.
         by_key: `tables` for the way from the key of a row, and `key` its column.
         inner: Whether the last column of the order is one of a joined table, whose rows
-            are looked for in each row of the first one; `ties` then makes SQLite see
-            that the columns before it are unique.
+            are looked for in each row of the first one; `ties`, what else its index has
+            and the number of the row, then make SQLite see that it has the order.
     """
 
     columns: str
@@ -56,7 +56,7 @@ class Leg:
     key: str
     span: Span = EVERYTHING
     inner: bool = False
-    ties: str = ""
+    ties: tuple[str, ...] = ()
 
     def page(self, place: Place | None, limit: int, *, back: bool) -> Iterator[_Statement]:
         """What reads the rows next to a place, or from the end, one after the other until enough.
@@ -65,8 +65,7 @@ class Leg:
             back: Whether those before it, the nearest first.
         """
         sorting = [column for column in self.order if isinstance(column, str)]
-        if self.ties:
-            sorting.insert(-1, self.ties)
+        sorting[-1:-1] = self.ties
         direction = " DESC" if back else ""
         order = ", ".join(column + direction for column in sorting)
         for where, values in self._parts(place, back):

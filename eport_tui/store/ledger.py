@@ -578,6 +578,48 @@ def stored_versions(store: Store, table: str, *, closed: bool) -> Iterator[tuple
         yield _texts(row), begun, ended or 0
 
 
+_SAME_RIGHT = """
+    g.id = o.enterprise_grant_id AND r.operator_grant_id = o.id
+    AND r.card_number = o.card_number AND r.principal = g.principal AND r.agent = g.agent
+    AND r.subsystem = g.subsystem AND r.grant_type = g.grant_type
+"""
+
+
+def missing_rights(store: Store) -> Iterator[Stored]:
+    """Key and card of the operator grants that the list of what cards were handed has not.
+
+    To be used inside a snapshot.
+    """
+    return _rights(
+        store,
+        f"""
+        SELECT {_as_stored("g.principal, g.agent, g.subsystem, g.grant_type, o.card_number")}
+        FROM operator_grant o JOIN enterprise_grant g ON g.id = o.enterprise_grant_id
+        WHERE NOT EXISTS (SELECT 1 FROM card_right r WHERE {_SAME_RIGHT})
+        """,
+    )
+
+
+def unfounded_rights(store: Store) -> Iterator[Stored]:
+    """Key and card of what that list has, and no operator grant accounts for.
+
+    To be used inside a snapshot.
+    """
+    return _rights(
+        store,
+        f"""
+        SELECT {_as_stored("r.principal, r.agent, r.subsystem, r.grant_type, r.card_number")}
+        FROM card_right r WHERE NOT EXISTS (
+            SELECT 1 FROM operator_grant o, enterprise_grant g WHERE {_SAME_RIGHT}
+        )
+        """,
+    )
+
+
+def _rights(store: Store, sql: str) -> Iterator[Stored]:
+    return (_texts(row) for row in store.iterate(sql))
+
+
 def subjects(store: Store) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Which entries are said to be about which keys, in the order of the entries.
 

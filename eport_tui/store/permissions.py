@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, OperatorGrant
+from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.lists import BOUND_OF_JOINED, Span
 from eport_tui.store.database import Store
@@ -62,9 +62,24 @@ class PermissionRow:
     valid_until: date
 
 
+_NAMES = """
+    LEFT JOIN enterprise p ON p.customs_code = g.principal
+    LEFT JOIN enterprise a ON a.customs_code = g.agent
+"""
 # CROSS JOIN fixes the order: SQLite has no figures to choose a good one by.
 _GRANT_FIRST = "enterprise_grant g CROSS JOIN operator_grant o ON o.enterprise_grant_id = g.id"
-_CARD_FIRST = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
+_BY_KEY = "operator_grant o CROSS JOIN enterprise_grant g ON g.id = o.enterprise_grant_id"
+# Grants next, because their index has the days, and has them in the same order.  All is
+# compared, so that a row which does not fit the grants shows nothing.
+CARD_FIRST = """
+    card_right r
+    CROSS JOIN enterprise_grant g INDEXED BY enterprise_grant_agent
+        ON g.agent = r.agent AND g.principal = r.principal
+        AND g.subsystem = r.subsystem AND g.grant_type = r.grant_type
+    CROSS JOIN operator_grant o ON o.id = r.operator_grant_id
+        AND o.enterprise_grant_id = g.id AND o.card_number = r.card_number
+"""
+"""What cards were handed, by card, agent, principal, subsystem and grant type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +110,37 @@ class Question:
         """The rights sorted by `OTHER` or `UNTIL`, as far as that is in a span."""
         if self.card_number is None:
             return [self._leg(column, span)]
+        cards = (self.card_number, ALL_OPERATORS)
+        if column == OTHER:
+            return [self._of_card(card, column, span) for card in cards]
+        # Those to all go along the index of the days; those to one card are sorted.
         return [
-            self._leg(column, span, card=self.card_number, tables=_CARD_FIRST),
+            self._of_card(self.card_number, column, span),
             self._leg(column, span, card=ALL_OPERATORS),
         ]
 
-    def _leg(self, column: str, span: Span, *, card: str | None = None, tables: str = "") -> Leg:
-        own = "agent" if self.direction is Direction.OURS else "principal"
+    @property
+    def _own_end(self) -> str:
+        return "agent" if self.direction is Direction.OURS else "principal"
+
+    @property
+    def _columns(self) -> str:
+        return f"""
+            o.id, '{self.direction}',
+            g.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
+            g.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
+            g.subsystem, g.grant_type, o.card_number,
+            CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END,
+            g.valid_until
+        """
+
+    def _conditions(
+        self, along: str, wanted: dict[str, str], column: str, span: Span
+    ) -> tuple[str, tuple[str, ...], Span]:
+        """What holds for each row of a leg along a table, its values, and the span that is left."""
         day = self.on.isoformat()
-        wanted = {f"g.{own}": self.own}
-        index = f"{own}_due" if column == UNTIL else own
-        if card is not None:
-            wanted["o.card_number"] = card
         if self.subsystem and column != UNTIL:
-            wanted["g.subsystem"] = self.subsystem
-            index = f"{own}_subsystem"
+            wanted[f"{along}.subsystem"] = self.subsystem
         where = [*(f"{name} = ?" for name in wanted), "g.granted_on <= ?"]
         values = (*wanted.values(), day)
         if column != UNTIL:
@@ -119,23 +150,29 @@ class Question:
             span = span.within(Span(low=day))
             if self.subsystem:
                 # As an equality it would keep SQLite from seeing that the index has the order.
-                where.append("g.subsystem BETWEEN ? AND ?")
+                where.append(f"{along}.subsystem BETWEEN ? AND ?")
                 values = (*values, self.subsystem, self.subsystem)
+        return " AND ".join(where), values, span
+
+    def _leg(self, column: str, span: Span, *, card: str | None = None) -> Leg:
+        """Along the grants of the own end, and the operators under each."""
+        wanted = {f"g.{self._own_end}": self.own}
+        # The one that has them in the order of the list, so that a page is read without sorting.
+        index = f"enterprise_grant_{self._own_end}"
+        if card is not None:
+            wanted["o.card_number"] = card
+        where, values, span = self._conditions("g", wanted, column, span)
+        ties = ("g.valid_until", "g.granted_on", "g.id")
+        if column == UNTIL:
+            index += "_due"
+            ties = ("g.granted_on", "g.id")
+        elif self.subsystem:
+            index += "_subsystem"
         return Leg(
-            columns=f"""
-                o.id, '{self.direction}',
-                g.principal, coalesce(p.uscc, ''), coalesce(p.name, ''),
-                g.agent, coalesce(a.uscc, ''), coalesce(a.name, ''),
-                g.subsystem, g.grant_type, o.card_number,
-                CASE WHEN o.granted_on > g.granted_on THEN o.granted_on ELSE g.granted_on END,
-                g.valid_until
-            """,
-            tables=tables or _GRANT_FIRST.replace(" g ", f" g INDEXED BY {_INDEXES[index]} ", 1),
-            names="""
-                LEFT JOIN enterprise p ON p.customs_code = g.principal
-                LEFT JOIN enterprise a ON a.customs_code = g.agent
-            """,
-            where=" AND ".join(where),
+            columns=self._columns,
+            tables=_GRANT_FIRST.replace(" g ", f" g INDEXED BY {index} ", 1),
+            names=_NAMES,
+            where=where,
             values=values,
             order=(
                 Fixed(self.direction),
@@ -143,23 +180,37 @@ class Question:
                 f"g.{self.other_end}",
                 *("g.subsystem", "g.grant_type", "o.card_number"),
             ),
-            by_key=_CARD_FIRST,
+            by_key=_BY_KEY,
             key="o.id",
             span=span,
             inner=True,
-            ties="g.id",
+            ties=ties,
+        )
+
+    def _of_card(self, card: str, column: str, span: Span) -> Leg:
+        """Along what one card was handed, or all operators."""
+        wanted = {"r.card_number": card, f"r.{self._own_end}": self.own}
+        where, values, span = self._conditions("r", wanted, column, span)
+        return Leg(
+            columns=self._columns,
+            tables=CARD_FIRST,
+            names=_NAMES,
+            where=where,
+            values=values,
+            order=(
+                Fixed(self.direction),
+                *(["g.valid_until"] if column == UNTIL else []),
+                f"r.{self.other_end}",
+                *("r.subsystem", "r.grant_type", "r.card_number"),
+            ),
+            by_key=CARD_FIRST,
+            key="r.operator_grant_id",
+            span=span,
         )
 
 
 OTHER, UNTIL = "other", "valid_until"
 """What the rights can be sorted by: the other end, or the last day."""
-
-# The indexes that have the grants of one end in the order of a list, so that a page is read
-# without sorting them all; SQLite has given the one of the key its name itself.
-_INDEXES = {
-    name: f"enterprise_grant_{name}"
-    for name in ("agent", "agent_due", "agent_subsystem", "principal_due", "principal_subsystem")
-} | {"principal": "sqlite_autoindex_enterprise_grant_1"}
 
 
 def of_operators(agent: str, subsystem: str | None, on: date) -> Question:
@@ -208,7 +259,42 @@ def _row(row: tuple[Any, ...]) -> PermissionRow:
 
 # -- one decision ----------------------------------------------------------------------
 
+# One row for each enterprise grant; what the question says itself is not read.
 DECISION = f"""
+    SELECT g.id, g.grant_type, g.granted_on, g.valid_until, g.revision, g.changed_at, g.changed_by,
+           a.id, a.granted_on, a.changed_by, o.id, o.granted_on, o.changed_by
+    FROM enterprise_grant g
+    LEFT JOIN operator_grant a ON a.enterprise_grant_id = g.id AND a.card_number = '{ALL_OPERATORS}'
+    LEFT JOIN operator_grant o ON o.enterprise_grant_id = g.id AND o.card_number = ?
+    WHERE g.principal = ? AND g.agent = ? AND g.subsystem = ?
+"""
+
+
+def decision_rows(
+    store: Store, *, principal: str, agent: str, subsystem: str, card_number: str
+) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
+    """The grants that one decision rests on, all from the same moment.
+
+    Grants of either type and in every state are among them, as they bear on the reason.
+    Of the operator grants under each there are those to the card and to all.
+    """
+    day = date.fromisoformat
+    grants: list[EnterpriseGrant] = []
+    operators: list[OperatorGrant] = []
+    for row in store.rows(DECISION, (card_number, principal, agent, subsystem)):
+        number, kind, begun, until, revision, at, by = row[:7]
+        to_all, all_on, all_by, to_card, on, card_by = row[7:]
+        key = GrantKey(principal, agent, subsystem, kind)
+        moment = datetime.fromisoformat(at)
+        grants.append(EnterpriseGrant(number, key, day(begun), day(until), revision, moment, by))
+        if to_all is not None:
+            operators.append(OperatorGrant(to_all, number, ALL_OPERATORS, day(all_on), all_by))
+        if to_card is not None:
+            operators.append(OperatorGrant(to_card, number, card_number, day(on), card_by))
+    return grants, operators
+
+
+EXPLANATION = f"""
     SELECT {COLUMNS}, o.id, g.id, o.card_number, o.granted_on, o.changed_by
     FROM enterprise_grant g
     LEFT JOIN operator_grant o ON o.enterprise_grant_id = g.id AND o.card_number IN (
@@ -218,16 +304,14 @@ DECISION = f"""
 """
 
 
-def decision_rows(
+def explanation_rows(
     store: Store, *, principal: str, agent: str, subsystem: str, card_number: str
 ) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
-    """The grants that can bear on one decision, all from the same moment.
+    """As `decision_rows`, and under each grant the one to one other card.
 
-    Grants of either type and in every state are among them, so that a refusal can be
-    explained.  Of the operator grants under each, those to the card and to all, and that
-    to one other card, which tells that there is an operator at all.
+    That tells that there is an operator at all, so that a refusal can be explained.
     """
-    rows = store.rows(DECISION, (ALL_OPERATORS, card_number, principal, agent, subsystem))
+    rows = store.rows(EXPLANATION, (ALL_OPERATORS, card_number, principal, agent, subsystem))
     grants = {row[0]: enterprise_grant_from_row(row) for row in rows}
     operators = [operator_grant_from_row(row[10:]) for row in rows if row[10] is not None]
     return list(grants.values()), operators

@@ -672,12 +672,22 @@ _TRIGGER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_FOLLOWER = re.compile(
+    r"""
+    \s* CREATE \s TRIGGER \s (?P<name>\w+) \s+
+    (?P<what>AFTER \s (?:INSERT|UPDATE \s OF \s [\w, ]+) \s ON \s \w+) \s+
+    BEGIN \s+ (?P<work>.+;) \s+ END \s*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def definitions(sql: str) -> list[str]:
     """What defines a table, an index or a trigger in PostgreSQL, from SQLite's words."""
     if found := _TRIGGER.fullmatch(sql):
         return list(_trigger(**found.groupdict()))
+    if found := _FOLLOWER.fullmatch(sql):
+        return list(_follower(**found.groupdict()))
     sql = _GLOB.sub(lambda glob: f"~ '^{glob[1]}$'", sql)
     for pattern, replacement in _TYPES:
         sql = re.sub(pattern, replacement, sql)
@@ -705,6 +715,17 @@ def _trigger(name: str, event: str, table: str, when: str | None, why: str) -> G
             CREATE TRIGGER {name}_at_once BEFORE TRUNCATE ON {table}
             FOR EACH STATEMENT EXECUTE FUNCTION {name}()
         """
+
+
+def _follower(name: str, what: str, work: str) -> Generator[str]:
+    yield f"""
+        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $function$
+        BEGIN
+            {work}
+            RETURN NULL;
+        END $function$
+    """
+    yield f"CREATE TRIGGER {name} {what} FOR EACH ROW EXECUTE FUNCTION {name}()"
 
 
 class _Definitions:

@@ -10,6 +10,7 @@ from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
 from eport_tui.store.operator_grants import from_row as operator_grant_from_row
+from eport_tui.store.permissions import CARD_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,10 @@ def held(store: Store, agent: str, old_card: str, new_card: str) -> list[Held]:
                    SELECT 1 FROM operator_grant n
                    WHERE n.enterprise_grant_id = g.id AND n.card_number = ?
                )
-        FROM operator_grant o
-        JOIN enterprise_grant g ON g.id = o.enterprise_grant_id
+        FROM {CARD_FIRST}
         LEFT JOIN enterprise e ON e.customs_code = g.principal
-        WHERE o.card_number = ? AND g.agent = ?
-        ORDER BY g.principal, g.subsystem, g.grant_type
+        WHERE r.card_number = ? AND r.agent = ?
+        ORDER BY r.principal, r.subsystem, r.grant_type
         """,
         (new_card, old_card, agent),
     )

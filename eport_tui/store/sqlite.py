@@ -57,6 +57,7 @@ _TOLD: dict[type[apsw.Error], Told] = {
     apsw.IOError: faults.DISK,
     apsw.ConstraintError: faults.REFUSED,
     apsw.ConnectionClosedError: faults.CLOSED,
+    apsw.CursorClosedError: faults.CLOSED,
 }
 
 
@@ -124,7 +125,7 @@ class SqliteStore(Store):
     ) -> list[tuple[Any, ...]]:
         # A block would take a tenth of what a short SELECT takes.
         try:
-            return self._connections.execute_sql(sql, parameters).fetchall()
+            return self._connections.reader().execute(sql, parameters).fetchall()
         except apsw.Error:
             with self._told():
                 raise
@@ -167,9 +168,12 @@ class SqliteStore(Store):
         self._require_transaction()
         with self._told():
             connection = self._connections.of_this_thread()
-            before = connection.total_changes()
-            connection.cursor().executemany(sql, rows)
-            return connection.total_changes() - before
+            cursor, changed = connection.cursor(), 0
+            for row in rows:
+                cursor.execute(sql, row)
+                # Not `total_changes`, which counts what triggers and foreign keys do, too.
+                changed += connection.changes()
+            return changed
 
     def change_counter(self) -> tuple[int, int]:
         # SQLite's own counter tells of the commits of other connections alone.
@@ -319,6 +323,7 @@ class _Own(threading.local):
     """What each thread has for itself."""
 
     connection: apsw.Connection | None = None
+    reader: apsw.Cursor | None = None
     patience: _Patience
     is_inside = False
 
@@ -333,9 +338,17 @@ class _Connections:
         self._closed_for_good = False
 
     def of_this_thread(self) -> apsw.Connection:
-        if self._own.connection is None:
-            self._own.connection = self._connect()
-        return self._own.connection
+        connection = self._own.connection
+        if connection is None:
+            connection = self._own.connection = self._connect()
+        return connection
+
+    def reader(self) -> apsw.Cursor:
+        """A cursor for what is read at once and whole: a new one costs as much as a row."""
+        reader = self._own.reader
+        if reader is None:
+            reader = self._own.reader = self.of_this_thread().cursor()
+        return reader
 
     def _connect(self) -> apsw.Connection:
         if self._closed_for_good:

@@ -8,7 +8,7 @@ from random import Random
 
 from eport_tui.domain.decision import Request, decide
 from eport_tui.domain.explanation import LinkState, explain
-from eport_tui.domain.grants import ALL_OPERATORS
+from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, OperatorGrant
 from eport_tui.domain.holders import Role
 from eport_tui.domain.lists import Count
 from eport_tui.reference import load_tables
@@ -72,18 +72,36 @@ def _compare_decisions(
     enforcer = casbin_enforcer(world)
     for request, cedar_says in zip(asked, by_cedar, strict=True):
         expected = naive(world, request)
+        judged = decisions.check(store, TABLES, request)
         answers = {
             "decide": decide(request, world.grants, world.operators, TABLES).allowed,
             "explain": _chain_holds(request, world),
-            "store": decisions.check(store, TABLES, request).allowed,
+            "store": judged.allowed,
             "cedar": cedar_says,
             "casbin": casbin_says(enforcer, request),
         }
         compared.requests += 1
         compared.allowed += expected
+        # With the same reason, and by the same grants, as where more of them are read.
+        if judged != decide(request, *_read_for_explaining(store, request), TABLES):
+            compared.disagreements.append(f"{judged} of {request} in {world}")
+        if judged.reason is not decide(request, world.grants, world.operators, TABLES).reason:
+            compared.disagreements.append(f"{judged.reason} of {request} in {world}")
         for name, answer in answers.items():
             if answer is not expected:
                 compared.disagreements.append(f"{name} says {answer} to {request} in {world}")
+
+
+def _read_for_explaining(
+    store: Store, request: Request
+) -> tuple[list[EnterpriseGrant], list[OperatorGrant]]:
+    return permissions.explanation_rows(
+        store,
+        principal=request.enterprise,
+        agent=request.card_enterprise,
+        subsystem=request.subsystem,
+        card_number=request.card_number,
+    )
 
 
 def _chain_holds(request: Request, world: World) -> bool:

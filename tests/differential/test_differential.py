@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations, product
 from pathlib import Path
@@ -113,13 +112,12 @@ def test_a_fault_in_the_rule_is_noticed(fault: str) -> None:
 # -- the truth table: two grants, each alive or dead, with a path or without --------------
 
 OPERATING = next(key for key in KEYS if key.grant_type == "X1" and key.subsystem == "95")
-FROM_THERE = replace(
-    OPERATING,
+FROM_THERE = OPERATING._replace(
     agent=next(code for code in ENTERPRISES if code not in (OPERATING.principal, OPERATING.agent)),
 )
 SECOND = {
-    "the other type": replace(OPERATING, grant_type="X2"),
-    "another subsystem": replace(OPERATING, subsystem="B1"),
+    "the other type": OPERATING._replace(grant_type="X2"),
+    "another subsystem": OPERATING._replace(subsystem="B1"),
     "another agent": FROM_THERE,
     "the same, divided at a day": OPERATING,
 }
@@ -156,7 +154,7 @@ def two_grants(second: GrantKey, *parts: tuple[tuple[int, int], tuple[str, ...]]
     for number, (key, (days, cards)) in enumerate(zip((OPERATING, second), parts, strict=True), 1):
         first, last = (TODAY + day * DAY for day in days)
         world.grants.append(
-            replace(template, id=number, key=key, granted_on=first, valid_until=last)
+            template._replace(id=number, key=key, granted_on=first, valid_until=last)
         )
         world.operators.extend(
             OperatorGrant(10 * number + at, number, card, TODAY, CARDS[0])
@@ -193,10 +191,10 @@ def test_a_further_grant_never_removes_a_right(seed: int) -> None:
     random = Random(seed)
     world, more = random_world(random), random_world(random)
     moved = World(
-        world.grants + [replace(grant, id=grant.id + 100) for grant in more.grants],
+        world.grants + [grant._replace(id=grant.id + 100) for grant in more.grants],
         world.operators
         + [
-            replace(o, id=o.id + 100, enterprise_grant_id=o.enterprise_grant_id + 100)
+            o._replace(id=o.id + 100, enterprise_grant_id=o.enterprise_grant_id + 100)
             for o in more.operators
         ],
     )
@@ -215,10 +213,10 @@ def test_a_grant_divided_at_a_day_gives_the_same_rights(seed: int) -> None:
             divided.grants.append(grant)
             continue
         at = grant.granted_on + random.randrange(days) * DAY
-        divided.grants.append(replace(grant, valid_until=at))
-        divided.grants.append(replace(grant, id=grant.id + 100, granted_on=at + DAY))
+        divided.grants.append(grant._replace(valid_until=at))
+        divided.grants.append(grant._replace(id=grant.id + 100, granted_on=at + DAY))
         divided.operators.extend(
-            replace(o, id=o.id + 100, enterprise_grant_id=grant.id + 100)
+            o._replace(id=o.id + 100, enterprise_grant_id=grant.id + 100)
             for o in world.operators
             if o.enterprise_grant_id == grant.id
         )

@@ -93,11 +93,12 @@ class OnServer(Attacker):
             str(url), autocommit=True, cursor_factory=psycopg.RawCursor
         )
         self._connection.execute("SET search_path = eport_tui")
-        tables = self._connection.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'eport_tui'"
+        # The others go on for the program, which writes meanwhile.
+        triggers = self._connection.execute(
+            "SELECT CAST(tgrelid AS regclass), tgname FROM pg_trigger WHERE tgname LIKE 'ledger%'"
         )
-        for (table,) in tables.fetchall():
-            self._connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        for table, name in triggers.fetchall():
+            self._connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
         checks = self._connection.execute(
             "SELECT conrelid::regclass, conname FROM pg_constraint"
             " WHERE contype = 'c' AND connamespace = 'eport_tui'::regnamespace"

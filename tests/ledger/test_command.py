@@ -95,6 +95,7 @@ def test_one_that_does_not(
 
 
 def test_a_row_alone(run: Run, attacker: Attacker, capsys: pytest.CaptureFixture[str]) -> None:
+    attacker.heed_foreign_keys()
     attacker.sql("DELETE FROM operator_grant")
     assert run("verify") == 1
     assert capsys.readouterr().out.splitlines() == [

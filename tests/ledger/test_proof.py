@@ -109,7 +109,7 @@ def test_not_even_with_a_version_that_says_so(
 def test_a_grant_that_another_program_put_there_is_proven_once_it_is_saved(
     store: Store, trust: TrustStore
 ) -> None:
-    other = replace(KEY, subsystem="B1")
+    other = KEY._replace(subsystem="B1")
     with store.transaction():
         number = insert_grant(store, other, TODAY, GRANT.valid_until)
     row = replace(GRANT, key=other)

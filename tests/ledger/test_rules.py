@@ -138,13 +138,13 @@ def test_what_may_be_done(story: Callable[[], Story]) -> None:
             lambda: Story().then(
                 PRINCIPAL,
                 Kind.GRANT,
-                Change(None, replace(GRANT, key=replace(KEY, agent=PRINCIPAL))),
+                Change(None, replace(GRANT, key=KEY._replace(agent=PRINCIPAL))),
             ),
             "不成立",
         ),
         (
             lambda: granted().then(
-                PRINCIPAL, Kind.CHANGE, Change(GRANT, replace(GRANT, key=replace(KEY, agent="x")))
+                PRINCIPAL, Kind.CHANGE, Change(GRANT, replace(GRANT, key=KEY._replace(agent="x")))
             ),
             "不是同一条",
         ),

@@ -298,6 +298,11 @@ SHOWN = f"{KEY.principal} {KEY.agent} {KEY.subsystem} {KEY.grant_type}"
             " FROM enterprise_grant",
             f"企业内授权 {SHOWN} 8900000000099：台账没有记载的版本",
         ),
+        ("DELETE FROM card_right", f"操作员权限索引 {SHOWN} {CARD}：缺少"),
+        (
+            "UPDATE card_right SET principal = '3101940009'",
+            f"操作员权限索引 3101940009 {SHOWN.partition(' ')[2]} {CARD}：与企业内授权不符",
+        ),
         ("DELETE FROM ledger_subject WHERE entry = 3", f"索引中缺少 {SHOWN}"),
         (
             "INSERT INTO ledger_subject VALUES ('3101940001', '3101980002', '95', 'X1', 4)",
@@ -425,3 +430,30 @@ def test_the_record_of_a_certificate_is_asked_for_once(store: Store, trust: Trus
 
     assert findings(store, Counting(trust.authorities, trust.revocation)) == []
     assert sorted(asked) == sorted(ledger.certificates(store).values())
+
+
+@pytest.mark.parametrize(
+    ("statement", "messages"),
+    [
+        (
+            "INSERT INTO card_right VALUES ('8900000000099', '3101980002', '3101940001', '95',"
+            " 'X1', 77)",
+            [f"操作员权限索引 {SHOWN} 8900000000099：与企业内授权不符"],
+        ),
+        (
+            "UPDATE card_right SET operator_grant_id = 77",
+            [
+                f"操作员权限索引 {SHOWN} {CARD}：缺少",
+                f"操作员权限索引 {SHOWN} {CARD}：与企业内授权不符",
+            ],
+        ),
+    ],
+)
+def test_what_a_card_was_handed_by_no_operator_grant(
+    store: Store, trust: TrustStore, attacker: Attacker, statement: str, messages: list[str]
+) -> None:
+    attacker.sql(statement)
+    found = findings(store, trust)
+    assert [each.message for each in found] == messages
+    assert found[0].row is not None
+    assert found[0].row[0] == "card_right"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -280,7 +279,7 @@ def test_a_colleague_s_change_in_between_is_a_conflict_for_all(store: Store) -> 
 def test_one_that_was_deleted_in_between_is_told(store: Store) -> None:
     standing = grant(store, valid_until=TODAY)
     with pytest.raises(NotFound, match="已不存在"):
-        renew(store, replace(standing, id=999))
+        renew(store, standing._replace(id=999))
 
 
 def test_the_operators_that_come_back_are_as_many_as_was_agreed_to(store: Store) -> None:
@@ -401,7 +400,7 @@ def test_rows_that_another_program_put_there_are_taken_over_by_a_renewal(store: 
     key = grant(store, agent=OTHER_BROKER).key
     with store.transaction():
         number = insert_grant(
-            store, replace(key, agent=BROKER.customs_code), TODAY - days(9), TODAY
+            store, key._replace(agent=BROKER.customs_code), TODAY - days(9), TODAY
         )
     found = enterprise_grants.get(store, number)
     assert found is not None

@@ -55,6 +55,24 @@ def test_an_enterprise_sees_its_operators_elsewhere_and_others_at_itself(store: 
     assert position(source, 999) is None
 
 
+def test_a_changed_line_in_the_index_of_cards_shows_nobodys_right(store: Store) -> None:
+    """Whatever that says, the grants themselves are looked at."""
+    (theirs,) = hand_on(store, grant(store), OTHER_CARD)
+    (elsewhere,) = hand_on(store, grant(store, agent=OTHER_BROKER), CARD)
+    with store.transaction():
+        store.write_many(
+            "UPDATE card_right SET card_number = ?, agent = ?, principal = ?"
+            " WHERE operator_grant_id = ?",
+            [
+                (CARD, BROKER.customs_code, MANUFACTURER.customs_code, theirs.id),
+                (CARD, BROKER.customs_code, TRADER.customs_code, elsewhere.id),
+            ],
+        )
+    source = what_can(store, session(BROKER), CARD, subsystem=None, today=TODAY)
+    for order in source.orders:
+        assert rows(source.ordered(order)) == []
+
+
 def test_directions_are_named_from_where_one_stands() -> None:
     assert (OURS.label, THEIRS.label) == ("本企业代理", "代理本企业")
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
-from eport_tui.store import migrations, models
+from eport_tui.store import migrations, models, permissions
 from eport_tui.store.database import Store
+from tests.rows import insert_grant, insert_operator_grant
+
+DAY = date(2026, 3, 1)
 
 ON_SQLITE = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 ON_POSTGRESQL = """
@@ -98,6 +103,23 @@ def test_what_was_stored_before_is_there_after_every_migration(
     with Store.open(new_place) as store:
         assert store.rows("SELECT * FROM enterprise") == [row]
         assert store.rows("SELECT * FROM legal_person_card") == []
+
+
+def test_what_cards_were_handed_before_is_listed_after_the_migration(
+    new_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        pretend(patch, all_migrations()[:4])
+        with Store.open(new_place) as store, store.transaction():
+            for principal in ("3205940003", "3101940001"):
+                number = insert_grant(
+                    store, GrantKey(principal, "3101980002", "95", "X1"), DAY, DAY
+                )
+                insert_operator_grant(store, number, "8900000000051", DAY)
+    with Store.open(new_place) as store:
+        question = permissions.what_can("8900000000051", "3101980002", None, DAY)
+        listed = permissions.listed(store, [question]).after(None, 9)
+        assert [row.principal.customs_code for row in listed] == ["3101940001", "3205940003"]
 
 
 def test_each_migration_is_recorded_once(new_place: Place) -> None:

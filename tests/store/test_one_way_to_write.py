@@ -115,5 +115,10 @@ def test_sql_that_writes_is_in_the_store_alone(path: Path) -> None:
     elif path == PACKAGE / "store" / "migrations" / "m0003_ledger.py":
         # The bodies of the triggers that refuse to change the ledger.
         assert {text.split()[0] for text in written} == {"BEGIN"}
+    elif path == PACKAGE / "store" / "migrations" / "m0005_card_rights.py":
+        # What it begins with, and the bodies of the triggers that keep it.
+        how = {"BEGIN", "INSERT", "UPDATE"}
+        assert {text.split()[0] for text in written} <= how
+        assert {table_of(text) for text in written if "BEGIN" not in text} == {"card_right"}
     else:
         assert written == []

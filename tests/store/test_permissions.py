@@ -22,9 +22,13 @@ def scanned(plan: list[str]) -> list[str]:
 
 
 def test_a_decision_is_read_without_going_through_a_whole_table(sqlite_store: Store) -> None:
-    plan = plans(sqlite_store, permissions.DECISION, ("", CARD, PRINCIPAL, AGENT, "95"))
-    assert any(re.match(r"SEARCH g .*subsystem=\?", step) for step in plan)
-    assert scanned(plan) == []
+    ends = (PRINCIPAL, AGENT, "95")
+    for plan in (
+        plans(sqlite_store, permissions.DECISION, (CARD, *ends)),
+        plans(sqlite_store, permissions.EXPLANATION, ("", CARD, *ends)),
+    ):
+        assert any(re.match(r"SEARCH g .*subsystem=\?", step) for step in plan)
+        assert scanned(plan) == []
 
 
 def test_a_scan_would_be_noticed(sqlite_store: Store) -> None:

@@ -116,3 +116,66 @@ def test_nor_by_changing_a_card_into_all(store: Store) -> None:
 def test_a_card_number_has_thirteen_characters(store: Store) -> None:
     with pytest.raises(StoreError, match="不合规则"):
         grant_card(store, grant(store), "890000000001")
+
+
+# -- what each card was handed -------------------------------------------------------
+
+OTHER_KEY = GrantKey("3205940003", "3101980002", "B1", "X2")
+
+
+def handed(store: Store) -> list[tuple[object, ...]]:
+    """By the table that says so, after a look at the grants that it is made from."""
+    columns = "card_number, agent, principal, subsystem, grant_type"
+    stored = store.rows(f"SELECT {columns}, operator_grant_id FROM card_right ORDER BY {columns}")
+    made = store.rows(
+        f"""
+        SELECT {columns}, o.id FROM operator_grant o
+        JOIN enterprise_grant g ON g.id = o.enterprise_grant_id ORDER BY {columns}
+        """
+    )
+    assert stored == made
+    return [(row[0], row[2]) for row in stored]
+
+
+def test_what_a_card_was_handed_is_there_as_long_as_it_stands(store: Store) -> None:
+    first, second = grant(store), grant(store, OTHER_KEY)
+    to_card = grant_card(store, first, CARD)
+    grant_card(store, second, ALL_OPERATORS)
+    grant_card(store, first, OTHER_CARD)
+    assert handed(store) == [
+        (ALL_OPERATORS, "3205940003"),
+        (CARD, "3101940001"),
+        (OTHER_CARD, "3101940001"),
+    ]
+    with store.transaction():
+        store.rows("DELETE FROM operator_grant WHERE id = ?", (to_card,))
+        store.rows("DELETE FROM enterprise_grant WHERE id = ?", (second,))
+    assert handed(store) == [(OTHER_CARD, "3101940001")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (f"UPDATE operator_grant SET card_number = '{OTHER_CARD}'", (OTHER_CARD, "3101940001")),
+        ("UPDATE operator_grant SET card_number = ''", (ALL_OPERATORS, "3101940001")),
+        (
+            "UPDATE operator_grant SET enterprise_grant_id ="
+            " (SELECT id FROM enterprise_grant WHERE subsystem = 'B1')",
+            (CARD, "3205940003"),
+        ),
+        (
+            "UPDATE enterprise_grant SET principal = '3101940009' WHERE subsystem = '95'",
+            (CARD, "3101940009"),
+        ),
+        ("UPDATE operator_grant SET granted_on = '2026-01-05'", (CARD, "3101940001")),
+    ],
+)
+def test_what_another_program_changes_is_followed(
+    store: Store, statement: str, expected: tuple[str, str]
+) -> None:
+    number = grant(store)
+    grant(store, OTHER_KEY)
+    grant_card(store, number, CARD)
+    with store.transaction():
+        store.rows(statement)
+    assert handed(store) == [expected]

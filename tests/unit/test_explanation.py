@@ -318,7 +318,7 @@ def test_an_unknown_code_has_no_chain(field: str, value: str, sentence: str) -> 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_is_one_sentence(reason: Reason) -> None:
     words = asked(REQUEST, LONG, to=(CARD,))
-    decision = replace(words.explanation.decision, reason=reason)
+    decision = words.explanation.decision._replace(reason=reason)
     said = Words(replace(words.explanation, decision=decision), TABLES, NAMES).reason
     assert said
     assert "None" not in said
