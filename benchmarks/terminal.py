@@ -226,26 +226,35 @@ def session(ours: Ours, rounds: int) -> Iterator[Figure]:
 
 
 def idle(ours: Ours, rounds: int) -> Iterator[Figure]:
-    """A while in which nobody types, at a form, reckoned as a minute."""
+    """Whiles in which nobody types, at a form, each reckoned as a minute."""
+    found: dict[str, list[float]] = {}
     with ours.start() as meter:
         ours.log_in(meter)
         meter.send("11", quiet=0.5)
         meter.settle(1.5)
-        cpu, written, before = meter.cpu_ms, len(meter.output), meter.wakeups()
-        began = time.perf_counter()
-        meter.settle(15)
-        share = 60 / (time.perf_counter() - began)
-        after = meter.wakeups()
-        woken = {name: count - before.get(name, count) for name, count in after.items()}
-        main = woken.pop(meter.pid)
-        looks = max(woken.values(), default=0)
-        rest = sum(woken.values()) - looks
-        yield Figure("idle minute: bytes", "B", spread([(len(meter.output) - written) * share]), 0)
-        yield Figure("idle minute: wake-ups, main thread", "", spread([main * share]), 0)
-        # One thread looks whether the card is still there, and whether somebody has saved.
-        yield Figure("idle minute: wake-ups, card watcher", "", spread([looks * share]), None)
-        yield Figure("idle minute: wake-ups, others", "", spread([rest * share]), 0)
-        yield Figure("idle minute: CPU", "ms", spread([(meter.cpu_ms - cpu) * share]), 20)
+        for _ in range(min(rounds, 5)):
+            cpu, written, before = meter.cpu_ms, len(meter.output), meter.wakeups()
+            began = time.perf_counter()
+            meter.settle(8)
+            after = meter.wakeups()
+            woken = {name: count - before.get(name, count) for name, count in after.items()}
+            main = woken.pop(meter.pid)
+            looks = max(woken.values(), default=0)
+            share = 60 / (time.perf_counter() - began)
+            for name, figure in {
+                "bytes": len(meter.output) - written,
+                "main": main,
+                "looks": looks,
+                "others": sum(woken.values()) - looks,
+                "cpu": meter.cpu_ms - cpu,
+            }.items():
+                found.setdefault(name, []).append(figure * share)
+    yield Figure("idle minute: bytes", "B", spread(found["bytes"]), 0)
+    yield Figure("idle minute: wake-ups, main thread", "", spread(found["main"]), 0)
+    # One thread looks whether the card is still there, and whether somebody has saved.
+    yield Figure("idle minute: wake-ups, card watcher", "", spread(found["looks"]), None)
+    yield Figure("idle minute: wake-ups, others", "", spread(found["others"]), 0)
+    yield Figure("idle minute: CPU", "ms", spread(found["cpu"]), 20)
 
 
 def load(ours: Ours, rounds: int) -> Iterator[Figure]:
