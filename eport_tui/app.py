@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from textual import events
@@ -22,6 +20,7 @@ from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.screen import Screen
 
+from eport_tui import workplace
 from eport_tui.actions import bindings
 from eport_tui.errors import EportError, StoreError
 from eport_tui.screens.base import EportScreen
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from eport_tui.card.software import SoftwareReader
     from eport_tui.card.trust import TrustStore
     from eport_tui.domain.codes import CodeTables
-    from eport_tui.domain.holders import Enterprise, Role
     from eport_tui.domain.lists import PageSource
     from eport_tui.services.proof import Proof
     from eport_tui.settings import Settings
@@ -87,7 +85,7 @@ class EportApp(LeanApp):
         self._hardware: list[PcscReader | ControlReader] = []
         self.leaving = False
         self._data_thread = ThreadPoolExecutor(1, thread_name_prefix="data")
-        self._card_thread = CardThread()
+        self._card_thread = workplace.CardThread()
         self._last_input = time.monotonic()
         self._give_up: asyncio.Event | None = None
         self._kept_drafts: set[str] = set()
@@ -257,7 +255,7 @@ class EportApp(LeanApp):
         Raises:
             EportError: One of them cannot be opened; the message says which and why.
         """
-        opened = await self.call(_open, self.settings)
+        opened = await self.call(workplace.open_all, self.settings)
         self._store, self._tables, self._trust, self._software = opened
         if self._store.tells_of_changes:
             heed = partial(self._heed_hints, self._store)
@@ -274,13 +272,13 @@ class EportApp(LeanApp):
         """
         if not self.settings.demo and not self._hardware:
             self._hardware = await self.call_card(
-                _hardware_readers, self.settings, lambda: self.post_message(ReadersMoved())
+                workplace.hardware_readers, self.settings, lambda: self.post_message(ReadersMoved())
             )
 
     def load_for_work(self) -> None:
         """Load what comes next while a PIN is typed, in the threads that would wait for it."""
-        self._card_thread.submit(_load, _FOR_THE_PIN)
-        self._data_thread.submit(_load, _FOR_WORK)
+        self._card_thread.submit(workplace.load, workplace.FOR_THE_PIN)
+        self._data_thread.submit(workplace.load, workplace.FOR_WORK)
 
     def _close_readers(self) -> None:
         # What the readers say from here on concerns nobody; nothing may be begun for it.
@@ -589,109 +587,7 @@ class EportApp(LeanApp):
         )
 
 
-class CardThread(Executor):
-    """One thread for steps with a card, which can hold it up: the end of the program does not wait.
-
-    Otherwise as a `ThreadPoolExecutor` of one thread.
-    """
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="card", daemon=True)
-        self._thread.start()
-
-    def submit(
-        self,
-        fn: Callable[Parameters, Result],
-        /,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Future[Result]:
-        """Do something after what was submitted before."""
-        future: Future[Result] = Future()
-        self._jobs.put((future, partial(fn, *args, **kwargs)))
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the thread after what was submitted."""
-        self._jobs.put(None)
-        if wait:
-            self._thread.join()
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            future, step = job
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(step())
-                except BaseException as error:
-                    future.set_exception(error)
-
-
 def _drop_result(working: asyncio.Future[Any]) -> None:
     """Look at the outcome of what was given up, so that no loop complains about it."""
     if not working.cancelled():
         working.exception()
-
-
-# What the check of a PIN, the main menu and the screens that are opened most need.
-_FOR_THE_PIN = (
-    "cryptography.hazmat.primitives.ciphers.aead",
-    "cryptography.hazmat.primitives.kdf.argon2",
-    "eport_tui.card.signatures",
-)
-_FOR_WORK = (
-    "eport_tui.services.drafts",
-    "eport_tui.screens.menus",
-    "eport_tui.screens.enterprise_grants",
-    "eport_tui.screens.operator_grants",
-)
-
-
-def _load(modules: Sequence[str]) -> None:
-    for module in modules:
-        importlib.import_module(module)
-
-
-def _open(settings: Settings) -> tuple[Store, CodeTables, TrustStore, SoftwareReader]:
-    from eport_tui.card.software import SoftwareReader
-    from eport_tui.card.trust import TrustStore
-    from eport_tui.reference import load_tables
-    from eport_tui.services.code_tables import require_codes_in_use
-    from eport_tui.store.database import Store
-
-    def look_up(organization: str, card_number: str) -> list[tuple[Enterprise, Role]]:
-        from eport_tui.services import registry
-
-        return registry.look_up_card(store, organization, card_number)
-
-    tables = load_tables(settings.config_dir)
-    reader = SoftwareReader(settings.cards_dir)
-    store = Store.open(settings.database)
-    trust = TrustStore.of(
-        settings.trust_dir,
-        require_hardware=settings.require_hardware,
-        look_up=look_up,
-    )
-    try:
-        require_codes_in_use(store, tables)
-    except EportError:
-        store.close()
-        raise
-    return store, tables, trust, reader
-
-
-def _hardware_readers(
-    settings: Settings, on_change: Callable[[], object]
-) -> list[PcscReader | ControlReader]:
-    """The readers of real cards; what they need is loaded in threads of their own."""
-    from eport_tui.card.pcsc import PcscReader
-
-    readers: list[PcscReader | ControlReader] = [
-        PcscReader(on_change, allow_server_reader=settings.allow_server_reader)
-    ]
-    if settings.control:
-        from eport_tui.card.control import ControlReader
-
-        readers.append(ControlReader(settings.control, on_change=on_change))
-    return readers

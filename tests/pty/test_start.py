@@ -24,9 +24,9 @@ def note(when):
 
 def load_and_watch():
     load_textual()
-    from eport_tui import app
+    from eport_tui import app, workplace
     from eport_tui.terminal.lean import LeanApp
-    display, open_workplace = LeanApp._display, app._open
+    display, open_workplace = LeanApp._display, workplace.open_all
     open_readers = app.EportApp.open_readers
 
     def note_and_display(self, screen, update):
@@ -44,7 +44,7 @@ def load_and_watch():
         note("usable")
         await open_readers(self)
 
-    LeanApp._display, app._open = note_and_display, open_when_painted
+    LeanApp._display, workplace.open_all = note_and_display, open_when_painted
     app.EportApp.open_readers = note_and_open_readers
 
 work.load_textual = load_and_watch

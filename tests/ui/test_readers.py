@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from eport_tui import app
+from eport_tui import app, workplace
 from eport_tui.card import pcsc, signatures
 from eport_tui.card.authority import TestAuthority
 from eport_tui.card.control import ControlReader
@@ -69,7 +69,7 @@ def have(monkeypatch: pytest.MonkeyPatch) -> Have:
                     reader._on_change = on_change
             return list(readers)
 
-        monkeypatch.setattr(app, "_hardware_readers", found)
+        monkeypatch.setattr(workplace, "hardware_readers", found)
 
     return have
 
