@@ -111,7 +111,7 @@ class OnServer(Attacker):
         self._connection.close()
 
     def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        from eport_tui.store.postgres import in_psycopgs_words
+        from eport_tui.store.dialect import in_psycopgs_words
 
         statement = re.sub(r"\bx'(\w+)'", r"CAST('\\x\1' AS bytea)", statement)
         statement = re.sub(r"CAST\(\? AS TEXT\)", "convert_from(?, 'UTF8')", statement)

@@ -4,7 +4,7 @@ Each is a module `mNNNN_what_it_does` with `NUMBER`, `NAME` and
 `apply(schema)`.  One that has been released is never changed: a later one
 mends it.
 
-Tables, indexes and triggers are defined once, in SQLite's words; `store.postgres`
+Tables, indexes and triggers are defined once, in SQLite's words; `store.dialect`
 puts them into those of PostgreSQL, and knows the few that stand here: `TEXT`,
 `INTEGER`, `BLOB`, `STRICT`, `WITHOUT ROWID`, `AUTOINCREMENT`, `GLOB` with digits,
 triggers that refuse (`SELECT RAISE(ABORT, ...)`) when a condition holds, and those that
