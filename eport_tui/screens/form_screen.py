@@ -104,7 +104,8 @@ class FormScreen(EportScreen):
         """
         for form in self.query(Form):
             for field in form.fields:
-                if why := form.forget_left_out(field):
+                # Of an empty field it is said what it wants, as always.
+                if (why := form.forget_left_out(field)) and form.value(field):
                     raise InvalidInput(why, field=field, hint="核对后再按一次")
 
     # Moving

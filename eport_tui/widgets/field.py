@@ -101,7 +101,12 @@ class TextField(Input, inherit_css=False):
     def replace(self, text: str, start: int, end: int) -> None:
         """Put a text in the place of a part, unless that makes the whole too long."""
         low, high = sorted((start, end))
-        limit, whole = self._limit, self.value[:low] + text + self.value[high:]
+        limit = self._limit
+        if text and limit is not None:
+            text = limit.clean(text)
+            if not text:
+                return
+        whole = self.value[:low] + text + self.value[high:]
         if text and limit is not None and not limit.allows(whole):
             what = "多输入的字符没有采用" if len(text) == 1 else "粘贴后过长，没有采用"
             self.left_out = f"{limit.words}，{what}"

@@ -22,18 +22,27 @@ class Limit:
     Attributes:
         words: What is said of the field about it, behind its label.
         allows: Whether a text is not too long; what a parser drops does not count.
+        clean: What is put in the field of a text that is typed or pasted.
     """
 
     words: str
     allows: Callable[[str], bool]
+    clean: Callable[[str], str] = str
+
+
+def _code(text: str) -> str:
+    """As a code is written: half-width, and without the blanks that tables group digits with."""
+    return "".join(half_width(text).split())
 
 
 CUSTOMS_CODE = Limit(
-    f"为{CUSTOMS_CODE_LENGTH}位", lambda text: len(half_width(text)) <= CUSTOMS_CODE_LENGTH
+    f"为{CUSTOMS_CODE_LENGTH}位", lambda text: len(text) <= CUSTOMS_CODE_LENGTH, _code
 )
-USCC = Limit(f"为{USCC_LENGTH}位", lambda text: len(half_width(text)) <= USCC_LENGTH)
+USCC = Limit(f"为{USCC_LENGTH}位", lambda text: len(text) <= USCC_LENGTH, _code)
 CARD_NUMBER = Limit(
-    f"为{CARD_NUMBER_LENGTH}位", lambda text: len(without_prefix(text)) <= CARD_NUMBER_LENGTH
+    f"为{CARD_NUMBER_LENGTH}位",
+    lambda text: len(without_prefix(text)) <= CARD_NUMBER_LENGTH,
+    _code,
 )
 DATE = Limit(f"为{COMPACT_LENGTH}位数字或2027-12-31的写法", may_become_date)
 

@@ -14,6 +14,7 @@ from eport_tui.__main__ import main
         (["registry", "import"], "缺少参数 文件"),
         (["--database"], "--database 后面缺少值"),
         (["info", "--surely"], "不认识的参数 --surely"),
+        (["demo", "--output=textual"], "参数 --output=textual 要写在命令之前"),
         (["demo", "--reset=now"], "--reset 不带值"),
     ],
 )
