@@ -100,19 +100,18 @@ class TextField(Input, inherit_css=False):
 
     def replace(self, text: str, start: int, end: int) -> None:
         """Put a text in the place of a part, unless that makes the whole too long."""
-        low, high = sorted((start, end))
         limit = self._limit
         if text and limit is not None:
             text = limit.clean(text)
             if not text:
                 return
-        whole = self.value[:low] + text + self.value[high:]
-        if text and limit is not None and not limit.allows(whole):
-            what = "多输入的字符没有采用" if len(text) == 1 else "粘贴后过长，没有采用"
-            self.left_out = f"{limit.words}，{what}"
-            self.post_message(self.LeftOut(self))
-        else:
-            super().replace(text, start, end)
+            low, high = sorted((start, end))
+            if not limit.allows(self.value[:low] + text + self.value[high:]):
+                what = "多输入的字符没有采用" if len(text) == 1 else "粘贴后过长，没有采用"
+                self.left_out = f"{limit.words}，{what}"
+                self.post_message(self.LeftOut(self))
+                return
+        super().replace(text, start, end)
 
     def render_line(self, y: int) -> Strip:
         """Draw the text, what is selected of it, and a cursor where the terminal's own is not.
