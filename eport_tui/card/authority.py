@@ -416,8 +416,7 @@ def _canonical(holder: Holder) -> Holder:
     if holder.valid_until <= holder.valid_from:
         raise InvalidInput("证书的截止日期不能早于起始日期", field="valid_until")
     given = holder.enterprise
-    return replace(
-        holder,
+    return holder._replace(
         card_number=parse_card_number(holder.card_number, field="card_number"),
         person=holder.person.strip(),
         enterprise=Enterprise(

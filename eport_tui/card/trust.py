@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -286,8 +285,7 @@ class TrustStore:
 
 def _of_both(first: Verdict, second: Verdict) -> Verdict:
     """What two certificates of one holder allow together: for as long as both are valid."""
-    holder = replace(
-        first.holder,
+    holder = first.holder._replace(
         valid_from=max(first.holder.valid_from, second.holder.valid_from),
         valid_until=min(first.holder.valid_until, second.holder.valid_until),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Enterprise:
+class Enterprise(NamedTuple):
     """An enterprise as customs knows it.
 
     Attributes:
@@ -34,8 +33,7 @@ class Role(StrEnum):
         return "法人卡" if self is Role.LEGAL_PERSON else "操作员卡"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """The holder of a card, read from its certificate.
 
     Attributes:

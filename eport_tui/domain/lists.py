@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from eport_tui.domain.text import half_width
@@ -27,8 +26,7 @@ NO_BOUND = 1 << 60
 _LAST = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """How many there are; where `exact` is false at least so many, and nobody counted on."""
 
     number: int
@@ -46,8 +44,7 @@ class Count:
         return self.number > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Values from `low` up to `high`, which is not among them, by code point."""
 
     low: str = ""
@@ -62,8 +59,8 @@ class Span:
         """The values that are in both."""
         return Span(max(self.low, other.low), min(self.high, other.high))
 
-    def __contains__(self, value: str) -> bool:
-        return self.low <= value < self.high
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and self.low <= value < self.high
 
 
 class Order(NamedTuple):

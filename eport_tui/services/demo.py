@@ -230,7 +230,7 @@ class _Granting:
             )
             holder = _holder(self._store, DemoCard(number, LEGAL, "样例", customs_code))
             # The card of that time, whose certificate was renewed since.
-            holder = replace(holder, valid_from=holder.valid_from - timedelta(days=730))
+            holder = holder._replace(valid_from=holder.valid_from - timedelta(days=730))
             pin = bytearray(b"88888888")
             path = self._authority.issue(holder, self._folder, cost=_THROW_AWAY)
             reader = SoftwareReader(self._folder)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from eport_tui.domain.lists import Count, InMemory, Order, PageSource
 
@@ -79,8 +78,7 @@ async def _at_once(step: Callable[..., Result], *args: Any) -> Result:
     return step(*args)
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Generic[Row]):
+class Window(NamedTuple, Generic[Row]):
     """Rows of a list that stand one behind the other.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -213,7 +212,7 @@ def test_a_name_is_data_in_the_table_and_in_the_calendar(
 ) -> None:
     name = "甲;乙,丙\\丁\r\nEND:VEVENT\x1b[31m"
     with store.transaction():
-        enterprises.put_all(store, [replace(BROKER, name=name)])
+        enterprises.put_all(store, [BROKER._replace(name=name)])
     file = tmp_path / "expiring.ics"
     code, out, _ = run("--ics", file)
     assert code == 0

@@ -121,12 +121,12 @@ def signed(
 
 def ours(**changed: Any) -> Keyed:
     """The manufacturer's legal person, with changes to the holder."""
-    return keyed(replace(session(MANUFACTURER).holder, **changed))
+    return keyed(session(MANUFACTURER).holder._replace(**changed))
 
 
 def theirs(**changed: Any) -> Keyed:
     """The broker's legal person."""
-    return keyed(replace(session(BROKER).holder, **changed))
+    return keyed(session(BROKER).holder._replace(**changed))
 
 
 def revocation_list(

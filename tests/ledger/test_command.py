@@ -58,8 +58,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An operator's software card, whose authority is trusted, too; its PIN is given."""
     authority = Authority.create(tmp_path / "authority")
     now = dates.now()
-    holder = replace(
-        session(MANUFACTURER, Role.OPERATOR, "8900000000077").holder,
+    holder = session(MANUFACTURER, Role.OPERATOR, "8900000000077").holder._replace(
         valid_from=now - timedelta(days=1),
         valid_until=now + timedelta(days=1),
     )

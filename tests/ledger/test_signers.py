@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -215,5 +214,5 @@ class TextOnly(StandIn):
 
 
 def test_a_card_that_signs_text_only(store: Store, trust: TrustStore) -> None:
-    signed(store, TextOnly(replace(session(BROKER).holder)), Change(TO_CARD, None))
+    signed(store, TextOnly(session(BROKER).holder), Change(TO_CARD, None))
     assert findings(store, trust) == []

@@ -86,8 +86,7 @@ def test_four_processes_at_once_fork_nothing(tmp_path: Path, new_place: Place) -
     cards = []
     for enterprise in (MANUFACTURER, BROKER):
         now = dates.now()
-        holder = replace(
-            session(enterprise).holder,
+        holder = session(enterprise).holder._replace(
             valid_from=now - timedelta(days=1),
             valid_until=now + timedelta(days=1),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -338,7 +338,7 @@ class AnyStory(RuleBasedStateMachine):
         for own in ENTERPRISES:
             holders = [
                 LEGAL_PERSONS[own.customs_code].holder,
-                *(replace(STAFF[own.customs_code].holder, card_number=card) for card in OPERATORS),
+                *(STAFF[own.customs_code].holder._replace(card_number=card) for card in OPERATORS),
             ]
             for holder in holders:
                 for principal in ENTERPRISES:

@@ -6,7 +6,6 @@ is in `test_matrix.py`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -131,7 +130,7 @@ def test_a_card_that_the_registry_lists_no_more_gets_no_permit(
 
     def check_as_operator(certificate: bytes, moment: datetime) -> Verdict:
         verdict = check(certificate, moment)
-        return verdict._replace(holder=replace(verdict.holder, role=Role.OPERATOR))
+        return verdict._replace(holder=verdict.holder._replace(role=Role.OPERATOR))
 
     monkeypatch.setattr(trust, "check", check_as_operator)
     assert session.require().is_legal_person

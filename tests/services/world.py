@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -78,7 +78,7 @@ def session(
     moment = now()
     if not enterprise.name:
         # Named by its code alone, which no certificate could do.
-        enterprise = replace(enterprise, name="某企业", uscc="91310000PDY000060U")
+        enterprise = enterprise._replace(name="某企业", uscc="91310000PDY000060U")
     return StandIn(
         Holder(
             number or f"890000000{enterprise.customs_code[-4:]}",
