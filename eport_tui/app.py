@@ -50,9 +50,10 @@ Row = TypeVar("Row")
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 0.45
-SEE_OTHERS_SECONDS = 0.9
-"""How often the program asks whether somebody has saved something."""
+WATCH_SECONDS = 0.75
+"""From one look at the card to the next; a real reader tells of its card by itself."""
+SEE_OTHERS_SECONDS = 0.75
+"""From one look whether somebody has saved something to the next; best the same moments."""
 SHOW_BUSY_AFTER = 0.4
 
 
@@ -366,7 +367,7 @@ class EportApp(LeanApp):
             self.in_loop(self._watch)
         moment = time.monotonic()
         if moment >= self._store_due:
-            # A little early, so that not every third look becomes the one that is due.
+            # A little early, so that the next look does not miss it by a hair.
             self._store_due = moment + SEE_OTHERS_SECONDS * 7 / 8
             self._look_at_the_store()
 

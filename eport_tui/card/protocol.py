@@ -140,7 +140,7 @@ class Reader(Protocol):
         ...
 
     def cards(self) -> list[CardRef]:
-        """The cards that are in it, sorted; cheap enough to be asked twice a second."""
+        """The cards that are in it, sorted; cheap enough to be asked every second."""
         ...
 
     def open(self, ref: CardRef) -> Card:
