@@ -22,7 +22,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from eport_tui.card.errors import CardBusy, CardError, CardGone, CardMute
-from eport_tui.card.piv import EXCHANGE_SECONDS, PivCard
+from eport_tui.card.piv import EXCHANGE_SECONDS
+from eport_tui.card.piv_card import PivCard
 from eport_tui.card.protocol import CardRef, ReaderStatus
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from eport_tui.card.authority import TestAuthority
     from eport_tui.card.eport_profile import LookUp
     from eport_tui.card.pcsc import PcscReader
-    from eport_tui.card.piv import PivCard
+    from eport_tui.card.piv_card import PivCard
 
 DAYS = 730
 """Days that a card is valid when nothing else is said: two years, as the real ones."""
@@ -348,7 +348,8 @@ def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
 def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from eport_tui.card.piv import P_256, RSA_2048, provision
+    from eport_tui.card.piv import P_256, RSA_2048
+    from eport_tui.card.piv_card import provision
 
     holder = _holder(args)
     algorithm = {"p256": P_256, "rsa2048": RSA_2048}.get(args.algorithm)

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 
 from eport_tui.card.errors import CardBusy, CardGone, CardMute
-from eport_tui.card.piv import PivCard, Transport
+from eport_tui.card.piv import Transport
+from eport_tui.card.piv_card import PivCard
 from eport_tui.card.protocol import CardRef, ReaderStatus
 from tests.card.piv_applet import PivApplet
 

@@ -21,7 +21,7 @@ from eport_tui.card.errors import (
     WrongPin,
     WrongPuk,
 )
-from eport_tui.card.piv import PivCard
+from eport_tui.card.piv_card import PivCard
 from eport_tui.card.protocol import CardRef, Reader
 from eport_tui.card.session import CardSession
 from eport_tui.card.signatures import is_signed_by

@@ -16,7 +16,8 @@ from eport_tui.card import software
 from eport_tui.card.control_client import Control
 from eport_tui.card.errors import CardBusy, CardError, CardGone, CardMute
 from eport_tui.card.pcsc import Line
-from eport_tui.card.piv import PivCard, PivClient
+from eport_tui.card.piv import PivClient
+from eport_tui.card.piv_card import PivCard
 from eport_tui.card.session import CardSession
 from eport_tui.card.software import SoftwareReader, wipe
 from tests.card.fake_reader import FakeReader
