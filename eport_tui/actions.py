@@ -58,6 +58,13 @@ _ALL = (
     Action("save", ("f10", "ctrl+s"), "F10", "保存", "保存录入的内容；也可按Ctrl+S"),
     Action("back", ("escape", "f12"), "Esc", "返回", "返回上一级或取消；也可按F12"),
     Action("leave", ("escape", "f12"), "Esc", "退出", "退出程序，先询问；也可按F12"),
+    Action(
+        "log_out",
+        ("escape", "f12"),
+        "Esc",
+        "退出登录",
+        "回到登录画面；未保存的录入在该卡下次登录时可以恢复；也可按F12",
+    ),
     Action("quit", ("ctrl+q",), "^Q", "退出", "退出程序；有未保存的内容时先询问"),
     Action("repaint", ("ctrl+l",), "^L", "重画", "重新显示整个画面"),
     Action("open_row", ("enter",), "Enter", "打开", "打开列表中选中的记录；也可双击"),
@@ -103,7 +110,7 @@ ACTIONS = {action.id: action for action in _ALL}
 IN_MENUS = (("上 下 或数字", "选择菜单项"),)
 IN_LISTS = (
     ("上 下 PgUp PgDn Home End", "在列表中移动"),
-    ("字母 数字", "跳到排序的那一栏以此开头的记录，Backspace退一个字"),
+    ("字母 数字", "跳到排序的那一栏以此开头的记录，Backspace退一个字，Ctrl+U全部清空"),
 )
 IN_FIELDS = (
     ("上 下", "转到上一栏、下一栏"),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 COLUMNS, LINES = 80, 24
 """The least room in which every screen is whole (spec §2)."""
 
+TOO_SMALL = f"窗口太小，请放大到{COLUMNS}列{LINES}行以上"
+
 Self = TypeVar("Self", bound="EportScreen")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -84,7 +86,9 @@ class EportScreen(LeanScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Say when there is not enough room."""
         if event.size.width < COLUMNS or event.size.height < LINES:
-            self.say(f"窗口太小，请放大到{COLUMNS}列{LINES}行以上", "warning")
+            self.say(TOO_SMALL, "warning")
+        elif self.query_one(MessageLine).text == TOO_SMALL:
+            self.say("")
 
     # Telling things
 

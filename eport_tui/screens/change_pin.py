@@ -68,13 +68,13 @@ class ChangePinScreen(EportScreen):
                 return
         old, new, again = self._old.take(), self._new.take(), self._again.take()
         try:
+            if new != again or new == old:
+                told = "新密码与原密码相同" if new == old else "两次输入的新密码不同"
+                self._old.give_back(old)
+                self.set_focus(self._new)
+                self.say(f"{told}，请重新输入", "error")
+                return
             self.set_focus(self._old)
-            if new != again:
-                self.say("两次输入的新密码不同，请重新输入", "error")
-                return
-            if new == old:
-                self.say("新密码与原密码相同，请重新输入", "error")
-                return
             session = self.desk.active_session
             if not await may_try(self, session, old):
                 for field, pin in ((self._old, old), (self._new, new), (self._again, again)):

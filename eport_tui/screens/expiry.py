@@ -192,8 +192,12 @@ class ExpiryScreen(DayScreen):
             return ONLY_LOOK
         if not self.may_change:
             return "续期和到期不续只有法人卡可以办理；F11核查"
+        renewing = any(row.direction is Direction.THEIRS for row in self._rows)
         if self._is_taking_back:
-            return "标记为到期不续，不再提醒；按F8恢复提醒，也可录入「续期至」后按F10续期"
+            more = "，也可录入「续期至」后按F10续期" if renewing else ""
+            return f"标记为到期不续，不再提醒；按F8恢复提醒{more}"
+        if not renewing and self._rows:
+            return "授予本企业的授权由授权企业续期；不再续期的按空格键选择，再按F8"
         return "按空格键选择，Enter到「续期至」录入日期，F10续期；不再续期的按F8"
 
     async def open_row(self, grid: Grid) -> None:
@@ -245,9 +249,16 @@ class ExpiryScreen(DayScreen):
     async def action_show_lapsing(self) -> None:
         """List what is meant to lapse, too, or not any more."""
         self._lapsing_too = not self._lapsing_too
+        before = self._grid.count
         await self._show()
-        if self._lapsing_too:
+        if not self._lapsing_too:
+            return
+        if self._grid.count == before:
+            self.say("没有标记为到期不续的授权")
+        elif self.may_change:
             self.say("已列出到期不续的授权。选中后按F8恢复提醒")
+        else:
+            self.say("已列出到期不续的授权")
 
     @property
     def _rows(self) -> list[DueRow]:

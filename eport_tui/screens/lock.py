@@ -39,7 +39,7 @@ class LockScreen(EportScreen):
         "插回原来的卡并输入密码，即回到锁定前的画面，录入的内容仍在。"
         "要换另一张卡，请按Esc返回登录画面；未保存的录入在原来的卡下次登录时可以恢复。"
     )
-    LEGEND = ("confirm", "back", "help", "quit")
+    LEGEND = ("confirm", "log_out", "help", "quit")
     IDLE = ("main_menu",)
     BINDINGS = [*bindings("confirm")]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
+from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -117,6 +118,25 @@ def fill_holder(form: Form, holder: Holder) -> None:
         form.set_value(field, value)
 
 
+class CardList(Grid[CardRow]):
+    """The cards to choose from.
+
+    Attributes:
+        refused: Whether the chosen card was just refused.  What is typed then was meant for
+            its PIN, and must not be shown as what is looked for.
+    """
+
+    refused = False
+
+    def on_key(self, event: events.Key) -> None:  # type: ignore[override]
+        """Take no text after a card was refused, until another key has been pressed."""
+        if self.refused and event.is_printable:
+            event.stop()
+            event.prevent_default()
+        else:
+            self.refused = False
+
+
 class LoginScreen(EportScreen):
     """First the card, then the PIN; no key is needed when a single card appears."""
 
@@ -143,7 +163,7 @@ class LoginScreen(EportScreen):
 
     def body(self) -> Iterable[Widget]:
         """The cards to choose from, then the PIN; the first card puts the holder above it."""
-        self._cards: Grid[CardRow] = Grid(
+        self._cards = CardList(
             INSERT_CARD,
             [
                 Column("IC卡号", 13, lambda row: row.number),
@@ -380,8 +400,10 @@ class LoginScreen(EportScreen):
         row = self._cards.selected
         if row is None:
             self.say(INSERT_CARD, "warning")
-        else:
-            await self._insert(row)
+            return
+        self._cards.refused = True
+        await self._insert(row)
+        self._cards.refused = False
 
     def on_grid_opened(self) -> None:
         """A double click inserts the card."""

@@ -99,7 +99,9 @@ class MainMenuScreen(MenuScreen):
         due = await desk.call(expiry.due_soon, desk.store, desk.session)
         counts = (("授出", due.made), ("受托", due.received))
         told = "，".join(f"{label}{count}条" for label, count in counts if count)
-        self.remark(f"30天内到期的授权：{told}。可在到期提醒中办理" if told else "")
+        # Only who has granted something can renew it.
+        here = "办理" if due.made and desk.session.holder.is_legal_person else "查看"
+        self.remark(f"30天内到期的授权：{told}。可在到期提醒中{here}" if told else "")
 
     async def chosen(self, id: str) -> None:
         """Enter the subsystem, or leave."""

@@ -96,6 +96,9 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.set_value("card_number", content["card_number"])
         self._entry.set_value("reason", content.get("reason", ""))
         await self._received.reload(select=content["selected"])
+        typed = [field for field in ("card_number", "reason") if self._entry.value(field)]
+        if typed:
+            self._entry.focus_field(typed[0])
         self.say("已恢复上次未保存的录入", "warning")
 
     # The lists

@@ -403,11 +403,14 @@ class Grid(Widget, Generic[Row], can_focus=True):
             await self.select_first()
 
     async def on_key(self, event: events.Key) -> None:
-        """Go on with the beginning of the row to jump to; Backspace takes a character back."""
+        """Go on with the beginning of the row to jump to; Backspace and Ctrl+U take it back."""
         typed = self._typed + (event.character or "")
         if event.key == "backspace" and self._typed:
             event.stop()
             await self._jump(self._typed[:-1])
+        elif event.key == "ctrl+u" and self._typed:
+            event.stop()
+            await self._jump("")
         elif event.is_printable and typed.strip():
             event.stop()
             await self._jump(typed)
@@ -605,7 +608,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
     def _draw_title(self, width: int) -> Strip:
         style = look(self, "title")
         left = f" {self.title}  {' '.join(self._told())}"
-        room = max(0, width - cell_len(left) - 1)
+        room = max(0, width - cell_len(left) - 2)
         right = fit(self.note, min(room, cell_len(self.note)))
         gap = " " * max(0, width - cell_len(left) - cell_len(right) - 1)
         return Strip([Segment(fit(left + gap + right, width), style)], width)

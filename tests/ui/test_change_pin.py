@@ -81,6 +81,17 @@ async def test_enter_does_not_leave_a_pin_that_is_not_complete(settings: Setting
         assert "密码已修改" in operator.dialog
 
 
+async def test_only_the_new_pin_has_to_be_typed_again_where_it_was_repeated_wrongly(
+    settings: Settings,
+) -> None:
+    async with at_work(settings) as operator:
+        await operator.press("f11")
+        await operator.burst(PIN, "<tab>", NEW, "<tab>", NEW[:-1] + "3", "<f10>")
+        assert operator.at_field == "新密码"
+        await operator.burst(NEW, "<enter>", NEW, "<enter>")
+        assert "密码已修改" in operator.dialog
+
+
 async def test_the_fifth_wrong_old_pin_blocks_the_card(settings: Settings) -> None:
     async with at_work(settings) as operator:
         await operator.press("f11")

@@ -223,7 +223,9 @@ async def test_added_operators_are_restored(settings: Settings, broker: Colleagu
         assert operator.row("3122930002").startswith("> ")
         assert operator.row("3122930002").endswith("1+1")
         assert operator.row(CARD).endswith("未保存")
+        assert "已恢复上次未保存的录入" in operator.message
         assert operator.value("操作员IC卡号") == "8900"
+        assert operator.at_field == "操作员IC卡号"
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
     (grant,) = [r.grant for r in broker.received() if r.grant.key.principal == "3122930002"]

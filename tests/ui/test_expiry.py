@@ -302,6 +302,29 @@ async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(
         assert len(shown(operator)) == 3
 
 
+async def test_f2_says_where_nothing_is_meant_to_lapse(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        await operator.press("f2")
+        assert "没有标记为到期不续的授权" in operator.message
+
+
+async def test_an_operators_card_is_not_told_of_keys_that_it_may_not_use(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, EXPIRY) as operator:
+        await operator.press("f8")
+        assert "已标记到期不续1条" in operator.message
+    async with at_work(settings, OPERATOR, EXPIRY) as operator:
+        await operator.press("f2")
+        assert "已列出到期不续的授权" in operator.message
+        assert "F8" not in operator.message
+
+
+async def test_who_received_a_grant_is_not_told_to_renew_it(settings: Settings) -> None:
+    async with at_work(settings, BROKER, EXPIRY) as operator:
+        assert operator.message == "授予本企业的授权由授权企业续期；不再续期的按空格键选择，再按F8"
+
+
 async def test_the_last_line_says_what_f8_does_with_what_is_chosen(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
         assert "F8不续" in operator.legend
@@ -343,7 +366,7 @@ async def test_after_the_login_one_line_says_how_many_are_due(settings: Settings
     async with at_work(settings, MANUFACTURER) as operator:
         assert operator.message == "30天内到期的授权：授出1条。可在到期提醒中办理"
     async with at_work(settings, BROKER) as operator:
-        assert operator.message == "30天内到期的授权：受托4条。可在到期提醒中办理"
+        assert operator.message == "30天内到期的授权：受托4条。可在到期提醒中查看"
 
 
 async def test_and_it_says_nothing_where_none_is(settings: Settings) -> None:

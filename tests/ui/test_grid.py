@@ -534,6 +534,10 @@ async def test_what_is_typed_jumps_to_the_first_row_that_begins_so() -> None:
         await actor.press("backspace")
         assert shown.selected == 770_000
         assert actor.sees("查找077")
+        await actor.press("ctrl+u")
+        assert not actor.sees("查找")
+        assert shown.selected == 770_000
+        await actor.type("0777")
         await actor.press("down")
         assert not actor.sees("查找")
         await actor.type("0")

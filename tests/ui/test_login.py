@@ -370,6 +370,20 @@ async def test_an_expired_certificate(settings: Settings) -> None:
     assert await refused(settings, EXPIRED) == "x 证书已于 2026-11-21 过期（请到制卡点更新证书）"
 
 
+async def test_a_pin_that_is_typed_on_after_the_card_was_refused_is_not_shown(
+    settings: Settings,
+) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(EXPIRED)
+        await operator.burst(PIN, "<enter>")
+        assert "过期" in operator.message
+        assert not operator.sees("查找")
+        assert not operator.sees(PIN[:3])
+        await operator.press("home")
+        await operator.type(BROKER)
+        assert operator.sees(f"查找{BROKER}")
+
+
 async def test_a_certificate_that_is_not_valid_yet(settings: Settings) -> None:
     authority = TestAuthority.open(settings.authority_dir)
     make_card(

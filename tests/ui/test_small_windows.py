@@ -131,6 +131,18 @@ async def test_a_dialog_follows_the_window_as_it_gets_smaller() -> None:
         await read(actor, "确定(Y)", "取消(N)")
 
 
+async def test_when_the_window_is_large_enough_again_nothing_says_that_it_is_too_small(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.pilot.resize_terminal(*SMALL)
+        await operator.settle()
+        assert "窗口太小" in operator.message
+        await operator.pilot.resize_terminal(80, 24)
+        await operator.settle()
+        assert "窗口太小" not in operator.message
+
+
 async def test_without_colour_the_border_is_on_the_screen_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
