@@ -72,8 +72,11 @@ class Picker(Dialog[str]):
         return Offset(x + 2 + min(cell_len(f"{FILTER}{self._typed}"), self._width - 5), y + 1)
 
     async def on_key(self, event: events.Key) -> None:
-        """Move in the list or narrow it."""
+        """Move in the list or narrow it; Tab takes what was typed, as it does in other fields."""
         event.stop()
+        if event.key == "tab" and self._typed:
+            self.action_choose()
+            return
         last = max(0, len(self._matching) - 1)
         moves = {
             "up": self._at - 1,

@@ -32,6 +32,14 @@ async def test_typing_narrows_the_list_and_enter_picks(typed: str, picked: str) 
         assert actor.answer == picked
 
 
+async def test_tab_takes_what_was_typed_and_nothing_where_nothing_was() -> None:
+    async with asked(Picker(SUBSYSTEMS)) as actor:
+        await actor.press("tab")
+        assert "选择授权子系统" in actor.dialog
+        await actor.burst("b1", "<tab>")
+        assert actor.answer == "B1"
+
+
 async def test_the_list_shows_codes_and_names_in_the_order_of_the_table() -> None:
     async with asked(Picker(SUBSYSTEMS)) as actor:
         names = [code.name for code in SUBSYSTEMS]
