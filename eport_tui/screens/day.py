@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -83,18 +83,26 @@ class DayScreen(FormScreen):
         """Read the lists anew, from `store` and as of `day`."""
         raise NotImplementedError
 
-    async def show_rows(self, grid: Grid[Any], source: PageSource[Any]) -> None:
-        """Show a list of grants; the selected one stays selected where it is there, or the first.
+    async def show_rows(
+        self,
+        grid: Grid[Any],
+        source: PageSource[Any],
+        what: Callable[[Any], tuple[GrantKey, str | None]] = lambda row: (row.grant.key, None),
+    ) -> None:
+        """Show the same list of grants of another day.
+
+        What is selected stays selected, or else what is in its place; the first, where nothing was.
 
         Args:
-            source: Of rows with a `grant`, by the number of which they are known.
+            source: Of rows that are known by the numbers of grants.
+            what: What the grant of a row gives, and to which card where it is an operator grant.
         """
         desk, selected, number = self.desk, grid.selected, None
         if selected is not None:
             number = await desk.call(
-                history.number_of, self.store, desk.active_session, selected.grant.key
+                history.number_of, self.store, desk.active_session, *what(selected)
             )
-        await grid.show(desk.rows(source), select=number, again=True)
+        await grid.show(desk.rows(source), select=number, near=selected, again=True)
         if grid.selected is None:
             await grid.select_first()
 

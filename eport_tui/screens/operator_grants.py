@@ -88,7 +88,7 @@ class OperatorGrantsScreen(DayScreen):
         """Show what was received and handed on, of today or another day."""
         self._last_query = {}
         await self.show_rows(self._received, self._source())
-        await self._show_operators()
+        await self._show_operators(of_another_day=True)
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Take up the entries of a draft that was kept, where their grants still stand."""
@@ -120,12 +120,19 @@ class OperatorGrantsScreen(DayScreen):
         await self._received.reload()
         await self._show_operators(keep=self._grant_id == shown_for)
 
-    async def _show_operators(self, *, select: Hashable | None = None, keep: bool = False) -> None:
+    async def _show_operators(
+        self,
+        *,
+        select: Hashable | None = None,
+        keep: bool = False,
+        of_another_day: bool = False,
+    ) -> None:
         """Show the operators of the selected grant.
 
         Args:
             select: The key of the row to select.
             keep: Whether the list is that of the same grant, and stays where it is.
+            of_another_day: Whether the rows have other numbers than before.
         """
         row, desk = self._received.selected, self.desk
         self._shown_for = self._grant_id
@@ -133,15 +140,18 @@ class OperatorGrantsScreen(DayScreen):
         if row is None:
             await self._operators.show(ListSource([], lambda row: row.key))
             return
+        key = row.grant.key
         stored = service.granted(self.store, desk.active_session, row.grant.id)
-        rows = desk.rows(OperatorRows(self._entries.under(row.grant.id), stored))
+        pages = OperatorRows(self._entries.under(row.grant.id), stored)
         # On another day the same grant has another number.
-        same = row.grant.key == self._operators_of
-        self._operators_of = row.grant.key
+        same = key == self._operators_of
+        self._operators_of = key
         if keep:
-            await self._operators.reload(rows, select=select)
+            await self._operators.reload(desk.rows(pages), select=select)
+        elif same and of_another_day and self._operators.selected is not None:
+            await self.show_rows(self._operators, pages, lambda each: (key, each.card_number))
         else:
-            await self._operators.show(rows, select=select, again=same)
+            await self._operators.show(desk.rows(pages), select=select, again=same)
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done with a row."""

@@ -125,9 +125,10 @@ class PermissionsScreen(DayScreen):
 
     async def show_day(self) -> None:
         """Query the same for another day."""
-        await self._query()
+        await self._query(again=True)
 
-    async def _query(self) -> None:
+    async def _query(self, *, again: bool = False) -> None:
+        """Show the answers from their beginning, or `again` with the same one selected."""
         self.check_whole()
         desk, subsystem = self.desk, self._choice.value("subsystem")
         card = self._choice.value("card_number").strip()
@@ -145,11 +146,14 @@ class PermissionsScreen(DayScreen):
                 self.store, desk.active_session, subsystem=subsystem or None, today=self.day
             )
         self._choice.mark_error(None)
-        await self._grid.show(desk.rows(source), again=True)
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
         whose = f"{card} 可以办理" if card else "操作员权限"
         self._grid.title = f"{whose}（{name}）"
-        await self._grid.select_first()
+        if again:
+            await self.show_rows(self._grid, source, lambda row: (_key(row), row.card_number))
+        else:
+            await self._grid.show(desk.rows(source), again=True)
+            await self._grid.select_first()
         self.say("" if self._grid.count or self._grid.filter else "暂无数据")
 
     @flow

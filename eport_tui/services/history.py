@@ -12,7 +12,7 @@ from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.lists import Count, Order, PageSource, days
 from eport_tui.domain.operations import Change, Kind, Operation, OperatorGrantRow
 from eport_tui.errors import NotFound, NotPermitted
-from eport_tui.store import enterprise_grants, history, ledger
+from eport_tui.store import enterprise_grants, history, ledger, operator_grants
 from eport_tui.store.database import Store
 from eport_tui.store.history import PastStore, Subject
 
@@ -223,13 +223,20 @@ class DayView:
     past: bool = False
 
 
-def number_of(store: Store, session: CardSession, key: GrantKey) -> int | None:
-    """The number of an enterprise grant in the lists of a day's store; none where it is not there.
+def number_of(
+    store: Store, session: CardSession, key: GrantKey, card_number: str | None = None
+) -> int | None:
+    """The number of a grant in the lists of a day's store; none where it is not there.
 
     A grant has other numbers on past days.
+
+    Args:
+        card_number: IC卡号 or `ALL_OPERATORS`, for the operator grant under the enterprise grant.
     """
     session.require()
     found = enterprise_grants.find(store, key)
+    if found is not None and card_number is not None:
+        found = operator_grants.find(store, found.id, card_number)
     return found.id if found else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -212,7 +212,8 @@ def check_entry(
     """
     holder = require_legal_person(session).holder
     _require_in_force(_received(store, holder, enterprise_grant_id), today)
-    return _check(store, holder, enterprise_grant_id, entry, list(pending))
+    cards = {other.stored_card_number for other in pending}
+    return _check(store, holder, enterprise_grant_id, entry, cards)
 
 
 def save(
@@ -245,9 +246,10 @@ def save(
     def plan(holder: Holder) -> Planned:
         grant = _received(store, holder, enterprise_grant_id)
         _require_in_force(grant, today)
-        checked: list[NewOperatorGrant] = []
+        # In the order in which they were added; a dict, because each is looked for among them.
+        checked: dict[str, None] = {}
         for entry in entries:
-            found = _check(store, holder, enterprise_grant_id, entry, checked)
+            found = _check(store, holder, enterprise_grant_id, entry, checked.keys())
             if entry.to_all and checked:
                 raise InvalidInput("全部操作员与单个操作员不能同时授权", field=ALL_FIELD)
             if entry.to_all and found.replaces != replacing:
@@ -255,12 +257,11 @@ def save(
                     f"将被替换的单个授权由 {replacing} 条变为 {found.replaces} 条，没有保存",
                     current=grant,
                 )
-            checked.append(found.entry)
-        replaced = grants.all_under(store, grant.id) if checked[0].to_all else []
+            checked[found.entry.stored_card_number] = None
+        replaced = grants.all_under(store, grant.id) if ALL_OPERATORS in checked else []
         going = [Change(row_of_operator_grant(grant.key, each), None) for each in replaced]
         coming = [
-            Change(None, OperatorGrantRow(grant.key, entry.stored_card_number, day))
-            for entry in checked
+            Change(None, OperatorGrantRow(grant.key, card_number, day)) for card_number in checked
         ]
         return Planned(Kind.HAND_ON, (*going, *coming))
 
@@ -365,11 +366,10 @@ def _check(
     holder: Holder,
     enterprise_grant_id: int,
     entry: NewOperatorGrant,
-    pending: list[NewOperatorGrant],
+    pending: Set[str],
 ) -> CheckedEntry:
-    all_stand = any(other.to_all for other in pending) or _stands(
-        store, enterprise_grant_id, ALL_OPERATORS
-    )
+    """Check an entry; `pending` are the stored card numbers of those added before it."""
+    all_stand = ALL_OPERATORS in pending or _stands(store, enterprise_grant_id, ALL_OPERATORS)
     if entry.to_all:
         if all_stand:
             raise InvalidInput("已授予全部操作员，不必重复添加", field=ALL_FIELD)
@@ -386,9 +386,7 @@ def _check(
             field=CARD_FIELD,
             hint="如需只授予个别操作员，请先删除全部操作员的授权",
         )
-    if any(other.card_number == card for other in pending) or _stands(
-        store, enterprise_grant_id, card
-    ):
+    if card in pending or _stands(store, enterprise_grant_id, card):
         raise InvalidInput(f"操作员 {card} 已在列表中", field=CARD_FIELD)
     return CheckedEntry(NewOperatorGrant(False, card), 0)
 

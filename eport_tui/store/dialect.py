@@ -64,14 +64,18 @@ _FOLLOWER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_DROPPED = re.compile(r"DROP TRIGGER (\w+)")
 
 
 def definitions(sql: str) -> list[str]:
-    """What defines a table, an index or a trigger in PostgreSQL, from SQLite's words."""
+    """What defines or drops a table, an index or a trigger in PostgreSQL, from SQLite's words."""
     if found := _TRIGGER.fullmatch(sql):
         return list(_trigger(**found.groupdict()))
     if found := _FOLLOWER.fullmatch(sql):
         return list(_follower(**found.groupdict()))
+    if found := _DROPPED.fullmatch(sql):
+        # Its function has its name, and takes it along.
+        return [f"DROP FUNCTION {found[1]}() CASCADE"]
     sql = _GLOB.sub(lambda glob: f"~ '^{glob[1]}$'", sql)
     for pattern, replacement in _TYPES:
         sql = re.sub(pattern, replacement, sql)

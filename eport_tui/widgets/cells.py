@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.cells import cell_len, set_cell_size
 
 from eport_tui.domain.text import printable
@@ -18,25 +20,27 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(set_cell_size(text, width - 2).rstrip() + "..", width)
 
 
-# These may not begin a line (GB/T 15834); the character before goes with them.
-_NOT_FIRST = frozenset("，。、；：？！）」』》%")
+# Codes, numbers, days and `+1y` are read as one; what may not begin a line (GB/T 15834) goes
+# with what is before it.
+_PIECE = re.compile(r"(?:[!-~]+|.)[，。、；：？！）」』》%]*")
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break `text` into lines of at most `width` cells, wherever a character ends."""
+    """Break `text` into lines of at most `width` cells, wherever a character or a code ends."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line, used = "", 0
-        for character in printable(paragraph):
-            cells = cell_len(character)
-            if used + cells > width:
-                kept = line[-1:] if character in _NOT_FIRST and len(line) > 1 else ""
-                lines.append(line.removesuffix(kept))
-                line, used = kept, cell_len(kept)
-                if character == " ":
-                    # The end of the line stands for it.
-                    continue
-            line += character
-            used += cells
+        for piece in _PIECE.findall(printable(paragraph)):
+            # What is longer than a line is broken wherever a character ends.
+            for part in [piece] if cell_len(piece) <= width else piece:
+                cells = cell_len(part)
+                if used + cells > width:
+                    lines.append(line)
+                    line, used = "", 0
+                    if part == " ":
+                        # The end of the line stands for it.
+                        continue
+                line += part
+                used += cells
         lines.append(line)
     return lines

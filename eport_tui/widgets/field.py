@@ -113,6 +113,29 @@ class TextField(Input, inherit_css=False):
                 return
         super().replace(text, start, end)
 
+    # What is selected is replaced by what is typed.  Where a key has nothing to delete, to select
+    # or to paste, stock Input would delete all of it or select it no more.
+
+    def action_delete_right_all(self) -> None:
+        """Delete what is on the right; nothing at the end."""
+        if not self.cursor_at_end:
+            super().action_delete_right_all()
+
+    def action_delete_right_word(self) -> None:
+        """Delete the word on the right; nothing at the end."""
+        if not self.cursor_at_end:
+            super().action_delete_right_word()
+
+    def action_end(self, select: bool = False) -> None:
+        """Move to the end; at the end there is no more to select."""
+        if not (select and self.cursor_at_end):
+            super().action_end(select)
+
+    def action_paste(self) -> None:
+        """Paste what was copied in the program, if something was."""
+        if self.app.clipboard:
+            super().action_paste()
+
     def render_line(self, y: int) -> Strip:
         """Draw the text, what is selected of it, and a cursor where the terminal's own is not.
 

@@ -193,20 +193,27 @@ class Grid(Widget, Generic[Row], can_focus=True):
         return max(PAGE_ROWS, self._height + 1)
 
     async def show(
-        self, source: RowSource[Row], *, select: Hashable | None = None, again: bool = False
+        self,
+        source: RowSource[Row],
+        *,
+        select: Hashable | None = None,
+        near: Row | None = None,
+        again: bool = False,
     ) -> None:
         """Show another list from its beginning, or around the row with the key `select`.
 
         Args:
+            near: The row in whose place one is selected where none has the key.
             again: Whether it is the same list, of another day or of what else was asked for; then
                 it is in the order and narrowed as before.
         """
         had_selected = self._cursor is not None
+        line = 0 if self._cursor is None else self._cursor - self._top
         self._marks = {}
         self._source, self._typed = source.shown_as(self._source if again else None), ""
         nothing: Window[Row] = Window()
         self._window, self._count, self._top, self._cursor = nothing, None, 0, None
-        await self._read(select)
+        await self._read(select, near=near, line=line)
         if had_selected and self._cursor is None:
             self.post_message(self.Selected(self, None))
 
@@ -247,17 +254,26 @@ class Grid(Widget, Generic[Row], can_focus=True):
         await self.select_none()
         return False
 
-    async def _read(self, select: Hashable | None, *, keep: bool = False) -> None:
+    async def _read(
+        self,
+        select: Hashable | None,
+        *,
+        keep: bool = False,
+        near: Row | None = None,
+        line: int = 0,
+    ) -> None:
         """Read what is shown anew.
 
         Args:
             select: The key of the row to select, where it is there.
             keep: Whether otherwise to stay where the list is now.
+            near: The row in whose place otherwise to select one; it may have another key by now.
+            line: The line for the selected row, where none is selected now.
         """
         source, old, cursor = self._source, self._window, self._cursor
         if source is None:
             return
-        near = None
+        selects = near is not None or cursor is not None
         if keep and old.rows:
             near = old.rows[self._top if cursor is None else cursor]
         limit = self._limit
@@ -265,7 +281,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         def read(pages: PageSource[Row]) -> tuple[Window[Row], int | None, bool, Count]:
             row = None if select is None else pages.at(select)
             wanted = row is not None
-            if row is None and near is not None:
+            if row is None and near is not None and keep:
                 row = pages.at(self._key(near))
             if row is not None:
                 window, at = around(pages, row, limit, there=True)
@@ -279,12 +295,12 @@ class Grid(Widget, Generic[Row], can_focus=True):
             window, at, wanted, self._count = await source.do(read)
         finally:
             self.refresh()
-        line = 0 if cursor is None else cursor - self._top
+        line = line if cursor is None else cursor - self._top
         top = at - line if at is not None else 0
         if old.rows and (still := self._index_of(window, old.rows[self._top])) is not None:
             top = still
         self._window = window
-        self._cursor = at if window.rows and (wanted or cursor is not None) else None
+        self._cursor = at if window.rows and (wanted or selects) else None
         self._top = max(0, top)
         # Rows that the height has room for may be missing yet.
         await self._go(self._cursor)

@@ -680,6 +680,7 @@ def test_no_list_of_a_past_day_reads_a_whole_table(sqlite_store: Store) -> None:
     ):
         for order in source.orders:
             look_at(source.ordered(order))
+    history.number_of(explained, OURS, standing.key, CARD)
     rows_of_history.decision_rows(
         explained, principal="3101940001", agent="3101980002", subsystem="95", card_number=CARD
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -33,6 +34,7 @@ from tests.services.world import (
     grant,
     hand_on,
     position,
+    register,
     rows,
     session,
     tables_of,
@@ -242,6 +244,25 @@ def test_saving_stores_every_entry_with_the_day_and_the_card(store: Store) -> No
     assert rows(lower) == [saved[1], saved[0]]
     assert [position(lower, each.id) for each in saved] == [1, 0]
     assert position(lower, 999) is None
+
+
+def test_handing_to_twice_as_many_cards_takes_twice_as_much(sqlite_store: Store) -> None:
+    register(sqlite_store)
+    calls = [0]
+
+    def count(*_: object) -> None:
+        calls[-1] += 1
+
+    for many, subsystem in ((100, "95"), (200, "B1")):
+        received_grant = grant(sqlite_store, subsystem=subsystem)
+        entries = [single(f"{8900000001000 + at}") for at in range(many)]
+        calls.append(0)
+        sys.setprofile(count)
+        try:
+            save(sqlite_store, OURS, received_grant.id, entries, today=TODAY)
+        finally:
+            sys.setprofile(None)
+    assert calls[2] < 2.2 * calls[1]
 
 
 def test_all_operators_replace_as_many_single_cards_as_was_agreed(store: Store) -> None:

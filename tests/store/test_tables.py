@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -111,6 +112,23 @@ def test_nor_by_changing_a_card_into_all(store: Store) -> None:
     grant_card(store, number, OTHER_CARD)
     with pytest.raises(StoreError, match="不合规则"), store.transaction():
         store.rows("UPDATE operator_grant SET card_number = '' WHERE card_number = ?", (CARD,))
+
+
+@pytest.mark.parametrize("event", ["insert", "update"])
+def test_that_they_do_not_mix_is_found_out_by_one_look_at_an_index(
+    sqlite_store: Store, event: str
+) -> None:
+    ((trigger,),) = sqlite_store.rows(
+        "SELECT sql FROM sqlite_schema WHERE name = ?", (f"operator_grant_{event}",)
+    )
+    condition = re.search(r"WHEN(.+)BEGIN", trigger, re.DOTALL)
+    assert condition
+    question, values = re.subn(r"\b(NEW|OLD)\.\w+", "?", condition[1])
+    plan = sqlite_store.rows(f"EXPLAIN QUERY PLAN SELECT {question}", (0,) * values)
+    steps = [step for *_, step in plan if "operator_grant" in step]
+    index = r"SEARCH operator_grant USING COVERING INDEX \w+ "
+    for step, compared in zip(steps, ">=", strict=True):
+        assert re.match(rf"{index}\(enterprise_grant_id=\? AND card_number{compared}\?\)", step)
 
 
 def test_a_card_number_has_thirteen_characters(store: Store) -> None:

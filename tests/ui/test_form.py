@@ -142,6 +142,57 @@ async def test_no_more_is_taken_than_fits() -> None:
         assert listener.form.value("short") == "1234"
 
 
+NOTHING_THERE = ["ctrl+k", "ctrl+backspace", "shift+end", "shift+right", "ctrl+v", "ctrl+c"]
+
+
+@pytest.mark.parametrize("field", ["until", "short"])
+@pytest.mark.parametrize("key", NOTHING_THERE)
+async def test_a_key_that_has_nothing_to_do_at_the_end_leaves_what_is_to_be_replaced(
+    key: str, field: str
+) -> None:
+    async with on_stage(listener := Listener()) as actor:
+        listener.form.focus_field(field)
+        await actor.type("2026")
+        listener.form.select_text(field)
+        await actor.press(key)
+        assert listener.form.value(field) == "2026"
+        await actor.type("7")
+        assert listener.form.value(field) == "7"
+
+
+@pytest.mark.parametrize("key", ["backspace", "delete", "ctrl+d", "ctrl+u", "ctrl+w"])
+async def test_a_key_that_deletes_takes_all_that_is_selected(key: str) -> None:
+    async with on_stage(listener := Listener()) as actor:
+        listener.form.focus_field("until")
+        await actor.type("2026")
+        listener.form.select_text("until")
+        await actor.press(key)
+        assert listener.form.value("until") == ""
+
+
+@pytest.mark.parametrize("key", ["end", "ctrl+e", "right"])
+async def test_who_moves_to_the_end_goes_on_with_what_is_there(key: str) -> None:
+    async with on_stage(listener := Listener()) as actor:
+        listener.form.focus_field("until")
+        await actor.type("2026")
+        listener.form.select_text("until")
+        await actor.burst(f"<{key}>", "7")
+        assert listener.form.value("until") == "20267"
+
+
+async def test_what_is_on_the_right_is_deleted_and_selected_as_before() -> None:
+    async with on_stage(listener := Listener()) as actor:
+        listener.form.focus_field("until")
+        await actor.burst("2026", "<home>", "<right>", "<ctrl+k>")
+        assert listener.form.value("until") == "2"
+        await actor.burst("027-5", "<home>", "<ctrl+backspace>")
+        assert listener.form.value("until") == "5"
+        await actor.burst("678", "<home>", "<right>", "<shift+end>", "<ctrl+x>")
+        assert listener.form.value("until") == "6"
+        await actor.press("ctrl+v")
+        assert listener.form.value("until") == "6785"
+
+
 async def test_one_line_of_a_paste_is_taken() -> None:
     async with on_stage(listener := Listener()) as actor:
         await actor.paste("  3101980001\t\r\n上海样例\r\n")

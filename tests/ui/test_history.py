@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date
 
+import pytest
+
 from eport_tui.domain.dates import today
 from eport_tui.services import expiry, history, replacement
 from eport_tui.settings import Settings
@@ -295,11 +297,6 @@ async def test_one_key_opens_the_history_of_the_selected_grant_and_operator(
         assert operator.sees("8900000000042 在该授权下的操作历史")
 
 
-def selection(operator: Operator) -> list[str]:
-    """The lines with the cursor in lists of grants, without their ends and states."""
-    return [line[:64] for line in operator.lines if re.match(r"> \d{10} ", line)]
-
-
 # -- other days ------------------------------------------------------------------------
 
 
@@ -347,37 +344,103 @@ async def test_a_date_that_is_none_is_told_and_can_be_corrected(settings: Settin
         assert operator.sees("共5条")
 
 
-async def test_the_selected_grant_stays_selected_on_another_day_and_back(
+def at_the_cursors(operator: Operator) -> list[str]:
+    """What the selected rows are about: their beginnings, up to the first day in each."""
+    rows = (re.match(r"> (\S.*?) +(?=20\d\d-)", line) for line in operator.lines)
+    return [row[1] for row in rows if row]
+
+
+@pytest.mark.parametrize("day", ["20261101", "+30"])
+@pytest.mark.parametrize(
+    ("card", "screen", "to_the_row", "rows"),
+    [
+        (
+            MANUFACTURER,
+            "11",
+            (*TO_THE_LIST, "<end>"),
+            ["3205980002   苏州样例通达报关.. 加工贸易账册     报关权"],
+        ),
+        (BROKER, "12", ("<end>", "<up>"), ["5001140014 重庆样例食品..  货物流转         操作权"]),
+        (
+            BROKER,
+            "12",
+            ("<down>", "<down>", "<enter>", "<tab>", "<tab>", "<end>"),
+            ["3101440001 上海样例精密..  物流账册         操作权", "8900000000059 指定操作员"],
+        ),
+        (
+            BROKER,
+            "13",
+            ("<tab>", "<tab>", "<end>", "<up>"),
+            ["本企业代理 4403940008 加工贸易账册     报关权 全部操作员"],
+        ),
+        (
+            BROKER,
+            "15",
+            ("<down>", "<down>"),
+            ["本企业代理 3502360011 海关特殊监管区域 操作权"],
+        ),
+    ],
+    ids=["made", "received", "operators", "permissions", "due"],
+)
+async def test_what_is_selected_stays_selected_on_another_day_and_back(
+    settings: Settings,
+    card: str,
+    screen: str,
+    to_the_row: tuple[str, ...],
+    rows: list[str],
+    day: str,
+) -> None:
+    async with at_work(settings, card, screen) as operator:
+        await operator.burst(*to_the_row)
+        assert at_the_cursors(operator) == rows
+        for other in (day, ""):
+            await operator.burst("<ctrl+y>", other, "<enter>")
+            # The banner takes a line from the list.
+            await operator.wait_until(lambda: at_the_cursors(operator) == rows, what=str(rows))
+
+
+async def test_what_stands_in_the_place_is_selected_on_a_day_when_the_selected_one_was_not(
     settings: Settings,
 ) -> None:
-    async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.burst(*TO_THE_LIST, "<end>")
-        (selected,) = selection(operator)
-        await operator.burst("<ctrl+y>", "+90", "<enter>")
-        assert selection(operator) == [selected]
-        await operator.burst("<ctrl+y>", "20260130", "<enter>")
-        assert len(selection(operator)) == 1
-        await operator.burst("<ctrl+y>", "<ctrl+u>", "<enter>")
-        assert len(selection(operator)) == 1
-
-
-async def test_the_first_grant_is_selected_on_a_day_when_the_selected_one_was_not(
-    settings: Settings,
-) -> None:
-    async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.burst(*TO_THE_LIST, "<down>", "<down>")
-        await operator.burst("<ctrl+y>", "20260130", "<enter>")
-        assert operator.sees("第1条 共2条")
-
-
-async def test_the_selected_received_grant_is_found_on_a_past_day(settings: Settings) -> None:
-    async with at_work(settings, BROKER, "12") as operator:
-        await operator.press("end", "up")
-        (selected,) = selection(operator)
+    async with at_work(settings, BROKER, "13") as operator:
+        await operator.burst("<tab>", "<tab>", "<end>", "<up>", "<up>")
+        assert at_the_cursors(operator) == [
+            "本企业代理 4401240010 核注清单         操作权 8900000000059"
+        ]
         await operator.burst("<ctrl+y>", "20261101", "<enter>")
-        # The banner has taken a line from the list.
-        await operator.wait_until(lambda: bool(selection(operator)), what="the selected row")
-        assert [row[:50] for row in selection(operator)] == [selected[:50]]
+        following = ["本企业代理 4403940008 加工贸易账册     报关权 全部操作员"]
+        assert at_the_cursors(operator) == following
+        await operator.burst("<ctrl+y>", "<enter>")
+        assert at_the_cursors(operator) == following
+
+
+async def test_the_last_is_selected_on_a_day_when_none_stands_in_the_place(
+    settings: Settings, colleague: Colleague
+) -> None:
+    colleague.grant("3205980002", "X1")
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<end>", "<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("第2条 共2条")
+
+
+async def test_a_narrowed_list_selects_what_it_has_on_another_day(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst(
+            "<ctrl+f>", "31", "<enter>", "<end>", "<ctrl+y>", "20251101", "<enter>"
+        )
+        assert operator.sees("筛选31", "共0条")
+        await operator.burst("<ctrl+y>", "20261101", "<enter>")
+        assert operator.sees("筛选31", "第1条 共4条")
+
+
+async def test_the_operators_of_another_grant_are_shown_with_none_selected(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("4401", "<enter>", "<tab>", "<tab>", "<end>")
+        assert "8900000000059 指定操作员" in at_the_cursors(operator)[-1]
+        await operator.burst("<ctrl+y>", "20261101", "<enter>")
+        assert len(at_the_cursors(operator)) == 1
 
 
 async def test_operators_and_permissions_of_another_day(settings: Settings) -> None:

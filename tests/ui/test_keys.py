@@ -206,6 +206,13 @@ async def test_the_help_says_what_the_screen_is_for(settings: Settings) -> None:
         assert "删除列表中选中的记录" in text
 
 
+async def test_the_help_breaks_no_sign_that_may_be_typed(settings: Settings) -> None:
+    async with at(settings, STATES["enterprise grants"]) as operator:
+        await operator.press("f1")
+        for sign in ("20271231、", "2027-12-31、", "+90", "+6m", "+1y"):
+            assert any(sign in line for line in operator.lines), sign
+
+
 # -- the registry --------------------------------------------------------------------
 
 MOVING = {"up", "down", "pageup", "pagedown", "home", "end", "space", "delete"}

@@ -7,8 +7,8 @@ mends it.
 Tables, indexes and triggers are defined once, in SQLite's words; `store.dialect`
 puts them into those of PostgreSQL, and knows the few that stand here: `TEXT`,
 `INTEGER`, `BLOB`, `STRICT`, `WITHOUT ROWID`, `AUTOINCREMENT`, `GLOB` with digits,
-triggers that refuse (`SELECT RAISE(ABORT, ...)`) when a condition holds, and those that
-do something after an INSERT or an UPDATE.
+triggers that refuse (`SELECT RAISE(ABORT, ...)`) when a condition holds, those that
+do something after an INSERT or an UPDATE, and `DROP TRIGGER`.
 """
 
 from __future__ import annotations
