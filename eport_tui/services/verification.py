@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -12,9 +13,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
     GENESIS,
-    Change,
+    Identity,
     NotEntitled,
     Operation,
     Row,
@@ -47,6 +49,9 @@ _FEW = 2000
 
 _REMEMBERED = 5000
 """Hashes at hand; of an entry further back the hash is looked up."""
+
+_END = sys.maxsize
+"""Stands for an entry behind all others."""
 
 _FIRST = datetime(2000, 1, 1, tzinfo=SHANGHAI)
 _LAST = datetime(9999, 12, 31, tzinfo=SHANGHAI)
@@ -84,13 +89,11 @@ class _Origin(NamedTuple):
         recorded_at: When it was recorded.
         card_number: Whose card signed it; empty where the row was only found so, which
             tells nothing about who put it there.
-        form: The row, `ledger.one_text` of its `stored_form`.
     """
 
     entry: int
     recorded_at: str
     card_number: str
-    form: str
 
 
 class Verification:
@@ -130,7 +133,7 @@ class Verification:
         self._progress = progress
         self._processes = processes or cores()
         self._state = State()
-        self._origins: dict[tuple[str, ...], _Origin] = {}
+        self._origins: dict[Identity, _Origin] = {}
         # Whether the columns of each row can be told from its one text.
         self._is_plain = True
         # What is derived from an entry that does not hold is not told once more.
@@ -152,12 +155,13 @@ class Verification:
         self.hash = ledger.hash_of(self._store, self.last)
         yield from self._entries()
         yield from self._against_checkpoint()
+        standing = self._standing_texts()
         # Mostly nothing is wrong, which is found out in a fraction of the time.
         for table in ledger.VERSIONED:
-            if not self._has_open_versions(table):
+            if not self._has_open_versions(table, standing[table]):
                 yield from self._open_versions(table)
         for table in ledger.TABLES:
-            if not self._has_rows(table):
+            if not self._has_rows(table, standing[table]):
                 yield from self._rows(table)
         yield from self._rights()
 
@@ -200,28 +204,23 @@ class Verification:
 
     def _account(self, entry: Entry, operation: Operation) -> _Expected:
         """What an entry must have left in the tables beside its own; notes who made each row."""
-        first: dict[tuple[str, ...], Change] = {}
-        last: dict[tuple[str, ...], Change] = {}
+        expected = _Expected(set(), {})
         for change in operation.changes:
-            first.setdefault(change.row.identity, change)
-            last[change.row.identity] = change
-        # The key follows the table.
-        expected = _Expected({identity[1:5] for identity in last}, {})
-        for identity, change in last.items():
             # The replay has seen that it was so.
-            was = first[identity].before
+            row, was = change.row, change.before
+            identity = row.identity
+            expected.keys.add(row.key)
             if was is not None and was.table in ledger.VERSIONED:
                 begun = self._origins[identity].entry
-                closed = expected.closed.setdefault(was.table, set())
-                closed.add((ledger.stored_form(was), begun))
+                # A row that changes twice in one entry has one version of it.
+                if begun != entry.number:
+                    closed = expected.closed.setdefault(was.table, set())
+                    closed.add((ledger.stored_form(was), begun))
             if change.after is None:
-                self._origins.pop(identity, None)
+                del self._origins[identity]
             else:
                 card = "" if change.found else operation.card_number
-                columns = ledger.stored_form(change.after)
-                form = ledger.one_text(columns)
-                self._is_plain &= (form + card).count(ledger.SEPARATOR) == len(columns) - 1
-                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card, form)
+                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card)
         return expected
 
     def _against_checkpoint(self) -> Iterator[Finding]:
@@ -241,21 +240,27 @@ class Verification:
 
     # -- what is derived ---------------------------------------------------------
 
-    def _has_open_versions(self, table: str) -> bool:
+    def _standing_texts(self) -> dict[str, list[tuple[str, _Origin]]]:
+        """By table what must be in it, each row as one text, and who made it so."""
+        texts: dict[str, list[tuple[str, _Origin]]] = {table: [] for table in ledger.TABLES}
+        for identity, row in self._state.rows.items():
+            columns = ledger.stored_form(row)
+            text = ledger.one_text(columns)
+            # The card's number and the time, which come beside it, have only digits and letters.
+            self._is_plain &= text.count(ledger.SEPARATOR) == len(columns) - 1
+            texts[row.table].append((text, self._origins[identity]))
+        return texts
+
+    def _has_open_versions(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
         """Whether the versions that have not ended are as they must be, each and all."""
-        expected = {
-            ledger.one_text((origin.form, str(origin.entry)))
-            for identity, origin in self._origins.items()
-            if identity[0] == table
-        }
+        expected = {ledger.one_text((text, str(origin.entry))) for text, origin in standing}
         return self._is_plain and ledger.are_open_versions(self._store, table, expected)
 
-    def _has_rows(self, table: str) -> bool:
+    def _has_rows(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
         """Whether a table is as it must be; no where it is not known who has changed a row."""
         expected = {
-            ledger.one_text((origin.form, origin.recorded_at, origin.card_number))
-            for identity, origin in self._origins.items()
-            if identity[0] == table
+            ledger.one_text((text, origin.recorded_at, origin.card_number))
+            for text, origin in standing
         }
         return self._is_plain and ledger.is_table(self._store, table, expected)
 
@@ -282,7 +287,7 @@ class Verification:
                 continue
             origin = self._origins[identity]
             if form != (signed := ledger.stored_form(row)):
-                wanted = _shown(signed[len(identity) - 1 :])
+                wanted = _shown(signed[_named(table) :])
                 yield _of_row(f"与台账不符，应为 {wanted}", table, form, origin.entry)
             elif origin.card_number and (changed_at, changed_by) != (
                 origin.recorded_at,
@@ -299,7 +304,7 @@ class Verification:
         for form in ledger.unfounded_rights(self._store):
             yield _of_row("与企业内授权不符", "card_right", form)
 
-    def _standing(self, table: str) -> dict[tuple[str, ...], Row]:
+    def _standing(self, table: str) -> dict[Identity, Row]:
         """What must be in a table."""
         rows = self._state.rows
         return {identity: row for identity, row in rows.items() if row.table == table}
@@ -395,7 +400,6 @@ class _Expected(NamedTuple):
     """What an entry must have left: the keys that it is about, and the versions it has ended.
 
     Attributes:
-        keys: As columns.
         closed: By table, each with the entry that began it.
     """
 
@@ -418,22 +422,28 @@ class _Derived:
         }
 
     def compare(self, number: int, expected: _Expected) -> Iterator[Finding]:
-        yield from self._compare_subjects(number, expected.keys)
-        for table in ledger.VERSIONED:
-            yield from self._compare_versions(table, number, expected.closed.get(table, set()))
+        subjects = self._subjects.up_to(number)
+        if (
+            len(subjects) != len(expected.keys)
+            or {key for entry, key in subjects if entry == number} != expected.keys
+        ):
+            yield from self._compare_subjects(number, subjects, expected.keys)
+        for table, versions in self._versions.items():
+            ended = versions.up_to(number)
+            closed = expected.closed.get(table)
+            if ended or closed:
+                yield from self._compare_versions(table, number, ended, closed or set())
 
     def rest(self) -> Iterator[Finding]:
         """What is said to be of entries that are not there."""
-        yield from self._compare_subjects(None, set())
-        for table in ledger.VERSIONED:
-            yield from self._compare_versions(table, None, set())
+        return self.compare(_END, _Expected(set(), {}))
 
     def _compare_subjects(
-        self, number: int | None, expected: set[tuple[str, ...]]
+        self,
+        number: int,
+        taken: Sequence[tuple[int, tuple[str, ...]]],
+        expected: set[tuple[str, ...]],
     ) -> Iterator[Finding]:
-        taken = self._subjects.up_to(number)
-        if len(taken) == len(expected) and {key for at, key in taken if at == number} == expected:
-            return
         for entry, key in taken:
             if entry == number and key in expected:
                 expected.discard(key)
@@ -443,11 +453,12 @@ class _Derived:
             yield Finding(f"索引中缺少 {_shown(key)}", number)
 
     def _compare_versions(
-        self, table: str, number: int | None, expected: set[tuple[Stored, int]]
+        self,
+        table: str,
+        number: int,
+        taken: Sequence[tuple[int, tuple[Stored, int]]],
+        expected: set[tuple[Stored, int]],
     ) -> Iterator[Finding]:
-        taken = self._versions[table].up_to(number)
-        if not taken and not expected:
-            return
         for ended, version in taken:
             form, begun = version
             if ended == number and version in expected:
@@ -468,25 +479,29 @@ class _Ordered(Generic[_T]):
         self._stream = stream
         self._next = next(stream, None)
 
-    def up_to(self, number: int | None) -> Sequence[tuple[int, _T]]:
-        """Those of the entries up to a number that were not taken yet; all where None."""
-        following = self._next
+    def up_to(self, number: int) -> Sequence[tuple[int, _T]]:
+        """Those of the entries up to a number that were not taken yet."""
         taken: list[tuple[int, _T]] = []
-        while following is not None and (number is None or following[0] <= number):
-            taken.append(following)
-            following = next(self._stream, None)
-        self._next = following
+        while self._next is not None and self._next[0] <= number:
+            taken.append(self._next)
+            self._next = next(self._stream, None)
         return taken
 
 
-def _identity(table: str, form: Stored) -> tuple[str, ...]:
-    return (table, *form[: 4 if table == "enterprise_grant" else 5])
+def _named(table: str) -> int:
+    """How many columns tell which row of a table it is."""
+    return 4 if table == "enterprise_grant" else 5
+
+
+def _identity(table: str, form: Stored) -> Identity:
+    key = GrantKey(*form[:4])
+    return (table, key) if table == "enterprise_grant" else (table, key, form[4])
 
 
 def _of_row(message: str, table: str, form: Stored, entry: int | None = None) -> Finding:
     """A finding about a row; of its columns those that identify it are shown."""
-    identity = _identity(table, form)[1:]
-    return Finding(f"{_LABELS[table]} {_shown(identity)}：{message}", entry, (table, *form))
+    name = _shown(form[: _named(table)])
+    return Finding(f"{_LABELS[table]} {name}：{message}", entry, (table, *form))
 
 
 def _shown(columns: tuple[str, ...]) -> str:

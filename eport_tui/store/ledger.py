@@ -18,6 +18,7 @@ from eport_tui.domain.operations import (
     GENESIS,
     Change,
     EnterpriseGrantRow,
+    Identity,
     LapseMark,
     OperatorGrantRow,
     Row,
@@ -230,7 +231,7 @@ def append(
         f"INSERT INTO ledger_entry ({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(number, last.hash, hash_, moment, int(is_earlier), payload, signature, fingerprint)],
     )
-    keys = {_key(change.row.key) for change in changes}
+    keys = {change.row.key for change in changes}
     store.write_many(
         f"INSERT INTO ledger_subject ({_KEY_NAMES}, entry) VALUES (?, ?, ?, ?, ?)",
         [(*key, number) for key in sorted(keys)],
@@ -238,10 +239,6 @@ def append(
     _change_rows(store, changes, moment, changed_by)
     _change_versions(store, changes, number)
     return number
-
-
-def _key(key: GrantKey) -> tuple[str, str, str, str]:
-    return (key.principal, key.agent, key.subsystem, key.grant_type)
 
 
 # -- the clock -----------------------------------------------------------------
@@ -338,12 +335,12 @@ def _statement(change: Change) -> str:
 
 def _parameters(change: Change, moment: str, changed_by: str) -> tuple[str | int, ...]:
     before, after = change.before, change.after
-    values = (*_key(change.row.key), *_rest(change.row))
+    values = (*change.row.key, *_rest(change.row))
     if before is None:
         return (*values, moment, changed_by)
     if after is None:
         return values
-    return (*_rest(after), moment, changed_by, *_key(before.key), *_rest(before))
+    return (*_rest(after), moment, changed_by, *before.key, *_rest(before))
 
 
 def _rest(row: Row) -> tuple[str | int, ...]:
@@ -361,7 +358,7 @@ def _rest(row: Row) -> tuple[str | int, ...]:
 
 def _change_versions(store: Store, changes: Sequence[Change], number: int) -> None:
     """Keep how each row was from one entry to another, so that any day can be looked at."""
-    last: dict[tuple[str, ...], Change] = {}
+    last: dict[Identity, Change] = {}
     for change in changes:
         # A row that changes twice in one operation has one version of it.
         last[change.row.identity] = change
@@ -369,7 +366,7 @@ def _change_versions(store: Store, changes: Sequence[Change], number: int) -> No
     opening: dict[str, list[tuple[str | int, ...]]] = {}
     for change in last.values():
         row = change.row
-        key = _key(row.key)
+        key = row.key
         match row:
             case EnterpriseGrantRow():
                 close = f"""
@@ -403,7 +400,7 @@ def _change_versions(store: Store, changes: Sequence[Change], number: int) -> No
 
 def proven(store: Store, row: Row) -> Row | None:
     """The row with the same identity as the ledger has it; none where it has none."""
-    key = _key(row.key)
+    key = row.key
     match row:
         case EnterpriseGrantRow():
             rows = store.rows(
@@ -437,7 +434,7 @@ def has_enterprise_grant(store: Store, key: GrantKey) -> bool:
     return bool(
         store.rows(
             f"SELECT 1 FROM enterprise_grant_version WHERE {_KEY} AND until_entry IS NULL",
-            _key(key),
+            key,
         )
     )
 
@@ -460,7 +457,7 @@ def vanished_operator_grants(
             WHERE o.enterprise_grant_id = {_PARENT} AND o.card_number = v.card_number
         )
         """,
-        (*_key(key), *cards, *_key(key)),
+        (*key, *cards, *key),
     )
     return [OperatorGrantRow(key, card, date.fromisoformat(day)) for card, day in rows]
 
@@ -491,15 +488,11 @@ VERSIONED = ("enterprise_grant", "operator_grant")
 
 def stored_form(row: Row) -> Stored:
     """What identifies a row and what else is signed of it, as the streams below have it."""
-    identity = row.identity[1:]
-    match row:
-        case EnterpriseGrantRow():
-            days = row.granted_on.isoformat(), row.valid_until.isoformat()
-            return (*identity, *days, str(row.revision))
-        case OperatorGrantRow():
-            return (*identity, row.granted_on.isoformat())
-        case LapseMark():
-            return (*identity, row.valid_until.isoformat())
+    if isinstance(row, EnterpriseGrantRow):
+        days = row.granted_on.isoformat(), row.valid_until.isoformat()
+        return (*row.key, *days, str(row.revision))
+    key, who, day, _ = row
+    return (*key, who, day.isoformat())
 
 
 def one_text(columns: Iterable[str]) -> str:
@@ -626,8 +619,8 @@ def subjects(store: Store) -> Iterator[tuple[int, tuple[str, ...]]]:
     To be used inside a snapshot.
     """
     sql = f"SELECT entry, {_as_stored(_KEY_NAMES)} FROM ledger_subject ORDER BY entry"
-    for number, *key in store.iterate(sql):
-        yield number, _texts(key)
+    for row in store.iterate(sql):
+        yield row[0], _texts(row[1:])
 
 
 def entries_about(store: Store, key: GrantKey, after: int, until: int | None = None) -> list[int]:
@@ -635,6 +628,6 @@ def entries_about(store: Store, key: GrantKey, after: int, until: int | None = N
     upper = "" if until is None else "AND entry <= ?"
     rows = store.rows(
         f"SELECT entry FROM ledger_subject WHERE {_KEY} AND entry > ? {upper} ORDER BY entry",
-        (*_key(key), after, *(() if until is None else (until,))),
+        (*key, after, *(() if until is None else (until,))),
     )
     return [number for (number,) in rows]
