@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from datetime import date, datetime, time
 from enum import StrEnum
 
@@ -433,35 +433,33 @@ class State:
         """The card numbers of the operator grants under an enterprise grant, as they are now."""
         return self._under.get(key, _NOBODY)
 
-    def put(self, change: Change, number: int) -> None:
-        """Take a change of the entry with a number over."""
+    def put(self, change: Change, number: int) -> int | None:
+        """Take a change of the entry with a number over; returns the deletion it replaces."""
         row, goes = change.row, change.after is None
         if goes:
             self.rows.pop(row.identity, None)
         else:
             self.rows[row.identity] = row
         if isinstance(row, EnterpriseGrantRow):
+            deletion = self.deletions.pop(row.key, None)
             if goes:
                 self.deletions[row.key] = number
-            else:
-                self.deletions.pop(row.key, None)
-        elif isinstance(row, OperatorGrantRow):
+            return deletion
+        if isinstance(row, OperatorGrantRow):
             under = self._under.setdefault(row.key, set())
             (under.discard if goes else under.add)(row.card_number)
             if not under:
                 del self._under[row.key]
+        return None
 
-    def take_back(
-        self, changes: Sequence[Change], deletions: Mapping[GrantKey, int | None]
-    ) -> None:
-        """Make it as it was before changes, with the deletions of that time."""
-        for change in reversed(changes):
+    def take_back(self, done: Sequence[tuple[Change, int | None]]) -> None:
+        """Make it as it was before changes, each given with what `put` returned."""
+        for change, deletion in reversed(done):
             self.put(Change(change.after, change.before), 0)
-        for key, number in deletions.items():
-            if number is None:
-                self.deletions.pop(key, None)
-            else:
-                self.deletions[key] = number
+            if deletion is not None:
+                self.deletions[change.row.key] = deletion
+            elif isinstance(change.row, EnterpriseGrantRow):
+                self.deletions.pop(change.row.key, None)
 
 
 def replay(
@@ -480,19 +478,16 @@ def replay(
     if not operation.changes:
         raise NotEntitled("该操作没有改变任何授权")
     back = _reinstatable(state, number, operation, reinstated)
-    deletions: dict[GrantKey, int | None] = {}
-    done: list[Change] = []
+    done: list[tuple[Change, int | None]] = []
     try:
         for change in operation.changes:
             row = change.row
             _check_fit(state, change, row)
             _check_right(operation, change, row, back)
-            deletions.setdefault(row.key, state.deletions.get(row.key))
-            state.put(change, number)
-            done.append(change)
-        _check_whole(state, operation, deletions)
+            done.append((change, state.put(change, number)))
+        _check_whole(state, operation)
     except NotEntitled:
-        state.take_back(done, deletions)
+        state.take_back(done)
         raise
 
 
@@ -558,9 +553,9 @@ def _check_right(operation: Operation, change: Change, row: Row, back: set[Row])
     raise NotEntitled("签名的企业无权做这项改动")
 
 
-def _check_whole(state: State, operation: Operation, keys: Iterable[GrantKey]) -> None:
+def _check_whole(state: State, operation: Operation) -> None:
     """What must hold when all changes are done."""
-    for key in keys:
+    for key in {change.row.key for change in operation.changes}:
         cards = state.cards_under(key)
         stands = ("enterprise_grant", key) in state.rows
         if operation.kind is Kind.DELETE and (stands or cards):

@@ -253,7 +253,7 @@ class Verification:
 
     def _has_open_versions(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
         """Whether the versions that have not ended are as they must be, each and all."""
-        expected = {ledger.one_text((text, str(origin.entry))) for text, origin in standing}
+        expected = {f"{text}{ledger.SEPARATOR}{origin.entry}" for text, origin in standing}
         return self._is_plain and ledger.are_open_versions(self._store, table, expected)
 
     def _has_rows(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
