@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -209,13 +209,13 @@ class Verification:
             # The replay has seen that it was so.
             row, was = change.row, change.before
             identity = row.identity
-            expected.keys.add(row.key)
+            expected.subjects.add((entry.number, row.key))
             if was is not None and was.table in ledger.VERSIONED:
                 begun = self._origins[identity].entry
                 # A row that changes twice in one entry has one version of it.
                 if begun != entry.number:
-                    closed = expected.closed.setdefault(was.table, set())
-                    closed.add((ledger.stored_form(was), begun))
+                    version = ledger.stored_form(was), begun
+                    expected.ended.setdefault(was.table, set()).add((entry.number, version))
             if change.after is None:
                 del self._origins[identity]
             else:
@@ -266,7 +266,7 @@ class Verification:
 
     def _open_versions(self, table: str) -> Iterator[Finding]:
         missing = self._standing(table)
-        for form, begun, _ in ledger.stored_versions(self._store, table, closed=False):
+        for form, begun in ledger.open_versions(self._store, table):
             identity = _identity(table, form)
             row = missing.pop(identity, None)
             if row is None:
@@ -396,15 +396,20 @@ class _Chain:
         self._moment = recorded_at or self._moment
 
 
+_Version = tuple[Stored, int]
+"""A version that has ended, and the entry that began it."""
+
+
 class _Expected(NamedTuple):
-    """What an entry must have left: the keys that it is about, and the versions it has ended.
+    """What an entry must have left, each with its number.
 
     Attributes:
-        closed: By table, each with the entry that began it.
+        subjects: The keys that it is about, as columns.
+        ended: By table the versions that it has ended.
     """
 
-    keys: set[tuple[str, ...]]
-    closed: dict[str, set[tuple[Stored, int]]]
+    subjects: set[tuple[int, tuple[str, ...]]]
+    ended: dict[str, set[tuple[int, _Version]]]
 
 
 class _Derived:
@@ -414,25 +419,20 @@ class _Derived:
         self._broken = broken
         self._subjects = _Ordered(ledger.subjects(store))
         self._versions = {
-            table: _Ordered(
-                (ended, (form, begun))
-                for form, begun, ended in ledger.stored_versions(store, table, closed=True)
-            )
-            for table in ledger.VERSIONED
+            table: _Ordered(ledger.ended_versions(store, table)) for table in ledger.VERSIONED
         }
 
     def compare(self, number: int, expected: _Expected) -> Iterator[Finding]:
+        """What is wrong with those up to an entry that were not compared yet."""
         subjects = self._subjects.up_to(number)
-        if (
-            len(subjects) != len(expected.keys)
-            or {key for entry, key in subjects if entry == number} != expected.keys
-        ):
-            yield from self._compare_subjects(number, subjects, expected.keys)
+        # None twice, and all of them.
+        if len(subjects) != len(expected.subjects) or set(subjects) != expected.subjects:
+            yield from self._compare_subjects(subjects, expected.subjects)
         for table, versions in self._versions.items():
             ended = versions.up_to(number)
-            closed = expected.closed.get(table)
-            if ended or closed:
-                yield from self._compare_versions(table, number, ended, closed or set())
+            wanted = expected.ended.get(table, _NOTHING)
+            if len(ended) != len(wanted) or set(ended) != wanted:
+                yield from self._compare_versions(table, ended, wanted)
 
     def rest(self) -> Iterator[Finding]:
         """What is said to be of entries that are not there."""
@@ -440,34 +440,37 @@ class _Derived:
 
     def _compare_subjects(
         self,
-        number: int,
-        taken: Sequence[tuple[int, tuple[str, ...]]],
-        expected: set[tuple[str, ...]],
+        subjects: Sequence[tuple[int, tuple[str, ...]]],
+        expected: set[tuple[int, tuple[str, ...]]],
     ) -> Iterator[Finding]:
-        for entry, key in taken:
-            if entry == number and key in expected:
-                expected.discard(key)
+        missing = set(expected)
+        for subject in subjects:
+            entry, key = subject
+            if subject in missing:
+                missing.discard(subject)
             elif entry not in self._broken:
                 yield Finding(f"索引中多出 {_shown(key)}", entry)
-        for key in sorted(expected):
-            yield Finding(f"索引中缺少 {_shown(key)}", number)
+        for entry, key in sorted(missing):
+            yield Finding(f"索引中缺少 {_shown(key)}", entry)
 
     def _compare_versions(
         self,
         table: str,
-        number: int,
-        taken: Sequence[tuple[int, tuple[Stored, int]]],
-        expected: set[tuple[Stored, int]],
+        ended: Sequence[tuple[int, _Version]],
+        expected: Set[tuple[int, _Version]],
     ) -> Iterator[Finding]:
-        for ended, version in taken:
-            form, begun = version
-            if ended == number and version in expected:
-                expected.discard(version)
-            elif not {begun, ended} & self._broken:
-                yield _of_row("台账没有记载的版本", table, form, ended)
-        for form, _ in sorted(expected):
-            yield _of_row("缺少版本", table, form, number)
+        missing = set(expected)
+        for each in ended:
+            entry, (form, begun) = each
+            if each in missing:
+                missing.discard(each)
+            elif not {begun, entry} & self._broken:
+                yield _of_row("台账没有记载的版本", table, form, entry)
+        for entry, (form, _) in sorted(missing):
+            yield _of_row("缺少版本", table, form, entry)
 
+
+_NOTHING: frozenset[tuple[int, _Version]] = frozenset()
 
 _T = TypeVar("_T")
 

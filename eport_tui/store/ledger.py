@@ -555,20 +555,29 @@ def stored_rows(store: Store, table: str) -> Iterator[tuple[Stored, str, str]]:
         yield values[:-2], values[-2], values[-1]
 
 
-def stored_versions(store: Store, table: str, *, closed: bool) -> Iterator[tuple[Stored, int, int]]:
-    """The versions of a table's rows as `stored_form`, with the two entries (0 for none).
+def open_versions(store: Store, table: str) -> Iterator[tuple[Stored, int]]:
+    """The versions of a table's rows that have not ended, and the entry that began each.
 
-    Those that have ended come in the order of the entry that ended them.  To be used
-    inside a snapshot.
+    To be used inside a snapshot.
     """
+    for _, begun, *row in _versions(store, table, "until_entry IS NULL"):
+        yield _texts(row), begun
+
+
+def ended_versions(store: Store, table: str) -> Iterator[tuple[int, tuple[Stored, int]]]:
+    """Which entry has ended which version, and the entry that began it, in their order.
+
+    To be used inside a snapshot.
+    """
+    for row in _versions(store, table, "until_entry IS NOT NULL ORDER BY until_entry"):
+        yield row[0], (_texts(row[2:]), row[1])
+
+
+def _versions(store: Store, table: str, which: str) -> Iterator[tuple[Any, ...]]:
     _, names, rest = _COLUMNS[table]
-    which = "IS NOT NULL ORDER BY until_entry" if closed else "IS NULL"
     columns = _as_stored(f"{names}, {rest.removeprefix('o.')}")
-    sql = (
-        f"SELECT from_entry, until_entry, {columns} FROM {table}_version WHERE until_entry {which}"
-    )
-    for begun, ended, *row in store.iterate(sql):
-        yield _texts(row), begun, ended or 0
+    sql = f"SELECT until_entry, from_entry, {columns} FROM {table}_version WHERE {which}"
+    return store.iterate(sql)
 
 
 _SAME_RIGHT = """
