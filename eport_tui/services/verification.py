@@ -33,9 +33,10 @@ from eport_tui.services.ledger import (
     sealed_here,
 )
 from eport_tui.services.operations import LONGEST_DELAY
-from eport_tui.store import ledger
+from eport_tui.store import contents, ledger
+from eport_tui.store.contents import Stored
 from eport_tui.store.database import Store
-from eport_tui.store.ledger import Entry, Stored
+from eport_tui.store.ledger import Entry
 
 if TYPE_CHECKING:
     from eport_tui.card.trust import TrustStore
@@ -157,10 +158,10 @@ class Verification:
         yield from self._against_checkpoint()
         standing = self._standing_texts()
         # Mostly nothing is wrong, which is found out in a fraction of the time.
-        for table in ledger.VERSIONED:
+        for table in contents.VERSIONED:
             if not self._has_open_versions(table, standing[table]):
                 yield from self._open_versions(table)
-        for table in ledger.TABLES:
+        for table in contents.TABLES:
             if not self._has_rows(table, standing[table]):
                 yield from self._rows(table)
         yield from self._rights()
@@ -210,11 +211,11 @@ class Verification:
             row, was = change.row, change.before
             identity = row.identity
             expected.subjects.add((entry.number, row.key))
-            if was is not None and was.table in ledger.VERSIONED:
+            if was is not None and was.table in contents.VERSIONED:
                 begun = self._origins[identity].entry
                 # A row that changes twice in one entry has one version of it.
                 if begun != entry.number:
-                    version = ledger.stored_form(was), begun
+                    version = contents.stored_form(was), begun
                     expected.ended.setdefault(was.table, set()).add((entry.number, version))
             if change.after is None:
                 del self._origins[identity]
@@ -242,51 +243,51 @@ class Verification:
 
     def _standing_texts(self) -> dict[str, list[tuple[str, _Origin]]]:
         """By table what must be in it, each row as one text, and who made it so."""
-        texts: dict[str, list[tuple[str, _Origin]]] = {table: [] for table in ledger.TABLES}
+        texts: dict[str, list[tuple[str, _Origin]]] = {table: [] for table in contents.TABLES}
         for identity, row in self._state.rows.items():
-            columns = ledger.stored_form(row)
-            text = ledger.one_text(columns)
+            columns = contents.stored_form(row)
+            text = contents.one_text(columns)
             # The card's number and the time, which come beside it, have only digits and letters.
-            self._is_plain &= text.count(ledger.SEPARATOR) == len(columns) - 1
+            self._is_plain &= text.count(contents.SEPARATOR) == len(columns) - 1
             texts[row.table].append((text, self._origins[identity]))
         return texts
 
     def _has_open_versions(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
         """Whether the versions that have not ended are as they must be, each and all."""
-        expected = {f"{text}{ledger.SEPARATOR}{origin.entry}" for text, origin in standing}
-        return self._is_plain and ledger.are_open_versions(self._store, table, expected)
+        expected = {f"{text}{contents.SEPARATOR}{origin.entry}" for text, origin in standing}
+        return self._is_plain and contents.are_open_versions(self._store, table, expected)
 
     def _has_rows(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
         """Whether a table is as it must be; no where it is not known who has changed a row."""
         expected = {
-            ledger.one_text((text, origin.recorded_at, origin.card_number))
+            contents.one_text((text, origin.recorded_at, origin.card_number))
             for text, origin in standing
         }
-        return self._is_plain and ledger.is_table(self._store, table, expected)
+        return self._is_plain and contents.is_table(self._store, table, expected)
 
     def _open_versions(self, table: str) -> Iterator[Finding]:
         missing = self._standing(table)
-        for form, begun in ledger.open_versions(self._store, table):
+        for form, begun in contents.open_versions(self._store, table):
             identity = _identity(table, form)
             row = missing.pop(identity, None)
             if row is None:
                 if begun not in self._broken:
                     yield _of_row("台账没有记载的版本", table, form)
-            elif begun != self._origins[identity].entry or form != ledger.stored_form(row):
+            elif begun != self._origins[identity].entry or form != contents.stored_form(row):
                 yield _of_row("版本与台账不符", table, form, begun)
         for identity in sorted(missing):
-            yield _of_row("缺少版本", table, ledger.stored_form(missing[identity]))
+            yield _of_row("缺少版本", table, contents.stored_form(missing[identity]))
 
     def _rows(self, table: str) -> Iterator[Finding]:
         missing = self._standing(table)
-        for form, changed_at, changed_by in ledger.stored_rows(self._store, table):
+        for form, changed_at, changed_by in contents.stored_rows(self._store, table):
             identity = _identity(table, form)
             row = missing.pop(identity, None)
             if row is None:
                 yield _of_row("台账没有记载", table, form)
                 continue
             origin = self._origins[identity]
-            if form != (signed := ledger.stored_form(row)):
+            if form != (signed := contents.stored_form(row)):
                 wanted = _shown(signed[_named(table) :])
                 yield _of_row(f"与台账不符，应为 {wanted}", table, form, origin.entry)
             elif origin.card_number and (changed_at, changed_by) != (
@@ -295,13 +296,13 @@ class Verification:
             ):
                 yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry)
         for identity in sorted(missing):
-            yield _of_row("库中缺少", table, ledger.stored_form(missing[identity]))
+            yield _of_row("库中缺少", table, contents.stored_form(missing[identity]))
 
     def _rights(self) -> Iterator[Finding]:
         """The list of what cards were handed, against the tables that it is made from."""
-        for form in ledger.missing_rights(self._store):
+        for form in contents.missing_rights(self._store):
             yield _of_row("缺少", "card_right", form)
-        for form in ledger.unfounded_rights(self._store):
+        for form in contents.unfounded_rights(self._store):
             yield _of_row("与企业内授权不符", "card_right", form)
 
     def _standing(self, table: str) -> dict[Identity, Row]:
@@ -417,9 +418,9 @@ class _Derived:
 
     def __init__(self, store: Store, broken: set[int]) -> None:
         self._broken = broken
-        self._subjects = _Ordered(ledger.subjects(store))
+        self._subjects = _Ordered(contents.subjects(store))
         self._versions = {
-            table: _Ordered(ledger.ended_versions(store, table)) for table in ledger.VERSIONED
+            table: _Ordered(contents.ended_versions(store, table)) for table in contents.VERSIONED
         }
 
     def compare(self, number: int, expected: _Expected) -> Iterator[Finding]:
