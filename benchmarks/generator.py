@@ -182,13 +182,20 @@ class _Signer:
 
 
 def generate(
-    store: Store, population: Population, *, trust: Path | None = None, single: bool = False
+    store: Store,
+    population: Population,
+    *,
+    trust: Path | None = None,
+    single: bool = False,
+    renewals: int = 0,
 ) -> None:
     """Store a population; signed where there is a folder for the authority.
 
     Args:
         trust: Where the authority and the trusted certificates are made.
         single: Sign each change for itself.
+        renewals: How often all grants are renewed then, and all operator grants withdrawn
+            and handed on anew, as in a ledger that has been in use for long.
     """
     # The indexes are filled in no order; for as long as this connection is open.
     for setting in ("cache_size = -500000", "wal_autocheckpoint = 100000", "synchronous = OFF"):
@@ -199,7 +206,7 @@ def generate(
     with store.transaction():
         enterprises.put_all(store, everybody)
     known = {each.customs_code: each for each in everybody}
-    operations = _operations(population)
+    operations = _operations(population, renewals)
     if single:
         operations = (
             (by, kind, [change]) for by, kind, changes in operations for change in changes
@@ -219,22 +226,43 @@ def generate(
                 _record(store, signer, known[by], kind, changes_)
 
 
-def _operations(population: Population) -> Iterator[tuple[str, Kind, list[Change]]]:
-    """Who does what: a principal's grants in one operation, each agent's under them in another."""
-    for made in population.made():
-        if not made:
-            continue
+_Done = tuple[str, Kind, list[Change]]
+"""Who does what."""
+
+
+def _operations(population: Population, renewals: int) -> Iterator[_Done]:
+    """A principal's grants in one operation, each agent's under them in another."""
+    everything: list[list[Made]] = []
+    for made in filter(None, population.made()):
         yield made[0].row.key.principal, Kind.GRANT, [Change(None, each.row) for each in made]
-        by_agent: dict[str, list[Change]] = {}
-        for each in made:
-            changes = by_agent.setdefault(each.row.key.agent, [])
-            changes += [
-                Change(None, OperatorGrantRow(each.row.key, card, each.row.granted_on))
-                for card in each.cards
-            ]
-        for agent, changes in by_agent.items():
-            if changes:
-                yield agent, Kind.HAND_ON, changes
+        yield from _by_agent(made, Kind.HAND_ON)
+        if renewals:
+            everything.append(made)
+    for _ in range(renewals):
+        for made in everything:
+            renewed = [Made(_renewed(each.row), each.cards) for each in made]
+            changes = [Change(old.row, new.row) for old, new in zip(made, renewed, strict=True)]
+            yield made[0].row.key.principal, Kind.RENEW, changes
+            yield from _by_agent(made, Kind.WITHDRAW)
+            yield from _by_agent(made, Kind.HAND_ON)
+            made[:] = renewed
+
+
+def _renewed(row: EnterpriseGrantRow) -> EnterpriseGrantRow:
+    later = row.valid_until + timedelta(days=365)
+    return row._replace(valid_until=later, revision=row.revision + 1)
+
+
+def _by_agent(made: list[Made], kind: Kind) -> Iterator[_Done]:
+    """All operator grants handed on or withdrawn."""
+    by_agent: dict[str, list[Change]] = {}
+    for each in made:
+        for card in each.cards:
+            row = OperatorGrantRow(each.row.key, card, each.row.granted_on)
+            change = Change(None, row) if kind is Kind.HAND_ON else Change(row, None)
+            by_agent.setdefault(each.row.key.agent, []).append(change)
+    for agent, changes in by_agent.items():
+        yield agent, kind, changes
 
 
 def _record(
@@ -284,11 +312,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--signed", action="store_true", help="sign every operation")
     parser.add_argument("--single", action="store_true", help="sign each change for itself")
+    parser.add_argument(
+        "--renewals", type=int, default=0, help="how often all is renewed and handed on anew"
+    )
     parser.add_argument("file", type=Path)
     args = parser.parse_args()
     trust = args.file.with_name(args.file.name + ".trust") if args.signed else None
     with Store.open(args.file) as store:
-        generate(store, Population(args.grants, seed=args.seed), trust=trust, single=args.single)
+        generate(
+            store,
+            Population(args.grants, seed=args.seed),
+            trust=trust,
+            single=args.single,
+            renewals=args.renewals,
+        )
         for table in ("enterprise", "enterprise_grant", "operator_grant", "ledger_entry"):
             print(f"{table:18} {store.rows(f'SELECT count(*) FROM {table}')[0][0]:>10,}")
 

@@ -87,7 +87,8 @@ class Judge:
 
     def learn(self, records: Mapping[str, Record | str]) -> None:
         """Take over what `record_or_refusal` said elsewhere, by fingerprint."""
-        self._records.update(records)
+        for fingerprint, record in records.items():
+            self._records[fingerprint] = _in_zone(record)
 
     def judge(self, entry: Entry, seal: str) -> tuple[Operation, datetime]:
         """The operation of an entry, and when it was recorded.
@@ -113,7 +114,7 @@ class Judge:
     def _check_signer(self, fingerprint: str, operation: Operation) -> None:
         record = self._records.get(fingerprint)
         if record is None:
-            record = self._records[fingerprint] = self._record(fingerprint)
+            record = self._records[fingerprint] = _in_zone(self._record(fingerprint))
         if isinstance(record, str):
             raise Broken(record)
         if why_not := record.why_not(operation.at):
@@ -128,6 +129,14 @@ class Judge:
     def _record(self, fingerprint: str) -> Record | str:
         der = self._certificates(fingerprint)
         return "没有签名者的证书" if der is None else record_or_refusal(self._trust, der)
+
+
+def _in_zone(record: Record | str) -> Record | str:
+    """The same with times in the zone of operations, with which they are compared faster."""
+    if isinstance(record, str):
+        return record
+    times = [(start.astimezone(SHANGHAI), end.astimezone(SHANGHAI)) for start, end in record.times]
+    return record._replace(times=tuple(times))
 
 
 def record_or_refusal(trust: TrustStore, certificate: bytes) -> Record | str:

@@ -22,6 +22,7 @@ from eport_tui.domain.holders import Holder
 from eport_tui.domain.operations import (
     Change,
     EnterpriseGrantRow,
+    Identity,
     Kind,
     Operation,
     OperatorGrantRow,
@@ -226,7 +227,7 @@ def _with_found(store: Store, changes: Sequence[Change], proof: Proof | None) ->
         NotPermitted: An operator grant would stand under an enterprise grant that its
             principal has never signed.
     """
-    first: dict[tuple[str, ...], Change] = {}
+    first: dict[Identity, Change] = {}
     for change in changes:
         first.setdefault(change.row.identity, change)
     found: list[Change] = []
@@ -239,8 +240,9 @@ def _with_found(store: Store, changes: Sequence[Change], proof: Proof | None) ->
         found += [Change(row, None, found=True) for row in vanished if row.identity not in first]
     for change in changes:
         if isinstance(change.after, OperatorGrantRow):
-            parent = ("enterprise_grant", *change.row.identity[1:5])
-            if parent not in first and not ledger.has_enterprise_grant(store, change.row.key):
+            key = change.after.key
+            parent = ("enterprise_grant", key)
+            if parent not in first and not ledger.has_enterprise_grant(store, key):
                 raise NotPermitted(
                     "该企业间授权没有授权企业的签名，不能在其下授权",
                     hint="请授权企业的法人卡打开该授权并重新保存",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eport_tui.domain.grants import EnterpriseGrant, GrantKey, OperatorGrant
@@ -152,6 +152,5 @@ class Proof:
 
 
 def _about(operation: Operation, key: GrantKey) -> Operation:
-    return replace(
-        operation, changes=tuple(change for change in operation.changes if change.row.key == key)
-    )
+    changes = tuple(change for change in operation.changes if change.row.key == key)
+    return operation._replace(changes=changes)

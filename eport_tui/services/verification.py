@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
     GENESIS,
-    Change,
+    Identity,
     NotEntitled,
     Operation,
     Row,
@@ -31,9 +33,10 @@ from eport_tui.services.ledger import (
     sealed_here,
 )
 from eport_tui.services.operations import LONGEST_DELAY
-from eport_tui.store import ledger
+from eport_tui.store import contents, ledger
+from eport_tui.store.contents import Stored
 from eport_tui.store.database import Store
-from eport_tui.store.ledger import Entry, Stored
+from eport_tui.store.ledger import Entry
 
 if TYPE_CHECKING:
     from eport_tui.card.trust import TrustStore
@@ -47,6 +50,9 @@ _FEW = 2000
 
 _REMEMBERED = 5000
 """Hashes at hand; of an entry further back the hash is looked up."""
+
+_END = sys.maxsize
+"""Stands for an entry behind all others."""
 
 _FIRST = datetime(2000, 1, 1, tzinfo=SHANGHAI)
 _LAST = datetime(9999, 12, 31, tzinfo=SHANGHAI)
@@ -84,13 +90,11 @@ class _Origin(NamedTuple):
         recorded_at: When it was recorded.
         card_number: Whose card signed it; empty where the row was only found so, which
             tells nothing about who put it there.
-        form: The row, `ledger.one_text` of its `stored_form`.
     """
 
     entry: int
     recorded_at: str
     card_number: str
-    form: str
 
 
 class Verification:
@@ -130,7 +134,7 @@ class Verification:
         self._progress = progress
         self._processes = processes or cores()
         self._state = State()
-        self._origins: dict[tuple[str, ...], _Origin] = {}
+        self._origins: dict[Identity, _Origin] = {}
         # Whether the columns of each row can be told from its one text.
         self._is_plain = True
         # What is derived from an entry that does not hold is not told once more.
@@ -152,12 +156,13 @@ class Verification:
         self.hash = ledger.hash_of(self._store, self.last)
         yield from self._entries()
         yield from self._against_checkpoint()
+        standing = self._standing_texts()
         # Mostly nothing is wrong, which is found out in a fraction of the time.
-        for table in ledger.VERSIONED:
-            if not self._has_open_versions(table):
+        for table in contents.VERSIONED:
+            if not self._has_open_versions(table, standing[table]):
                 yield from self._open_versions(table)
-        for table in ledger.TABLES:
-            if not self._has_rows(table):
+        for table in contents.TABLES:
+            if not self._has_rows(table, standing[table]):
                 yield from self._rows(table)
         yield from self._rights()
 
@@ -200,28 +205,23 @@ class Verification:
 
     def _account(self, entry: Entry, operation: Operation) -> _Expected:
         """What an entry must have left in the tables beside its own; notes who made each row."""
-        first: dict[tuple[str, ...], Change] = {}
-        last: dict[tuple[str, ...], Change] = {}
+        expected = _Expected(set(), {})
         for change in operation.changes:
-            first.setdefault(change.row.identity, change)
-            last[change.row.identity] = change
-        # The key follows the table.
-        expected = _Expected({identity[1:5] for identity in last}, {})
-        for identity, change in last.items():
             # The replay has seen that it was so.
-            was = first[identity].before
-            if was is not None and was.table in ledger.VERSIONED:
+            row, was = change.row, change.before
+            identity = row.identity
+            expected.subjects.add((entry.number, row.key))
+            if was is not None and was.table in contents.VERSIONED:
                 begun = self._origins[identity].entry
-                closed = expected.closed.setdefault(was.table, set())
-                closed.add((ledger.stored_form(was), begun))
+                # A row that changes twice in one entry has one version of it.
+                if begun != entry.number:
+                    version = contents.stored_form(was), begun
+                    expected.ended.setdefault(was.table, set()).add((entry.number, version))
             if change.after is None:
-                self._origins.pop(identity, None)
+                del self._origins[identity]
             else:
                 card = "" if change.found else operation.card_number
-                columns = ledger.stored_form(change.after)
-                form = ledger.one_text(columns)
-                self._is_plain &= (form + card).count(ledger.SEPARATOR) == len(columns) - 1
-                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card, form)
+                self._origins[identity] = _Origin(entry.number, entry.recorded_at, card)
         return expected
 
     def _against_checkpoint(self) -> Iterator[Finding]:
@@ -241,48 +241,54 @@ class Verification:
 
     # -- what is derived ---------------------------------------------------------
 
-    def _has_open_versions(self, table: str) -> bool:
-        """Whether the versions that have not ended are as they must be, each and all."""
-        expected = {
-            ledger.one_text((origin.form, str(origin.entry)))
-            for identity, origin in self._origins.items()
-            if identity[0] == table
-        }
-        return self._is_plain and ledger.are_open_versions(self._store, table, expected)
+    def _standing_texts(self) -> dict[str, list[tuple[str, _Origin]]]:
+        """By table what must be in it, each row as one text, and who made it so."""
+        texts: dict[str, list[tuple[str, _Origin]]] = {table: [] for table in contents.TABLES}
+        for identity, row in self._state.rows.items():
+            columns = contents.stored_form(row)
+            text = contents.one_text(columns)
+            # The card's number and the time, which come beside it, have only digits and letters.
+            self._is_plain &= text.count(contents.SEPARATOR) == len(columns) - 1
+            texts[row.table].append((text, self._origins[identity]))
+        return texts
 
-    def _has_rows(self, table: str) -> bool:
+    def _has_open_versions(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
+        """Whether the versions that have not ended are as they must be, each and all."""
+        expected = {f"{text}{contents.SEPARATOR}{origin.entry}" for text, origin in standing}
+        return self._is_plain and contents.are_open_versions(self._store, table, expected)
+
+    def _has_rows(self, table: str, standing: list[tuple[str, _Origin]]) -> bool:
         """Whether a table is as it must be; no where it is not known who has changed a row."""
         expected = {
-            ledger.one_text((origin.form, origin.recorded_at, origin.card_number))
-            for identity, origin in self._origins.items()
-            if identity[0] == table
+            contents.one_text((text, origin.recorded_at, origin.card_number))
+            for text, origin in standing
         }
-        return self._is_plain and ledger.is_table(self._store, table, expected)
+        return self._is_plain and contents.is_table(self._store, table, expected)
 
     def _open_versions(self, table: str) -> Iterator[Finding]:
         missing = self._standing(table)
-        for form, begun, _ in ledger.stored_versions(self._store, table, closed=False):
+        for form, begun in contents.open_versions(self._store, table):
             identity = _identity(table, form)
             row = missing.pop(identity, None)
             if row is None:
                 if begun not in self._broken:
                     yield _of_row("台账没有记载的版本", table, form)
-            elif begun != self._origins[identity].entry or form != ledger.stored_form(row):
+            elif begun != self._origins[identity].entry or form != contents.stored_form(row):
                 yield _of_row("版本与台账不符", table, form, begun)
         for identity in sorted(missing):
-            yield _of_row("缺少版本", table, ledger.stored_form(missing[identity]))
+            yield _of_row("缺少版本", table, contents.stored_form(missing[identity]))
 
     def _rows(self, table: str) -> Iterator[Finding]:
         missing = self._standing(table)
-        for form, changed_at, changed_by in ledger.stored_rows(self._store, table):
+        for form, changed_at, changed_by in contents.stored_rows(self._store, table):
             identity = _identity(table, form)
             row = missing.pop(identity, None)
             if row is None:
                 yield _of_row("台账没有记载", table, form)
                 continue
             origin = self._origins[identity]
-            if form != (signed := ledger.stored_form(row)):
-                wanted = _shown(signed[len(identity) - 1 :])
+            if form != (signed := contents.stored_form(row)):
+                wanted = _shown(signed[_named(table) :])
                 yield _of_row(f"与台账不符，应为 {wanted}", table, form, origin.entry)
             elif origin.card_number and (changed_at, changed_by) != (
                 origin.recorded_at,
@@ -290,16 +296,16 @@ class Verification:
             ):
                 yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry)
         for identity in sorted(missing):
-            yield _of_row("库中缺少", table, ledger.stored_form(missing[identity]))
+            yield _of_row("库中缺少", table, contents.stored_form(missing[identity]))
 
     def _rights(self) -> Iterator[Finding]:
         """The list of what cards were handed, against the tables that it is made from."""
-        for form in ledger.missing_rights(self._store):
+        for form in contents.missing_rights(self._store):
             yield _of_row("缺少", "card_right", form)
-        for form in ledger.unfounded_rights(self._store):
+        for form in contents.unfounded_rights(self._store):
             yield _of_row("与企业内授权不符", "card_right", form)
 
-    def _standing(self, table: str) -> dict[tuple[str, ...], Row]:
+    def _standing(self, table: str) -> dict[Identity, Row]:
         """What must be in a table."""
         rows = self._state.rows
         return {identity: row for identity, row in rows.items() if row.table == table}
@@ -391,16 +397,20 @@ class _Chain:
         self._moment = recorded_at or self._moment
 
 
+_Version = tuple[Stored, int]
+"""A version that has ended, and the entry that began it."""
+
+
 class _Expected(NamedTuple):
-    """What an entry must have left: the keys that it is about, and the versions it has ended.
+    """What an entry must have left, each with its number.
 
     Attributes:
-        keys: As columns.
-        closed: By table, each with the entry that began it.
+        subjects: The keys that it is about, as columns.
+        ended: By table the versions that it has ended.
     """
 
-    keys: set[tuple[str, ...]]
-    closed: dict[str, set[tuple[Stored, int]]]
+    subjects: set[tuple[int, tuple[str, ...]]]
+    ended: dict[str, set[tuple[int, _Version]]]
 
 
 class _Derived:
@@ -408,55 +418,60 @@ class _Derived:
 
     def __init__(self, store: Store, broken: set[int]) -> None:
         self._broken = broken
-        self._subjects = _Ordered(ledger.subjects(store))
+        self._subjects = _Ordered(contents.subjects(store))
         self._versions = {
-            table: _Ordered(
-                (ended, (form, begun))
-                for form, begun, ended in ledger.stored_versions(store, table, closed=True)
-            )
-            for table in ledger.VERSIONED
+            table: _Ordered(contents.ended_versions(store, table)) for table in contents.VERSIONED
         }
 
     def compare(self, number: int, expected: _Expected) -> Iterator[Finding]:
-        yield from self._compare_subjects(number, expected.keys)
-        for table in ledger.VERSIONED:
-            yield from self._compare_versions(table, number, expected.closed.get(table, set()))
+        """What is wrong with those up to an entry that were not compared yet."""
+        subjects = self._subjects.up_to(number)
+        # None twice, and all of them.
+        if len(subjects) != len(expected.subjects) or set(subjects) != expected.subjects:
+            yield from self._compare_subjects(subjects, expected.subjects)
+        for table, versions in self._versions.items():
+            ended = versions.up_to(number)
+            wanted = expected.ended.get(table, _NOTHING)
+            if len(ended) != len(wanted) or set(ended) != wanted:
+                yield from self._compare_versions(table, ended, wanted)
 
     def rest(self) -> Iterator[Finding]:
         """What is said to be of entries that are not there."""
-        yield from self._compare_subjects(None, set())
-        for table in ledger.VERSIONED:
-            yield from self._compare_versions(table, None, set())
+        return self.compare(_END, _Expected(set(), {}))
 
     def _compare_subjects(
-        self, number: int | None, expected: set[tuple[str, ...]]
+        self,
+        subjects: Sequence[tuple[int, tuple[str, ...]]],
+        expected: set[tuple[int, tuple[str, ...]]],
     ) -> Iterator[Finding]:
-        taken = self._subjects.up_to(number)
-        if len(taken) == len(expected) and {key for at, key in taken if at == number} == expected:
-            return
-        for entry, key in taken:
-            if entry == number and key in expected:
-                expected.discard(key)
+        missing = set(expected)
+        for subject in subjects:
+            entry, key = subject
+            if subject in missing:
+                missing.discard(subject)
             elif entry not in self._broken:
                 yield Finding(f"索引中多出 {_shown(key)}", entry)
-        for key in sorted(expected):
-            yield Finding(f"索引中缺少 {_shown(key)}", number)
+        for entry, key in sorted(missing):
+            yield Finding(f"索引中缺少 {_shown(key)}", entry)
 
     def _compare_versions(
-        self, table: str, number: int | None, expected: set[tuple[Stored, int]]
+        self,
+        table: str,
+        ended: Sequence[tuple[int, _Version]],
+        expected: Set[tuple[int, _Version]],
     ) -> Iterator[Finding]:
-        taken = self._versions[table].up_to(number)
-        if not taken and not expected:
-            return
-        for ended, version in taken:
-            form, begun = version
-            if ended == number and version in expected:
-                expected.discard(version)
-            elif not {begun, ended} & self._broken:
-                yield _of_row("台账没有记载的版本", table, form, ended)
-        for form, _ in sorted(expected):
-            yield _of_row("缺少版本", table, form, number)
+        missing = set(expected)
+        for each in ended:
+            entry, (form, begun) = each
+            if each in missing:
+                missing.discard(each)
+            elif not {begun, entry} & self._broken:
+                yield _of_row("台账没有记载的版本", table, form, entry)
+        for entry, (form, _) in sorted(missing):
+            yield _of_row("缺少版本", table, form, entry)
 
+
+_NOTHING: frozenset[tuple[int, _Version]] = frozenset()
 
 _T = TypeVar("_T")
 
@@ -468,25 +483,29 @@ class _Ordered(Generic[_T]):
         self._stream = stream
         self._next = next(stream, None)
 
-    def up_to(self, number: int | None) -> Sequence[tuple[int, _T]]:
-        """Those of the entries up to a number that were not taken yet; all where None."""
-        following = self._next
+    def up_to(self, number: int) -> Sequence[tuple[int, _T]]:
+        """Those of the entries up to a number that were not taken yet."""
         taken: list[tuple[int, _T]] = []
-        while following is not None and (number is None or following[0] <= number):
-            taken.append(following)
-            following = next(self._stream, None)
-        self._next = following
+        while self._next is not None and self._next[0] <= number:
+            taken.append(self._next)
+            self._next = next(self._stream, None)
         return taken
 
 
-def _identity(table: str, form: Stored) -> tuple[str, ...]:
-    return (table, *form[: 4 if table == "enterprise_grant" else 5])
+def _named(table: str) -> int:
+    """How many columns tell which row of a table it is."""
+    return 4 if table == "enterprise_grant" else 5
+
+
+def _identity(table: str, form: Stored) -> Identity:
+    key = GrantKey(*form[:4])
+    return (table, key) if table == "enterprise_grant" else (table, key, form[4])
 
 
 def _of_row(message: str, table: str, form: Stored, entry: int | None = None) -> Finding:
     """A finding about a row; of its columns those that identify it are shown."""
-    identity = _identity(table, form)[1:]
-    return Finding(f"{_LABELS[table]} {_shown(identity)}：{message}", entry, (table, *form))
+    name = _shown(form[: _named(table)])
+    return Finding(f"{_LABELS[table]} {name}：{message}", entry, (table, *form))
 
 
 def _shown(columns: tuple[str, ...]) -> str:

@@ -7,10 +7,10 @@ writes grants.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import GrantKey
@@ -18,6 +18,7 @@ from eport_tui.domain.operations import (
     GENESIS,
     Change,
     EnterpriseGrantRow,
+    Identity,
     LapseMark,
     OperatorGrantRow,
     Row,
@@ -26,7 +27,7 @@ from eport_tui.errors import StoreError
 from eport_tui.store.database import Store
 
 _KEY = "principal = ? AND agent = ? AND subsystem = ? AND grant_type = ?"
-_KEY_NAMES = "principal, agent, subsystem, grant_type"
+KEY_NAMES = "principal, agent, subsystem, grant_type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,14 @@ class Entry(NamedTuple):
 _ENTRY = "number, previous_hash, hash, recorded_at, clock_reset, payload, signature, certificate"
 
 
-def _as_stored(names: str) -> str:
-    """Columns of text as bytes, because another program may have put there what is no text."""
+def as_stored(names: str) -> str:
+    """To select columns of text as bytes: another program may have put there what is no text."""
     return ", ".join(f"CAST({name} AS BLOB)" for name in names.split(", "))
 
 
 _AS_STORED = (
     "number, clock_reset, CAST(signature AS BLOB),"
-    f" {_as_stored('previous_hash, hash, recorded_at, payload, certificate')}"
+    f" {as_stored('previous_hash, hash, recorded_at, payload, certificate')}"
 )
 
 
@@ -157,14 +158,15 @@ def number_of(store: Store, payload: str, *, after: int) -> int | None:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    number, clock_reset, signature, *texts = row
-    previous, hash_, recorded_at, payload, certificate = _texts(texts)
+    number, clock_reset, signature, *columns = row
+    previous, hash_, recorded_at, payload, certificate = texts(columns)
     return Entry(
         number, previous, hash_, recorded_at, bool(clock_reset), payload, signature, certificate
     )
 
 
-def _texts(columns: Sequence[bytes | None]) -> tuple[str, ...]:
+def texts(columns: Sequence[bytes | None]) -> tuple[str, ...]:
+    """Columns that were read `as_stored`; what is no text fits nothing that was signed."""
     try:
         return tuple(map(bytes.decode, columns))  # type: ignore[arg-type]
     except (UnicodeDecodeError, TypeError):
@@ -172,7 +174,6 @@ def _texts(columns: Sequence[bytes | None]) -> tuple[str, ...]:
 
 
 def _text(value: bytes | None) -> str:
-    # Another program may have put anything there; then it does not fit what was signed.
     return value.decode(errors="replace") if value is not None else ""
 
 
@@ -230,18 +231,14 @@ def append(
         f"INSERT INTO ledger_entry ({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(number, last.hash, hash_, moment, int(is_earlier), payload, signature, fingerprint)],
     )
-    keys = {_key(change.row.key) for change in changes}
+    keys = {change.row.key for change in changes}
     store.write_many(
-        f"INSERT INTO ledger_subject ({_KEY_NAMES}, entry) VALUES (?, ?, ?, ?, ?)",
+        f"INSERT INTO ledger_subject ({KEY_NAMES}, entry) VALUES (?, ?, ?, ?, ?)",
         [(*key, number) for key in sorted(keys)],
     )
     _change_rows(store, changes, moment, changed_by)
     _change_versions(store, changes, number)
     return number
-
-
-def _key(key: GrantKey) -> tuple[str, str, str, str]:
-    return (key.principal, key.agent, key.subsystem, key.grant_type)
 
 
 # -- the clock -----------------------------------------------------------------
@@ -299,7 +296,7 @@ def _statement(change: Change) -> str:
             if before is None:
                 return f"""
                     INSERT INTO enterprise_grant
-                        ({_KEY_NAMES}, granted_on, valid_until, revision, {_CHANGED})
+                        ({KEY_NAMES}, granted_on, valid_until, revision, {_CHANGED})
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
             same = f"{_KEY} AND granted_on = ? AND valid_until = ? AND revision = ?"
@@ -330,7 +327,7 @@ def _statement(change: Change) -> str:
         case LapseMark():
             if before is None:
                 return f"""
-                    INSERT INTO lapse_mark ({_KEY_NAMES}, owner, valid_until, {_CHANGED})
+                    INSERT INTO lapse_mark ({KEY_NAMES}, owner, valid_until, {_CHANGED})
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
             return f"DELETE FROM lapse_mark WHERE {_KEY} AND owner = ? AND valid_until = ?"
@@ -338,12 +335,12 @@ def _statement(change: Change) -> str:
 
 def _parameters(change: Change, moment: str, changed_by: str) -> tuple[str | int, ...]:
     before, after = change.before, change.after
-    values = (*_key(change.row.key), *_rest(change.row))
+    values = (*change.row.key, *_rest(change.row))
     if before is None:
         return (*values, moment, changed_by)
     if after is None:
         return values
-    return (*_rest(after), moment, changed_by, *_key(before.key), *_rest(before))
+    return (*_rest(after), moment, changed_by, *before.key, *_rest(before))
 
 
 def _rest(row: Row) -> tuple[str | int, ...]:
@@ -361,7 +358,7 @@ def _rest(row: Row) -> tuple[str | int, ...]:
 
 def _change_versions(store: Store, changes: Sequence[Change], number: int) -> None:
     """Keep how each row was from one entry to another, so that any day can be looked at."""
-    last: dict[tuple[str, ...], Change] = {}
+    last: dict[Identity, Change] = {}
     for change in changes:
         # A row that changes twice in one operation has one version of it.
         last[change.row.identity] = change
@@ -369,7 +366,7 @@ def _change_versions(store: Store, changes: Sequence[Change], number: int) -> No
     opening: dict[str, list[tuple[str | int, ...]]] = {}
     for change in last.values():
         row = change.row
-        key = _key(row.key)
+        key = row.key
         match row:
             case EnterpriseGrantRow():
                 close = f"""
@@ -379,7 +376,7 @@ def _change_versions(store: Store, changes: Sequence[Change], number: int) -> No
                 closing.setdefault(close, []).append((number, *key))
                 insert = f"""
                     INSERT INTO enterprise_grant_version
-                        ({_KEY_NAMES}, granted_on, valid_until, revision, from_entry)
+                        ({KEY_NAMES}, granted_on, valid_until, revision, from_entry)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
             case OperatorGrantRow():
@@ -390,7 +387,7 @@ def _change_versions(store: Store, changes: Sequence[Change], number: int) -> No
                 closing.setdefault(close, []).append((number, *key, row.card_number))
                 insert = f"""
                     INSERT INTO operator_grant_version
-                        ({_KEY_NAMES}, card_number, granted_on, from_entry)
+                        ({KEY_NAMES}, card_number, granted_on, from_entry)
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
             case LapseMark():
@@ -403,7 +400,7 @@ def _change_versions(store: Store, changes: Sequence[Change], number: int) -> No
 
 def proven(store: Store, row: Row) -> Row | None:
     """The row with the same identity as the ledger has it; none where it has none."""
-    key = _key(row.key)
+    key = row.key
     match row:
         case EnterpriseGrantRow():
             rows = store.rows(
@@ -437,7 +434,7 @@ def has_enterprise_grant(store: Store, key: GrantKey) -> bool:
     return bool(
         store.rows(
             f"SELECT 1 FROM enterprise_grant_version WHERE {_KEY} AND until_entry IS NULL",
-            _key(key),
+            key,
         )
     )
 
@@ -460,174 +457,9 @@ def vanished_operator_grants(
             WHERE o.enterprise_grant_id = {_PARENT} AND o.card_number = v.card_number
         )
         """,
-        (*_key(key), *cards, *_key(key)),
+        (*key, *cards, *key),
     )
     return [OperatorGrantRow(key, card, date.fromisoformat(day)) for card, day in rows]
-
-
-# -- all that is derived, for the verification -----------------------------------
-
-Stored = tuple[str, ...]
-"""The columns of a row as text."""
-
-SEPARATOR = "\x1f"
-"""Stands between columns that are one text; `is_table` does not work with any that has it."""
-
-_COLUMNS: dict[str, tuple[str, str, str]] = {
-    "enterprise_grant": ("enterprise_grant", _KEY_NAMES, "granted_on, valid_until, revision"),
-    "operator_grant": (
-        # An orphan, which only another program can leave behind, has an empty key.
-        "operator_grant o LEFT JOIN enterprise_grant g ON g.id = o.enterprise_grant_id",
-        f"{_KEY_NAMES}, card_number",
-        "o.granted_on",
-    ),
-    "lapse_mark": ("lapse_mark", f"{_KEY_NAMES}, owner", "valid_until"),
-}
-"""For each table where it is read from, what makes a row the same one, and what else is signed."""
-
-TABLES = tuple(_COLUMNS)
-VERSIONED = ("enterprise_grant", "operator_grant")
-
-
-def stored_form(row: Row) -> Stored:
-    """What identifies a row and what else is signed of it, as the streams below have it."""
-    identity = row.identity[1:]
-    match row:
-        case EnterpriseGrantRow():
-            days = row.granted_on.isoformat(), row.valid_until.isoformat()
-            return (*identity, *days, str(row.revision))
-        case OperatorGrantRow():
-            return (*identity, row.granted_on.isoformat())
-        case LapseMark():
-            return (*identity, row.valid_until.isoformat())
-
-
-def one_text(columns: Iterable[str]) -> str:
-    """Columns as one text, from which they can be told as long as none has `SEPARATOR` in it."""
-    return SEPARATOR.join(columns)
-
-
-def is_table(store: Store, table: str, expected: set[str]) -> bool:
-    """Whether a table holds these rows, just so, and no others.  To be used inside a snapshot.
-
-    Takes a fraction of the time of `stored_rows`.
-
-    Args:
-        expected: `one_text` of each row's `stored_form`, `changed_at` and `changed_by`; no
-            column has a `SEPARATOR` in it.  It is used up.
-    """
-    source, names, rest = _COLUMNS[table]
-    return _are_all(store, f"{names}, {rest}, {_changed(table)}", source, expected)
-
-
-def are_open_versions(store: Store, table: str, expected: set[str]) -> bool:
-    """As `is_table`, of the versions that have not ended.
-
-    Args:
-        expected: `one_text` of each one's `stored_form` and the entry that began it.
-    """
-    _, names, rest = _COLUMNS[table]
-    columns = f"{names}, {rest.removeprefix('o.')}, from_entry"
-    return _are_all(store, columns, f"{table}_version WHERE until_entry IS NULL", expected)
-
-
-def _are_all(store: Store, columns: str, source: str, expected: set[str]) -> bool:
-    # As many, and each of them is there: so there is no other one, and none twice.
-    if store.rows(f"SELECT count(*) FROM {source}") != [(len(expected),)]:
-        return False
-    texts = [f"CAST({name} AS TEXT)" for name in columns.split(", ")]
-    sql = f"SELECT {' || ? || '.join(texts)} FROM {source}"
-    try:
-        rows = store.iterate(sql, (SEPARATOR,) * (len(texts) - 1))
-        expected.difference_update(chain.from_iterable(rows))
-    except UnicodeDecodeError:
-        # Another program has put there what is no text.
-        return False
-    return not expected
-
-
-def _changed(table: str) -> str:
-    return "o.changed_at, o.changed_by" if table == "operator_grant" else _CHANGED
-
-
-def stored_rows(store: Store, table: str) -> Iterator[tuple[Stored, str, str]]:
-    """The rows of a table as `stored_form`, with `changed_at` and `changed_by`.
-
-    To be used inside a snapshot.
-    """
-    source, names, rest = _COLUMNS[table]
-    columns = _as_stored(f"{names}, {rest}, {_changed(table)}")
-    for row in store.iterate(f"SELECT {columns} FROM {source}"):
-        values = _texts(row)
-        yield values[:-2], values[-2], values[-1]
-
-
-def stored_versions(store: Store, table: str, *, closed: bool) -> Iterator[tuple[Stored, int, int]]:
-    """The versions of a table's rows as `stored_form`, with the two entries (0 for none).
-
-    Those that have ended come in the order of the entry that ended them.  To be used
-    inside a snapshot.
-    """
-    _, names, rest = _COLUMNS[table]
-    which = "IS NOT NULL ORDER BY until_entry" if closed else "IS NULL"
-    columns = _as_stored(f"{names}, {rest.removeprefix('o.')}")
-    sql = (
-        f"SELECT from_entry, until_entry, {columns} FROM {table}_version WHERE until_entry {which}"
-    )
-    for begun, ended, *row in store.iterate(sql):
-        yield _texts(row), begun, ended or 0
-
-
-_SAME_RIGHT = """
-    g.id = o.enterprise_grant_id AND r.operator_grant_id = o.id
-    AND r.card_number = o.card_number AND r.principal = g.principal AND r.agent = g.agent
-    AND r.subsystem = g.subsystem AND r.grant_type = g.grant_type
-"""
-
-
-def missing_rights(store: Store) -> Iterator[Stored]:
-    """Key and card of the operator grants that the list of what cards were handed has not.
-
-    To be used inside a snapshot.
-    """
-    return _rights(
-        store,
-        f"""
-        SELECT {_as_stored("g.principal, g.agent, g.subsystem, g.grant_type, o.card_number")}
-        FROM operator_grant o JOIN enterprise_grant g ON g.id = o.enterprise_grant_id
-        WHERE NOT EXISTS (SELECT 1 FROM card_right r WHERE {_SAME_RIGHT})
-        """,
-    )
-
-
-def unfounded_rights(store: Store) -> Iterator[Stored]:
-    """Key and card of what that list has, and no operator grant accounts for.
-
-    To be used inside a snapshot.
-    """
-    return _rights(
-        store,
-        f"""
-        SELECT {_as_stored("r.principal, r.agent, r.subsystem, r.grant_type, r.card_number")}
-        FROM card_right r WHERE NOT EXISTS (
-            SELECT 1 FROM operator_grant o, enterprise_grant g WHERE {_SAME_RIGHT}
-        )
-        """,
-    )
-
-
-def _rights(store: Store, sql: str) -> Iterator[Stored]:
-    return (_texts(row) for row in store.iterate(sql))
-
-
-def subjects(store: Store) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Which entries are said to be about which keys, in the order of the entries.
-
-    To be used inside a snapshot.
-    """
-    sql = f"SELECT entry, {_as_stored(_KEY_NAMES)} FROM ledger_subject ORDER BY entry"
-    for number, *key in store.iterate(sql):
-        yield number, _texts(key)
 
 
 def entries_about(store: Store, key: GrantKey, after: int, until: int | None = None) -> list[int]:
@@ -635,6 +467,6 @@ def entries_about(store: Store, key: GrantKey, after: int, until: int | None = N
     upper = "" if until is None else "AND entry <= ?"
     rows = store.rows(
         f"SELECT entry FROM ledger_subject WHERE {_KEY} AND entry > ? {upper} ORDER BY entry",
-        (*_key(key), after, *(() if until is None else (until,))),
+        (*key, after, *(() if until is None else (until,))),
     )
     return [number for (number,) in rows]

@@ -11,9 +11,11 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import data, peers, writers
 from benchmarks.figures import Figure
-from benchmarks.generator import Population
+from benchmarks.generator import Population, generate
 from benchmarks.meter import Meter
+from eport_tui.card.trust import TrustStore
 from eport_tui.domain.grants import GrantState, grant_state
+from eport_tui.services.verification import Verification
 from eport_tui.store.database import Store
 
 
@@ -36,6 +38,17 @@ def test_a_population_has_all_that_a_real_one_has() -> None:
 def test_the_same_seed_makes_the_same_grants() -> None:
     first, again, other = (list(Population(50, seed=seed).made()) for seed in (1, 1, 2))
     assert first == again != other
+
+
+def test_a_ledger_in_use_for_long_holds_and_has_many_entries_for_each_row(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "long.db") as store:
+        generate(store, Population(20), trust=tmp_path, single=True, renewals=3)
+        verification = Verification(store, TrustStore.of(tmp_path), processes=1)
+        assert list(verification.findings()) == []
+        [(granted, handed_on)] = store.rows(
+            "SELECT (SELECT count(*) FROM enterprise_grant), (SELECT count(*) FROM operator_grant)"
+        )
+        assert verification.last == 4 * granted + 7 * handed_on
 
 
 @pytest.mark.parametrize("part", sorted(set(data.PARTS) - {"ready", "writers"}))

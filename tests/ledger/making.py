@@ -36,7 +36,7 @@ NOON = datetime.combine(TODAY, time(12), SHANGHAI)
 KEY = GrantKey(MANUFACTURER.customs_code, BROKER.customs_code, "95", "X1")
 UNTIL = TODAY + timedelta(days=100)
 GRANT = EnterpriseGrantRow(KEY, TODAY, UNTIL, 1)
-ANOTHER = replace(GRANT, key=KEY._replace(subsystem="B1"))
+ANOTHER = GRANT._replace(key=KEY._replace(subsystem="B1"))
 TO_CARD = OperatorGrantRow(KEY, CARD, TODAY)
 
 

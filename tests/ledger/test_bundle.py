@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from zipfile import ZipFile
@@ -106,7 +105,7 @@ def test_a_changed_entry_is_named(
     assert "第一个在第3笔" in said
 
 
-TO_OTHER = replace(TO_CARD, card_number=OTHER_CARD)
+TO_OTHER = TO_CARD._replace(card_number=OTHER_CARD)
 Deed = Callable[[Store, TrustStore], object]
 
 

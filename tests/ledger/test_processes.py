@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -149,7 +148,7 @@ def test_a_key_of_a_kind_that_no_card_has_is_named(store: Store, trust: TrustSto
 def test_columns_that_read_alike_one_after_the_other_are_not_the_same(
     store: Store, trust: TrustStore, attacker: Attacker
 ) -> None:
-    grant = replace(ANOTHER, key=ANOTHER.key._replace(subsystem="9\x1f5"))
+    grant = ANOTHER._replace(key=ANOTHER.key._replace(subsystem="9\x1f5"))
     signed(store, keyed(session(MANUFACTURER).holder), Change(None, grant))
     assert findings(store, trust) == []
     for table in ("enterprise_grant", "enterprise_grant_version"):

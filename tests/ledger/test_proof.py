@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from tests.ledger.making import (
 from tests.rows import insert_grant, insert_operator_grant
 from tests.services.world import CARD, MANUFACTURER, OTHER_CARD, TABLES, TODAY, opened, session
 
-TO_OTHER = replace(TO_CARD, card_number=OTHER_CARD)
+TO_OTHER = TO_CARD._replace(card_number=OTHER_CARD)
 
 
 def proven(store: Store, trust: TrustStore) -> tuple[int, list[str]]:
@@ -77,10 +76,10 @@ def test_on_a_past_day_what_was_signed_until_then_is_proven(
 @pytest.mark.parametrize(
     "row",
     [
-        replace(GRANT, valid_until=GRANT.valid_until + timedelta(days=1)),
-        replace(GRANT, granted_on=GRANT.granted_on - timedelta(days=1)),
-        replace(GRANT, revision=2),
-        replace(TO_CARD, granted_on=TO_CARD.granted_on - timedelta(days=1)),
+        GRANT._replace(valid_until=GRANT.valid_until + timedelta(days=1)),
+        GRANT._replace(granted_on=GRANT.granted_on - timedelta(days=1)),
+        GRANT._replace(revision=2),
+        TO_CARD._replace(granted_on=TO_CARD.granted_on - timedelta(days=1)),
     ],
 )
 def test_a_row_that_was_changed_is_not_proven(store: Store, trust: TrustStore, row) -> None:  # type: ignore[no-untyped-def]
@@ -112,14 +111,14 @@ def test_a_grant_that_another_program_put_there_is_proven_once_it_is_saved(
     other = KEY._replace(subsystem="B1")
     with store.transaction():
         number = insert_grant(store, other, TODAY, GRANT.valid_until)
-    row = replace(GRANT, key=other)
+    row = GRANT._replace(key=other)
     proof = Proof(store, trust)
     assert not proof.holds(row)
     [grant] = (each for each in [enterprise_grants.grants.get(store, number)] if each)
     saved = enterprise_grants.save(
         store, TABLES, session(MANUFACTURER), opened(grant, grant.valid_until), today=TODAY
     )
-    assert proof.holds(replace(row, revision=saved.grant.revision))
+    assert proof.holds(row._replace(revision=saved.grant.revision))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +229,7 @@ def test_a_last_day_that_a_revoked_card_had_set_is_changed_by_another_card(
 ) -> None:
     trust = trust_in(tmp_path / "trust")
     by = ours()
-    later = replace(GRANT, valid_until=GRANT.valid_until + timedelta(days=1), revision=2)
+    later = GRANT._replace(valid_until=GRANT.valid_until + timedelta(days=1), revision=2)
     signed(store, by, Change(GRANT, later), kind=Kind.CHANGE)
     revocation_list(trust, "late", {by.certificate: NOON}, updated=NOON)
     proof = Proof(store, trust)

@@ -119,7 +119,7 @@ def test_who_writes_while_it_is_verified_does_not_confuse_it(
 ) -> None:
     verifying = Verification(store, trust)
     with Store.open(place) as second:
-        signed(second, theirs(), Change(None, replace(TO_CARD, card_number="8900000000099")))
+        signed(second, theirs(), Change(None, TO_CARD._replace(card_number="8900000000099")))
         with second.transaction():
             second.rows("UPDATE operator_grant SET changed_by = '' WHERE card_number = ?", (CARD,))
         running = verifying.findings()
