@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -19,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.profile import IDENTITY, PARSER_FAULTS, ROLES
-from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.dates import in_shanghai
 from eport_tui.domain.holders import Enterprise, Holder, Role
 
 _ARC = "1.3.6.1.4.1.5315.100.5"
@@ -126,8 +125,8 @@ def read_holder_of_eport_card(certificate: x509.Certificate, look_up: LookUp | N
         role=identity.role or role,
         person=identity.person,
         enterprise=Enterprise(registered.customs_code, registered.uscc, identity.enterprise),
-        valid_from=certificate.not_valid_before_utc.replace(tzinfo=UTC).astimezone(SHANGHAI),
-        valid_until=certificate.not_valid_after_utc.replace(tzinfo=UTC).astimezone(SHANGHAI),
+        valid_from=in_shanghai(certificate.not_valid_before_utc),
+        valid_until=in_shanghai(certificate.not_valid_after_utc),
     )
 
 

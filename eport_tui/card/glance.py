@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime
 
 from eport_tui.card.protocol import ARC
-from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.dates import in_shanghai
 from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import CARD_NUMBER, CUSTOMS_CODE, parse_uscc
 from eport_tui.errors import InvalidInput
@@ -146,4 +146,4 @@ def _moment(tag: int, value: bytes) -> datetime:
     if tag == _UTC:
         # RFC 5280, 4.1.2.5.1: two digits stand for the years 1950 to 2049.
         text = ("19" if text >= "5" else "20") + text
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).astimezone(SHANGHAI)
+    return in_shanghai(datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC))

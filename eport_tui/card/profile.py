@@ -6,8 +6,6 @@ described there is refused; nothing is guessed or repaired.
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
@@ -15,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from eport_tui.card.errors import CertificateRefused
 from eport_tui.card.protocol import ARC, Assurance
-from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.dates import in_shanghai
 from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import CARD_NUMBER, CUSTOMS_CODE, parse_uscc
 from eport_tui.errors import InvalidInput
@@ -195,8 +193,8 @@ def read_holder(certificate: x509.Certificate) -> Holder:
             uscc=uscc,
             name=_only(certificate, NameOID.ORGANIZATION_NAME, "企业名称"),
         ),
-        valid_from=certificate.not_valid_before_utc.replace(tzinfo=UTC).astimezone(SHANGHAI),
-        valid_until=certificate.not_valid_after_utc.replace(tzinfo=UTC).astimezone(SHANGHAI),
+        valid_from=in_shanghai(certificate.not_valid_before_utc),
+        valid_until=in_shanghai(certificate.not_valid_after_utc),
     )
 
 

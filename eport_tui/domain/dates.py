@@ -24,6 +24,17 @@ def now() -> datetime:
     return datetime.now(SHANGHAI)
 
 
+def in_shanghai(moment: datetime) -> datetime:
+    """A moment with the offset of Asia/Shanghai; the calendar's last second where it is later.
+
+    What has no end has 9999-12-31 23:59:59 UTC for one (RFC 5280, 4.1.2.5).
+    """
+    try:
+        return moment.astimezone(SHANGHAI)
+    except OverflowError:
+        return datetime.max.replace(microsecond=0, tzinfo=SHANGHAI)
+
+
 def today() -> date:
     """The present calendar date in Asia/Shanghai."""
     return now().date()

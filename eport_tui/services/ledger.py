@@ -135,7 +135,7 @@ def _in_zone(record: Record | str) -> Record | str:
     """The same with times in the zone of operations, with which they are compared faster."""
     if isinstance(record, str):
         return record
-    times = [(start.astimezone(SHANGHAI), end.astimezone(SHANGHAI)) for start, end in record.times]
+    times = [(dates.in_shanghai(start), dates.in_shanghai(end)) for start, end in record.times]
     return record._replace(times=tuple(times))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,13 @@ def read(certificate: bytes) -> Holder | None:
 def test_a_holder_is_shown_as_the_certificate_names_it(authority, holder) -> None:
     certificate = forging.certificate(authority, holder)
     assert glance(certificate) == holder == read(certificate)
+
+
+def test_a_certificate_without_an_end_is_shown_with_the_last_day_there_is(authority) -> None:
+    endless = make_holder(valid_until=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    certificate = forging.certificate(authority, endless)
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=SHANGHAI)
+    assert glance(certificate) == endless._replace(valid_until=last) == read(certificate)
 
 
 def test_a_key_in_a_chip_is_no_hindrance(authority) -> None:

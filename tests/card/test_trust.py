@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -320,6 +320,15 @@ def test_the_first_and_last_second_count(authority, trust):
     ):
         with pytest.raises(CertificateRefused):
             trust.check(der, moment)
+
+
+def test_a_card_without_an_end_is_accepted_and_a_foreign_one_refused(tmp_path, authority, trust):
+    endless = make_holder(valid_until=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    der = forging.certificate(authority, endless)
+    assert trust.check(der, now()).holder.valid_until.year == 9999
+    assert (
+        refusal(trust, forging.certificate(make_authority(tmp_path), endless)).code == "untrusted"
+    )
 
 
 def test_an_expired_foreign_card_is_foreign(tmp_path, trust):

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eport_tui.domain import dates
-from eport_tui.domain.dates import SHANGHAI, add_months, parse_date, parse_valid_until
+from eport_tui.domain.dates import (
+    SHANGHAI,
+    add_months,
+    in_shanghai,
+    parse_date,
+    parse_valid_until,
+)
 from eport_tui.domain.text import printable
 from eport_tui.errors import InvalidInput
 
@@ -157,6 +163,14 @@ def test_the_day_changes_at_midnight_in_shanghai(
 
 def test_now_has_the_offset_of_shanghai() -> None:
     assert dates.now().utcoffset() == timedelta(hours=8)
+
+
+def test_a_moment_beyond_the_calendar_is_its_last_second() -> None:
+    noon = datetime(2026, 3, 1, 4, tzinfo=UTC)
+    assert in_shanghai(noon) == noon
+    assert in_shanghai(noon).utcoffset() == timedelta(hours=8)
+    endless = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert in_shanghai(endless).isoformat() == "9999-12-31T23:59:59+08:00"
 
 
 @given(st.text(max_size=12))
