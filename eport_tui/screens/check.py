@@ -14,7 +14,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.dates import parse_date, today
-from eport_tui.domain.explanation import LinkKind, LinkState, Words
+from eport_tui.domain.explanation import Link, LinkKind, Words
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.identifiers import parse_card_number, parse_customs_code
 from eport_tui.screens.base import flow
@@ -64,11 +64,11 @@ class Answer(Widget, can_focus=True):
         lines: list[tuple[str, str]] = []
         for link in words.explanation.links:
             grant = link.kind in (LinkKind.OPERATOR_GRANT, LinkKind.ENTERPRISE_GRANT)
-            holds = link.state is LinkState.HOLDS
+            mark, style = _look_of(link)
             left = ("  -> " if grant else "  ") + fit(link.kind.label, LABEL_WIDTH)
-            right = f"{'+' if holds else 'x'} {link.state.label}"
+            right = f"{mark} {link.label}"
             text = fit(f"{left} {words.link(link)}", width - STATE_WIDTH)
-            lines.append((text + fit(right, STATE_WIDTH), "holds" if holds else "fails"))
+            lines.append((text + fit(right, STATE_WIDTH), style))
         if not words.explanation.decision.allowed:
             lines.append(("", "plain"))
             lines += _hanging("缺少", words.reason, width)
@@ -95,6 +95,13 @@ class Answer(Widget, can_focus=True):
         text, kind = lines[at]
         style = look(self, kind)
         return Strip([Segment(fit(text, width), style)], width)
+
+
+def _look_of(link: Link) -> tuple[str, str]:
+    """The mark and the style of a link; what nobody has verified is neither good nor bad."""
+    if not link.holds:
+        return "x", "fails"
+    return ("+", "holds") if link.verified else ("=", "plain")
 
 
 def _hanging(label: str, text: str, width: int) -> list[tuple[str, str]]:

@@ -59,11 +59,16 @@ def explanation(
     *,
     today: date | None = None,
     proof: Proof | None = None,
+    verified: bool = False,
 ) -> Words:
     """Decide as `check`, and say why, link by link; see `explain`.
 
     A past day is judged by the grants of that day.  Nothing can be done about it any
     more, so what would help is what would help today.
+
+    Args:
+        verified: Whether the card has proved whose it is.  The legal-person cards that the
+            registry lists are known as well; there is no list of operators' cards.
 
     Raises:
         NotFound: As `on_its_day`.
@@ -73,10 +78,11 @@ def explanation(
     both = {request.card_enterprise, request.enterprise}
     found = {code: enterprises.get(store, code) for code in both}
     unknown = {code for code, enterprise in found.items() if enterprise is None}
+    verified = verified or permissions.legal_person_of(store, request.card_number) is not None
 
     def explained(view: Store, asked: Request) -> Explanation:
         grants = _grants(view, asked, proof, permissions.explanation_rows)
-        return explain(asked, *grants, tables, today=day, unknown=unknown)
+        return explain(asked, *grants, tables, today=day, unknown=unknown, verified=verified)
 
     answer = explained(on_its_day(store, request, today=day), request)
     if request.on < day and answer.changes:
@@ -211,7 +217,8 @@ def ask(
         legal_person=half_width(asked.card) == holder.card_number and holder.is_legal_person,
         today=today,
     )
-    if request.card_number == holder.card_number and request.card_enterprise != own:
+    is_own_card = request.card_number == holder.card_number
+    if is_own_card and request.card_enterprise != own:
         raise InvalidInput("本卡属于本企业", field="card_enterprise", hint=f"应为 {own}")
     if own not in (request.card_enterprise, request.enterprise):
         raise NotPermitted(
@@ -219,4 +226,4 @@ def ask(
             field="enterprise",
             hint=f"卡所属企业或授权企业中须有一个是本企业 {own}",
         )
-    return explanation(store, tables, request, today=today, proof=proof)
+    return explanation(store, tables, request, today=today, proof=proof, verified=is_own_card)

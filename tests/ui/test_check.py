@@ -61,6 +61,17 @@ async def test_an_operator_asks_about_the_own_card(settings: Settings) -> None:
         assert not operator.sees("办法")
 
 
+async def test_a_card_that_nobody_knows_is_not_called_valid(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, CHECK) as operator:
+        await operator.press("shift+tab", "shift+tab")
+        await operator.burst("8900000009999", "<enter>", "<enter>")
+        await ask(operator, PRINCIPAL_CODE, "B1", "报关")
+        assert operator.sees("+ 允许：报关权有效，代理企业已授予全部操作员")
+        assert chain(operator)[0] == (
+            "IC卡 8900000009999 操作员卡（按所填，请核对是谁的卡） = 未核实"
+        )
+
+
 async def test_the_last_line_and_the_hint_use_the_same_word(settings: Settings) -> None:
     async with at_work(settings, OPERATOR, CHECK) as operator:
         assert "F5核查" in operator.legend
@@ -206,7 +217,7 @@ async def test_from_an_operator_of_a_received_grant(settings: Settings) -> None:
         await operator.press("f11")
         assert operator.place == PLACE
         assert operator.value("操作员IC卡号") == OPERATOR
-        assert states(operator) == ["+ 有效", "+ 有效", "+ 有效", "x 已到期", "+ 有效"]
+        assert states(operator) == ["= 未核实", "+ 有效", "+ 有效", "x 已到期", "+ 有效"]
         await operator.press("escape")
         assert operator.place == "委托授权系统 / 企业内授权录入"
         assert operator.sees("第3条")
