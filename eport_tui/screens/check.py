@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import date
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -265,9 +266,16 @@ class CheckScreen(FormScreen):
         await self._check()
 
 
-def about(tables: CodeTables, key: GrantKey, card_number: str = "") -> CheckScreen:
-    """The screen filled in from a grant: a card of its agent, an action that its type allows."""
+def about(
+    tables: CodeTables, key: GrantKey, card_number: str = "", *, on: date | None = None
+) -> CheckScreen:
+    """The screen filled in from a grant: a card of its agent, an action that its type allows.
+
+    Args:
+        on: The day on which the grant was looked at; none for today.
+    """
+    day = "" if on is None else on.isoformat()
     action = next(
         (a.code for a in tables.actions if tables.action_needs[a.code] == key.grant_type), ""
     )
-    return CheckScreen(Asked(card_number, key.agent, key.principal, key.subsystem, action))
+    return CheckScreen(Asked(card_number, key.agent, key.principal, key.subsystem, action, day))

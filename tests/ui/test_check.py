@@ -236,6 +236,23 @@ async def test_from_a_permission(settings: Settings) -> None:
         assert operator.text == before
 
 
+@pytest.mark.parametrize(
+    ("card", "where"),
+    [(MANUFACTURER, "11"), (BROKER, "12"), (OPERATOR, "13"), (MANUFACTURER, "15")],
+)
+async def test_from_a_list_of_another_day_that_day_is_asked_about(
+    settings: Settings, card: str, where: str
+) -> None:
+    async with at_work(settings, card, where) as operator:
+        await operator.burst("<ctrl+y>", "2026-11-20", "<enter>")
+        await to_the_list(operator)
+        await operator.press("f11")
+        assert operator.place == PLACE
+        assert operator.value("核查日期") == "2026-11-20"
+        await operator.press("escape")
+        assert operator.sees("查看 2026-11-20")
+
+
 @pytest.mark.parametrize(("card", "where"), [(MANUFACTURER, "11"), (BROKER, "12")])
 async def test_from_the_menu_of_a_row(settings: Settings, card: str, where: str) -> None:
     async with at_work(settings, card, where) as operator:
