@@ -354,7 +354,29 @@ class Words:
 
     @property
     def reason(self) -> str:
-        """Why, in one sentence; of several misses the nearest."""
+        """Why, in one sentence; of several misses the nearest.
+
+        Where no grant stands between the enterprises, because one of them is not in the
+        registry, that comes first: most often its code is a slip.
+        """
+        return "；".join([*self._not_registered, self._miss])
+
+    @property
+    def _not_registered(self) -> list[str]:
+        links = self.explanation.links
+        if not any(
+            link.kind is LinkKind.ENTERPRISE_GRANT and link.state is LinkState.MISSING
+            for link in links
+        ):
+            return []
+        return [
+            f"企业 {link.enterprise} 不在企业库中"
+            for link in links
+            if link.state is LinkState.UNKNOWN
+        ]
+
+    @property
+    def _miss(self) -> str:
         request, grant = self.explanation.request, self.explanation.decision.enterprise_grant
         type_ = self._grant_type
         match self.explanation.decision.reason:

@@ -93,6 +93,17 @@ def test_a_card_that_the_registry_lists_is_a_legal_persons(store: Store) -> None
         ask(store, session(TRADER), with_(card_enterprise=TRADER.customs_code))
 
 
+@pytest.mark.parametrize("card", [CARD, OTHER_CARD])
+def test_of_a_card_s_enterprise_that_does_not_exist_that_is_said(store: Store, card: str) -> None:
+    with store.transaction():
+        enterprises.put_legal_person_cards(store, [enterprises.Entry(BROKER, (CARD,))])
+    # Of a card that is known to be another's, and of one that nobody knows.
+    asked = with_(card=card, card_enterprise="8900000000")
+    with pytest.raises(NotFound, match="未查询到该企业 8900000000") as caught:
+        ask(store, session(TRADER), asked)
+    assert caught.value.field == "card_enterprise"
+
+
 INVENTED = "8900000009999"
 
 

@@ -101,6 +101,19 @@ async def test_another_firm_s_legal_person_is_no_operator_of_one_s_own(settings:
         assert operator.message.startswith(f"x 卡 {OTHER_BROKER} 是另一企业的法人卡")
 
 
+async def test_a_slip_in_an_enterprise_s_code_is_told_first(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await to_the_list(operator)
+        await operator.press("f11")
+        await operator.burst(BROKER, "<enter>", "8900000000", "<f5>")
+        # That card is known, and not as one of an enterprise which does not exist.
+        assert operator.message.startswith("x 未查询到该企业 8900000000（请核对编号")
+        assert operator.at_field == "卡所属企业编号"
+        await operator.press("shift+tab")
+        await operator.burst(OPERATOR, "<f5>")
+        assert operator.sees("x 不允许", "缺少 企业 8900000000 不在企业库中；企业 3101440001 没有")
+
+
 async def test_the_longest_way_is_whole_at_80x24(settings: Settings) -> None:
     async with at_work(settings, BROKER, CHECK) as operator:
         await operator.burst("3199940009", "<enter>", "20260101", "<enter>")
