@@ -186,10 +186,11 @@ class CheckScreen(FormScreen):
         yield self._answer
 
     def on_mount(self) -> None:
-        """Begin with the row that one comes from, or with the own card."""
+        """Begin with the row that one comes from, or with an operator's own card."""
         super().on_mount()
         holder = self.desk.active_session.holder
-        asked = self._asked or Asked(holder.card_number, holder.enterprise.customs_code)
+        card = "" if holder.is_legal_person else holder.card_number
+        asked = self._asked or Asked(card, holder.enterprise.customs_code)
         for field, value in asdict(asked).items():
             self.form.set_value(field, value)
         if not asked.on:

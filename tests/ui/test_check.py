@@ -61,6 +61,17 @@ async def test_an_operator_asks_about_the_own_card(settings: Settings) -> None:
         assert not operator.sees("办法")
 
 
+async def test_a_legal_person_asks_about_an_operator_s_card(settings: Settings) -> None:
+    async with at_work(settings, BROKER, CHECK) as operator:
+        # The own card can never be an operator's.
+        assert operator.value("操作员IC卡号") == ""
+        assert operator.value("卡所属企业编号") == BROKER_CODE
+        assert operator.at_field == "操作员IC卡号"
+        await operator.burst(OPERATOR, "<enter>", "<enter>")
+        await ask(operator, PRINCIPAL_CODE, "B1", "申报")
+        assert operator.sees("+ 允许：操作权有效，代理企业已授予该卡")
+
+
 async def test_a_card_that_nobody_knows_is_not_called_valid(settings: Settings) -> None:
     async with at_work(settings, OPERATOR, CHECK) as operator:
         await operator.press("shift+tab", "shift+tab")
@@ -94,8 +105,6 @@ async def test_a_no_says_what_is_missing_and_who_can_help(settings: Settings) ->
 
 async def test_another_firm_s_legal_person_is_no_operator_of_one_s_own(settings: Settings) -> None:
     async with at_work(settings, BROKER, CHECK) as operator:
-        await operator.press("shift+tab", "shift+tab")
-        await operator.clear()
         await operator.burst(OTHER_BROKER, "<enter>", "<enter>")
         await ask(operator, PRINCIPAL_CODE, "B1", "报关")
         assert operator.message.startswith(f"x 卡 {OTHER_BROKER} 是另一企业的法人卡")
@@ -116,6 +125,7 @@ async def test_a_slip_in_an_enterprise_s_code_is_told_first(settings: Settings) 
 
 async def test_the_longest_way_is_whole_at_80x24(settings: Settings) -> None:
     async with at_work(settings, BROKER, CHECK) as operator:
+        await operator.burst(BROKER, "<enter>", "<enter>")
         await operator.burst("3199940009", "<enter>", "20260101", "<enter>")
         await operator.burst("<space>", "Z7", "<enter>", "<space>", "报关", "<enter>")
         assert operator.sees("1. 改用企业 3101980001 的操作员卡", "2. 授权不追溯以往")
@@ -169,7 +179,6 @@ async def test_what_is_wrong_is_said_at_its_field(
 
 async def test_what_others_granted_each_other_is_refused(settings: Settings) -> None:
     async with at_work(settings, OTHER_BROKER, CHECK) as operator:
-        await operator.press("shift+tab", "shift+tab")
         await operator.burst(OPERATOR, "<enter>", BROKER_CODE, "<enter>", PRINCIPAL_CODE)
         await operator.burst("<enter>", "<enter>", "<space>", "B1", "<enter>")
         await operator.burst("<space>", "申报", "<enter>")
