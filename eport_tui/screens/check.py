@@ -115,7 +115,7 @@ class CheckScreen(FormScreen):
     """A question above, its answer below."""
 
     PLACE = "委托授权系统 / 授权核查"
-    LEGEND = ("help", "open_list", "ask", "back", "main_menu", "quit")
+    LEGEND = ("help", "ask", "back", "main_menu", "quit")
     ABOUT = (
         "核查一张卡在某一天能否为某个企业办理某项业务。录入卡号、卡所属企业、授权企业（即要办理其业务的企业）、"
         "授权子系统和操作后按F5。下方从卡到授权企业逐环显示是否有效；不允许的，说明缺少什么，"
@@ -230,6 +230,11 @@ class CheckScreen(FormScreen):
         self.form.mark_error(None)
         self._answer.show(words)
         self.say("")
+
+    def legend_ids(self) -> tuple[str, ...]:
+        """F4 only where it opens something, and last, where it costs no other key a new place."""
+        opens = getattr(self.focused, "opens_list", False)
+        return (*self.LEGEND, "open_list") if opens else self.LEGEND
 
     def on_form_entered(self, message: Form.Entered) -> None:
         """What was filled in is replaced by what is typed."""

@@ -83,6 +83,25 @@ async def test_a_card_that_nobody_knows_is_not_called_valid(settings: Settings) 
         )
 
 
+async def test_f4_is_offered_where_it_opens_a_list(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, CHECK) as operator:
+        offered: dict[str, bool] = {}
+        await operator.press("shift+tab", "shift+tab")
+        for _ in range(6):
+            offered[operator.at_field] = "F4列表" in operator.legend
+            await operator.press("tab")
+        assert offered == {
+            "操作员IC卡号": False,
+            "卡所属企业编号": False,
+            "授权企业编号": False,
+            "核查日期": True,
+            "授权子系统": True,
+            "操作": True,
+        }
+        # In the answer below there is nothing to be chosen.
+        assert "F4" not in operator.legend
+
+
 async def test_the_last_line_and_the_hint_use_the_same_word(settings: Settings) -> None:
     async with at_work(settings, OPERATOR, CHECK) as operator:
         assert "F5核查" in operator.legend
