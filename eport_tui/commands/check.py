@@ -145,7 +145,7 @@ def as_text(words: Words) -> list[str]:
     """The answer as lines: the verdict, the chain, and what would change a no."""
     lines = [f"{words.verdict}：{words.asked}", f"原因：{words.reason}", ""]
     for link in words.explanation.links:
-        lines.append(f"  {link.kind.label}  {words.link(link)}  [{link.state.label}]")
+        lines.append(f"  {link.kind.label}  {words.link(link)}  [{link.label}]")
     if ways := words.ways:
         lines += ["", "办法："]
         lines += [f"  {at}. {way}" for at, way in enumerate(ways, 1)]
@@ -169,6 +169,7 @@ def as_json(words: Words) -> dict[str, Any]:
             "action": request.action,
             "on": request.on.isoformat(),
         },
+        "card_verified": all(link.verified for link in explanation.links),
         "grant_type": explanation.grant_type,
         "links": [
             {

@@ -75,6 +75,8 @@ class Link:
         enterprise: Customs code, of an agent or principal.
         enterprise_grant: The grant that was looked at, where there is one.
         operator_grant: The grant to the card or to all operators, where there is one.
+        verified: Whether the program knows it to be so; of a card, whose it is: otherwise
+            its role and its enterprise are what the asker says.
     """
 
     kind: LinkKind
@@ -82,6 +84,17 @@ class Link:
     enterprise: str = ""
     enterprise_grant: EnterpriseGrant | None = None
     operator_grant: OperatorGrant | None = None
+    verified: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds, verified or not."""
+        return self.state is LinkState.HOLDS
+
+    @property
+    def label(self) -> str:
+        """The state on the screen."""
+        return self.state.label if self.verified or not self.holds else "未核实"
 
 
 class ChangeKind(StrEnum):
@@ -153,6 +166,7 @@ def explain(
     *,
     today: date,
     unknown: Collection[str] = (),
+    verified: bool = False,
 ) -> Explanation:
     """Decide a request and say why; the decision is that of `decide`.
 
@@ -168,6 +182,7 @@ def explain(
         today: The day on which changes would be made.
         unknown: Those of the two enterprises that are not in the registry, so that
             nothing new can be granted between them.
+        verified: Whether it is known that the card has that role and is that enterprise's.
     """
     grants, operators = list(enterprise_grants), list(operator_grants)
     decision = decide(request, grants, operators, tables)
@@ -176,7 +191,7 @@ def explain(
         return Explanation(request, decision, needed, (), ())
     if decision.reason is Reason.OWN_ENTERPRISE:
         links = (
-            Link(LinkKind.CARD, LinkState.HOLDS),
+            Link(LinkKind.CARD, LinkState.HOLDS, verified=verified),
             _party(LinkKind.PRINCIPAL, request.enterprise, unknown),
         )
         return Explanation(request, decision, needed, links, ())
@@ -202,7 +217,7 @@ def explain(
         changes = ways[nearest.id]
     elif not decision.allowed and _may_be_granted(request.subsystem, needed, tables):
         changes = _way(request, None, operators, today, unknown)
-    links = _chain(request, needed, nearest, operators, unknown)
+    links = _chain(request, needed, nearest, operators, unknown, verified)
     return Explanation(request, decision, needed, links, tuple(changes))
 
 
@@ -219,13 +234,18 @@ def _chain(
     grant: EnterpriseGrant | None,
     operators: list[OperatorGrant],
     unknown: Collection[str],
+    verified: bool,
 ) -> tuple[Link, ...]:
     is_operator = request.role is Role.OPERATOR
     held = None
     if grant is not None and grant.key.grant_type == needed and is_operator:
         held = _held(request.card_number, _under(grant, operators))
     return (
-        Link(LinkKind.CARD, LinkState.HOLDS if is_operator else LinkState.LEGAL_PERSON),
+        Link(
+            LinkKind.CARD,
+            LinkState.HOLDS if is_operator else LinkState.LEGAL_PERSON,
+            verified=verified,
+        ),
         Link(
             LinkKind.OPERATOR_GRANT,
             LinkState.MISSING if held is None else LinkState.HOLDS,
@@ -334,7 +354,29 @@ class Words:
 
     @property
     def reason(self) -> str:
-        """Why, in one sentence; of several misses the nearest."""
+        """Why, in one sentence; of several misses the nearest.
+
+        Where no grant stands between the enterprises, because one of them is not in the
+        registry, that comes first: most often its code is a slip.
+        """
+        return "；".join([*self._not_registered, self._miss])
+
+    @property
+    def _not_registered(self) -> list[str]:
+        links = self.explanation.links
+        if not any(
+            link.kind is LinkKind.ENTERPRISE_GRANT and link.state is LinkState.MISSING
+            for link in links
+        ):
+            return []
+        return [
+            f"企业 {link.enterprise} 不在企业库中"
+            for link in links
+            if link.state is LinkState.UNKNOWN
+        ]
+
+    @property
+    def _miss(self) -> str:
         request, grant = self.explanation.request, self.explanation.decision.enterprise_grant
         type_ = self._grant_type
         match self.explanation.decision.reason:
@@ -371,7 +413,8 @@ class Words:
         request = self.explanation.request
         match link.kind:
             case LinkKind.CARD:
-                return f"{request.card_number} {request.role.label}"
+                card = f"{request.card_number} {request.role.label}"
+                return card if link.verified else f"{card}（按所填，请核对是谁的卡）"
             case LinkKind.OPERATOR_GRANT:
                 held = link.operator_grant
                 if held is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import date
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -14,7 +15,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.dates import parse_date, today
-from eport_tui.domain.explanation import LinkKind, LinkState, Words
+from eport_tui.domain.explanation import Link, LinkKind, Words
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.identifiers import parse_card_number, parse_customs_code
 from eport_tui.screens.base import flow
@@ -64,11 +65,11 @@ class Answer(Widget, can_focus=True):
         lines: list[tuple[str, str]] = []
         for link in words.explanation.links:
             grant = link.kind in (LinkKind.OPERATOR_GRANT, LinkKind.ENTERPRISE_GRANT)
-            holds = link.state is LinkState.HOLDS
+            mark, style = _look_of(link)
             left = ("  -> " if grant else "  ") + fit(link.kind.label, LABEL_WIDTH)
-            right = f"{'+' if holds else 'x'} {link.state.label}"
+            right = f"{mark} {link.label}"
             text = fit(f"{left} {words.link(link)}", width - STATE_WIDTH)
-            lines.append((text + fit(right, STATE_WIDTH), "holds" if holds else "fails"))
+            lines.append((text + fit(right, STATE_WIDTH), style))
         if not words.explanation.decision.allowed:
             lines.append(("", "plain"))
             lines += _hanging("缺少", words.reason, width)
@@ -97,6 +98,13 @@ class Answer(Widget, can_focus=True):
         return Strip([Segment(fit(text, width), style)], width)
 
 
+def _look_of(link: Link) -> tuple[str, str]:
+    """The mark and the style of a link; what nobody has verified is neither good nor bad."""
+    if not link.holds:
+        return "x", "fails"
+    return ("+", "holds") if link.verified else ("=", "plain")
+
+
 def _hanging(label: str, text: str, width: int) -> list[tuple[str, str]]:
     """A text that is broken behind its label."""
     first, *rest = wrap(text, width - 9)
@@ -107,7 +115,7 @@ class CheckScreen(FormScreen):
     """A question above, its answer below."""
 
     PLACE = "委托授权系统 / 授权核查"
-    LEGEND = ("help", "open_list", "ask", "back", "main_menu", "quit")
+    LEGEND = ("help", "ask", "back", "main_menu", "quit")
     ABOUT = (
         "核查一张卡在某一天能否为某个企业办理某项业务。录入卡号、卡所属企业、授权企业（即要办理其业务的企业）、"
         "授权子系统和操作后按F5。下方从卡到授权企业逐环显示是否有效；不允许的，说明缺少什么，"
@@ -178,10 +186,11 @@ class CheckScreen(FormScreen):
         yield self._answer
 
     def on_mount(self) -> None:
-        """Begin with the row that one comes from, or with the own card."""
+        """Begin with the row that one comes from, or with an operator's own card."""
         super().on_mount()
         holder = self.desk.active_session.holder
-        asked = self._asked or Asked(holder.card_number, holder.enterprise.customs_code)
+        card = "" if holder.is_legal_person else holder.card_number
+        asked = self._asked or Asked(card, holder.enterprise.customs_code)
         for field, value in asdict(asked).items():
             self.form.set_value(field, value)
         if not asked.on:
@@ -222,6 +231,11 @@ class CheckScreen(FormScreen):
         self._answer.show(words)
         self.say("")
 
+    def legend_ids(self) -> tuple[str, ...]:
+        """F4 only where it opens something, and last, where it costs no other key a new place."""
+        opens = getattr(self.focused, "opens_list", False)
+        return (*self.LEGEND, "open_list") if opens else self.LEGEND
+
     def on_form_entered(self, message: Form.Entered) -> None:
         """What was filled in is replaced by what is typed."""
         super().on_form_entered(message)
@@ -258,9 +272,16 @@ class CheckScreen(FormScreen):
         await self._check()
 
 
-def about(tables: CodeTables, key: GrantKey, card_number: str = "") -> CheckScreen:
-    """The screen filled in from a grant: a card of its agent, an action that its type allows."""
+def about(
+    tables: CodeTables, key: GrantKey, card_number: str = "", *, on: date | None = None
+) -> CheckScreen:
+    """The screen filled in from a grant: a card of its agent, an action that its type allows.
+
+    Args:
+        on: The day on which the grant was looked at; none for today.
+    """
+    day = "" if on is None else on.isoformat()
     action = next(
         (a.code for a in tables.actions if tables.action_needs[a.code] == key.grant_type), ""
     )
-    return CheckScreen(Asked(card_number, key.agent, key.principal, key.subsystem, action))
+    return CheckScreen(Asked(card_number, key.agent, key.principal, key.subsystem, action, day))

@@ -107,13 +107,15 @@ class DayScreen(FormScreen):
             await grid.select_first()
 
     async def check_grant(self, key: GrantKey | None, card_number: str = "") -> None:
-        """Ask whether a card may use a grant; none is one that was not selected."""
+        """Ask whether a card may use a grant on the day; none is one that was not selected."""
         from eport_tui.screens import check
 
         if key is None:
             await self.tell("请选择数据!")
         else:
-            await self.desk.push_screen(check.about(self.desk.tables, key, card_number))
+            await self.desk.push_screen(
+                check.about(self.desk.tables, key, card_number, on=self.day)
+            )
 
     async def show_history(self, key: GrantKey | None, card_number: str | None = None) -> None:
         """Show what was done to a grant, or to that of a card under it; none was not selected."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eport_tui.domain.codes import CodeTables
 from eport_tui.screens.operator_entries import OperatorRow
 from eport_tui.services.enterprise_grants import GrantRow
-from eport_tui.services.operator_grants import ReceivedRow
+from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
 from eport_tui.widgets.form import GROUNDS_EXPLAINED
 from eport_tui.widgets.grid import Column, Grid
 
@@ -53,16 +53,21 @@ def made_list(tables: CodeTables) -> Grid[GrantRow]:
     return grid
 
 
-def received_list(tables: CodeTables, added: Callable[[int], int]) -> Grid[ReceivedRow]:
+def received_list(
+    tables: CodeTables, added: Callable[[int], Sequence[NewOperatorGrant]]
+) -> Grid[ReceivedRow]:
     """What this enterprise was granted.
 
     Args:
-        added: How many entries that are not saved there are under the grant with a number.
+        added: The entries under the grant with a number that are not saved.
     """
 
     def operators(row: ReceivedRow) -> str:
-        count = added(row.grant.id)
-        return f"{row.operator_grants}" + (f"+{count}" if count else "")
+        entries = added(row.grant.id)
+        # One to all takes the place of single cards, also before it is saved.
+        if row.to_all or any(entry.to_all for entry in entries):
+            return "全部"
+        return f"{row.operator_grants}" + (f"+{len(entries)}" if entries else "")
 
     grid: Grid[ReceivedRow] = Grid(
         "授予本企业的授权",

@@ -52,9 +52,7 @@ class OperatorGrantsScreen(DayScreen):
     def body(self) -> Iterable[Widget]:
         """Quick query, received grants, entry, operators."""
         self._query = grant_forms.quick_query_form()
-        self._received = grant_lists.received_list(
-            self.desk.tables, lambda grant_id: len(self._entries.under(grant_id))
-        )
+        self._received = grant_lists.received_list(self.desk.tables, self._entries.under)
         self._entry = grant_forms.operator_grant_form()
         self._operators = grant_lists.operator_list()
         yield self._query

@@ -40,8 +40,13 @@ class PermissionsScreen(DayScreen):
 
     def body(self) -> Iterable[Widget]:
         """Choice, list and details."""
-        tables = self.desk.tables
-        own_card = self.desk.active_session.holder.card_number
+        tables, holder = self.desk.tables, self.desk.active_session.holder
+
+        def is_own(row: PermissionRow) -> bool:
+            """Whether it is a right of the card that is logged in, given to it or to all."""
+            is_operators = row.direction is Direction.OURS and not holder.is_legal_person
+            return is_operators and row.card_number in ("", holder.card_number)
+
         self._choice = Form(
             [
                 [
@@ -77,11 +82,8 @@ class PermissionsScreen(DayScreen):
                 Column(
                     "操作员IC卡号",
                     14,
-                    lambda row: (
-                        (row.card_number or ALL_OPERATORS)
-                        + ("*" if row.card_number == own_card else "")
-                    ),
-                    lambda row: "active" if row.card_number == own_card else None,
+                    lambda row: (row.card_number or ALL_OPERATORS) + ("*" if is_own(row) else ""),
+                    lambda row: "active" if is_own(row) else None,
                 ),
                 Column("权限有效期", 10, lambda row: row.valid_until.isoformat()),
             ],
@@ -96,7 +98,7 @@ class PermissionsScreen(DayScreen):
             ],
             id="details",
         )
-        self._grid.note = "* 本卡"
+        self._grid.note = "" if holder.is_legal_person else "* 本卡"
         yield self._choice
         yield self._grid
         yield self._details

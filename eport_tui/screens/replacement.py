@@ -258,6 +258,7 @@ def _counts(preview: Preview) -> str:
 def _question(preview: Preview) -> str:
     lines = [
         f"原卡：{preview.old_card}\n新卡：{preview.new_card}",
+        "程序无法核实新卡是本企业的卡，请核对卡号。",
         f"{len(preview.moving)}条企业内授权转到新卡，原卡不再有这些权限。",
     ]
     if expired := _expired(preview):

@@ -16,7 +16,7 @@ from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
 from eport_tui.domain.holders import Role
 from eport_tui.domain.identifiers import parse_card_number, parse_customs_code
 from eport_tui.domain.text import half_width, printable
-from eport_tui.errors import InvalidInput, NotPermitted
+from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.history import on_day
 from eport_tui.store import enterprises, permissions
 from eport_tui.store.database import Store
@@ -59,11 +59,16 @@ def explanation(
     *,
     today: date | None = None,
     proof: Proof | None = None,
+    verified: bool = False,
 ) -> Words:
     """Decide as `check`, and say why, link by link; see `explain`.
 
     A past day is judged by the grants of that day.  Nothing can be done about it any
     more, so what would help is what would help today.
+
+    Args:
+        verified: Whether the card has proved whose it is.  The legal-person cards that the
+            registry lists are known as well; there is no list of operators' cards.
 
     Raises:
         NotFound: As `on_its_day`.
@@ -73,10 +78,11 @@ def explanation(
     both = {request.card_enterprise, request.enterprise}
     found = {code: enterprises.get(store, code) for code in both}
     unknown = {code for code, enterprise in found.items() if enterprise is None}
+    verified = verified or permissions.legal_person_of(store, request.card_number) is not None
 
     def explained(view: Store, asked: Request) -> Explanation:
         grants = _grants(view, asked, proof, permissions.explanation_rows)
-        return explain(asked, *grants, tables, today=day, unknown=unknown)
+        return explain(asked, *grants, tables, today=day, unknown=unknown, verified=verified)
 
     answer = explained(on_its_day(store, request, today=day), request)
     if request.on < day and answer.changes:
@@ -148,6 +154,7 @@ def read_request(
     Raises:
         InvalidInput: A field is empty, malformed or not in its code table, or the
             registry lists the card as the legal person's of another enterprise.
+        NotFound: It does, and the one that was typed is not in the registry at all.
     """
     today = today or dates.today()
     card = parse_card_number(asked.card, field="card")
@@ -162,6 +169,7 @@ def read_request(
     action = _code(tables.actions, asked.action, "action")
     listed = permissions.legal_person_of(store, card)
     if listed is not None and listed != card_enterprise:
+        _require_registered(store, card_enterprise, "card_enterprise")
         raise InvalidInput(
             f"卡 {card} 是另一企业的法人卡",
             field="card_enterprise",
@@ -169,6 +177,15 @@ def read_request(
         )
     role = Role.LEGAL_PERSON if legal_person or listed is not None else Role.OPERATOR
     return Request(card, role, card_enterprise, enterprise, subsystem, action, on)
+
+
+def _require_registered(store: Store, customs_code: str, field: str) -> None:
+    if enterprises.get(store, customs_code) is None:
+        raise NotFound(
+            f"未查询到该企业 {customs_code}",
+            field=field,
+            hint="请核对编号；编号无误的，请管理员导入该企业",
+        )
 
 
 def _code(table: CodeTable, typed: str, field: str) -> str:
@@ -199,6 +216,8 @@ def ask(
 
     Raises:
         InvalidInput: As `read_request`.
+        NotFound: As `read_request`; or neither enterprise is the asker's own, and one of
+            them is not in the registry.
         NotPermitted: Neither the card's enterprise nor the other one is the asker's own.
             What others have granted each other is nobody else's business.
     """
@@ -211,12 +230,15 @@ def ask(
         legal_person=half_width(asked.card) == holder.card_number and holder.is_legal_person,
         today=today,
     )
-    if request.card_number == holder.card_number and request.card_enterprise != own:
+    is_own_card = request.card_number == holder.card_number
+    if is_own_card and request.card_enterprise != own:
         raise InvalidInput("本卡属于本企业", field="card_enterprise", hint=f"应为 {own}")
     if own not in (request.card_enterprise, request.enterprise):
+        _require_registered(store, request.card_enterprise, "card_enterprise")
+        _require_registered(store, request.enterprise, "enterprise")
         raise NotPermitted(
             "只能核查与本企业有关的授权",
             field="enterprise",
             hint=f"卡所属企业或授权企业中须有一个是本企业 {own}",
         )
-    return explanation(store, tables, request, today=today, proof=proof)
+    return explanation(store, tables, request, today=today, proof=proof, verified=is_own_card)

@@ -219,16 +219,11 @@ class _Granting:
     def _session(self, customs_code: str) -> CardSession:
         """An unlocked session of the enterprise's legal-person card."""
         if customs_code not in self._sessions:
-            at = len(self._sessions)
-            number = next(
-                (
-                    card.number
-                    for card in CARDS
-                    if (card.customs_code, card.role) == (customs_code, LEGAL)
-                ),
-                f"89000001{at:05d}",
+            made_up = DemoCard(f"89000001{len(self._sessions):05d}", LEGAL, "样例", customs_code)
+            mine = (
+                card for card in CARDS if (card.customs_code, card.role) == (customs_code, LEGAL)
             )
-            holder = _holder(self._store, DemoCard(number, LEGAL, "样例", customs_code))
+            holder = _holder(self._store, next(mine, made_up))
             # The card of that time, whose certificate was renewed since.
             holder = holder._replace(valid_from=holder.valid_from - timedelta(days=730))
             pin = bytearray(b"88888888")

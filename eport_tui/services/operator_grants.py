@@ -49,12 +49,14 @@ class ReceivedRow:
         principal: From whom; USCC and name are empty when it is not in the registry.
         state: The state on the day the list was asked for.
         operator_grants: How many operator grants stand under it, counted up to a thousand.
+        to_all: Whether that is one to all operators.
     """
 
     grant: EnterpriseGrant
     principal: Enterprise
     state: GrantState
     operator_grants: Count
+    to_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ def received(
 
     def row(values: tuple[Any, ...]) -> ReceivedRow:
         item = enterprise_grants.listed(values)
-        return ReceivedRow(item.grant, item.other, item.grant.state(day), item.operator_grants)
+        return ReceivedRow(
+            item.grant, item.other, item.grant.state(day), item.operator_grants, item.to_all
+        )
 
     def rows(order: Order, span: Span) -> Keyset[ReceivedRow]:
         leg = RECEIVED.leg(own, order.column, span)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from eport_tui.domain.grants import EnterpriseGrant, GrantKey
+from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.lists import BOUND, Count, Span
 from eport_tui.errors import InvalidInput
@@ -74,11 +74,13 @@ class Listed:
         other: The enterprise at its other end; without USCC and name when it is
             not in the registry.
         operator_grants: How many operator grants stand under it, counted up to `UNDER`.
+        to_all: Whether it is handed to all operators, by the one operator grant under it.
     """
 
     grant: EnterpriseGrant
     other: Enterprise
     operator_grants: Count
+    to_all: bool
 
 
 FEW = 1_000
@@ -95,6 +97,9 @@ def count_under(bound: int = UNDER) -> str:
         ) u)
     """
 
+
+_TO_ALL = -1
+"""Stands for the count where the one operator grant is to all operators."""
 
 _STEP = 100
 
@@ -131,7 +136,11 @@ class GrantList:
         return Leg(
             columns=f"""
                 {COLUMNS}, g.{self._other}, coalesce(e.uscc, ''), coalesce(e.name, ''),
-                {count_under()}
+                coalesce(
+                    (SELECT {_TO_ALL} FROM operator_grant o
+                     WHERE o.enterprise_grant_id = g.id AND o.card_number = '{ALL_OPERATORS}'),
+                    {count_under()}
+                )
             """,
             tables="enterprise_grant g",
             names=f"LEFT JOIN enterprise e ON e.customs_code = g.{self._other}",
@@ -208,4 +217,6 @@ RECEIVED = GrantList("agent", "principal")
 
 def listed(row: tuple[Any, ...]) -> Listed:
     """A line of a list, from what its leg selects."""
-    return Listed(from_row(row), Enterprise(*row[10:13]), Count.of(row[13], UNDER))
+    to_all = row[13] == _TO_ALL
+    count = Count(1) if to_all else Count.of(row[13], UNDER)
+    return Listed(from_row(row), Enterprise(*row[10:13]), count, to_all)

@@ -188,7 +188,7 @@ def the_operator_sees_the_rights(desk: Desk, until: str) -> None:
     query_account_books(desk)
     # The own card, marked, on the one, and the words where all operators have the right.
     desk.find(f"本企业代理 3101440001 加工贸易账册     操作权 {OPERATOR}* {until}")
-    desk.find(f"本企业代理 3101440001 加工贸易账册     报关权 全部操作员     {until}")
+    desk.find(f"本企业代理 3101440001 加工贸易账册     报关权 全部操作员*    {until}")
     leave(desk)
 
 

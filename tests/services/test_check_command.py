@@ -75,6 +75,8 @@ def test_a_yes_is_0_and_shows_the_chain(database: Path, capsys: pytest.CaptureFi
     assert check(database, *arguments()) == ALLOWED
     out = capsys.readouterr().out
     assert out.startswith(f"允许：2026-03-01 用卡 {CARD} 在「加工贸易账册」申报\n")
+    # Nothing is known of an operator's card but what was asked.
+    assert f"IC卡  {CARD} 操作员卡（按所填，请核对是谁的卡）  [未核实]\n" in out
     places = [out.index(text) for text in (f"IC卡  {CARD}", "授予该卡，", BROKER.name, "操作权，")]
     assert places == sorted(places)
     assert "办法" not in out
@@ -101,6 +103,7 @@ def test_json_says_the_same(database: Path, capsys: pytest.CaptureFixture[str]) 
         ("enterprise_grant", "holds"),
         ("principal", "holds"),
     ]
+    assert answer["card_verified"] is False
     assert answer["links"][3]["from"] == "2026-03-01"
     assert answer["links"][3]["until"] == "2026-06-09"
     (change,) = answer["changes"]

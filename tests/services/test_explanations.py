@@ -87,9 +87,46 @@ def test_a_card_that_the_registry_lists_is_a_legal_persons(store: Store) -> None
     hand_on(store, grant(store), OTHER_CARD)
     words = ask(store, session(BROKER))
     assert words.explanation.request.role is Role.LEGAL_PERSON
+    assert words.explanation.links[0].verified
     assert words.ways == [f"改用企业 {BROKER.customs_code} 的操作员卡，例如 {OTHER_CARD}"]
     with pytest.raises(InvalidInput, match="是另一企业的法人卡"):
         ask(store, session(TRADER), with_(card_enterprise=TRADER.customs_code))
+
+
+@pytest.mark.parametrize("card", [CARD, OTHER_CARD])
+def test_of_a_card_s_enterprise_that_does_not_exist_that_is_said(store: Store, card: str) -> None:
+    with store.transaction():
+        enterprises.put_legal_person_cards(store, [enterprises.Entry(BROKER, (CARD,))])
+    # Of a card that is known to be another's, and of one that nobody knows.
+    asked = with_(card=card, card_enterprise="8900000000")
+    with pytest.raises(NotFound, match="未查询到该企业 8900000000") as caught:
+        ask(store, session(TRADER), asked)
+    assert caught.value.field == "card_enterprise"
+
+
+INVENTED = "8900000009999"
+
+
+def test_of_an_operators_card_no_more_is_known_than_who_asks_says(store: Store) -> None:
+    hand_on(store, grant(store))
+    own = session(BROKER, Role.OPERATOR, CARD)
+    for number, verified in ((CARD, True), (OTHER_CARD, False), (INVENTED, False)):
+        words = ask(store, own, with_(card=number))
+        # To all operators: no register tells which cards are the broker's.
+        assert words.explanation.decision.allowed
+        card = words.explanation.links[0]
+        assert (card.verified, card.label) == (verified, "有效" if verified else "未核实")
+        assert ("按所填" in words.link(card)) is not verified
+
+
+def test_for_its_own_business_a_card_is_verified_no_more_than_elsewhere(store: Store) -> None:
+    for number, verified in ((CARD, True), (INVENTED, False)):
+        words = ask(
+            store,
+            session(BROKER, Role.OPERATOR, CARD),
+            with_(card=number, enterprise=BROKER.customs_code),
+        )
+        assert words.explanation.links[0].verified is verified
 
 
 def test_codes_may_be_given_by_their_names(store: Store) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from eport_tui.domain.grants import GrantState
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import enterprise_grants
 from eport_tui.services.enterprise_grants import Conflict
+from eport_tui.services.history import on_day
 from eport_tui.services.operator_grants import (
     CheckedEntry,
     NewOperatorGrant,
@@ -68,6 +69,19 @@ def test_the_upper_list_shows_what_was_received_by_principal(store: Store) -> No
         (grants[0], TRADER, GrantState.ACTIVE, 2),
     ]
     assert [position(source, each.id) for each in grants] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("day", [TODAY, TODAY - timedelta(days=1)])
+def test_the_upper_list_tells_all_operators_from_one_card(store: Store, day: date) -> None:
+    before = TODAY - timedelta(days=1)
+    for subsystem, cards in (("95", ()), ("B1", (CARD,)), ("B3", (CARD, OTHER_CARD))):
+        hand_on(store, grant(store, subsystem=subsystem, today=before), *cards, today=before)
+    view = on_day(store, day, today=TODAY).store
+    assert [(row.to_all, row.operator_grants.number) for row in rows(received(view, OURS))] == [
+        (True, 1),
+        (False, 1),
+        (False, 2),
+    ]
 
 
 def test_the_quick_query_goes_on_to_the_next_match_and_begins_again_at_the_end(

@@ -126,7 +126,7 @@ STATES: dict[str, Scene] = {
     ),
     "check-a-long-way": at_work(
         BROKER,
-        *("14", "3199940009", "<enter>", "20260101", "<enter>"),
+        *("14", BROKER, "<enter>", "<enter>", "3199940009", "<enter>", "20260101", "<enter>"),
         *("<space>", "Z7", "<enter>", "<space>", "报关", "<enter>"),
     ),
     "check-fault": at_work(OPERATOR, "14", "310144", "<f5>"),

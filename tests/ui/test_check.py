@@ -61,6 +61,47 @@ async def test_an_operator_asks_about_the_own_card(settings: Settings) -> None:
         assert not operator.sees("办法")
 
 
+async def test_a_legal_person_asks_about_an_operator_s_card(settings: Settings) -> None:
+    async with at_work(settings, BROKER, CHECK) as operator:
+        # The own card can never be an operator's.
+        assert operator.value("操作员IC卡号") == ""
+        assert operator.value("卡所属企业编号") == BROKER_CODE
+        assert operator.at_field == "操作员IC卡号"
+        await operator.burst(OPERATOR, "<enter>", "<enter>")
+        await ask(operator, PRINCIPAL_CODE, "B1", "申报")
+        assert operator.sees("+ 允许：操作权有效，代理企业已授予该卡")
+
+
+async def test_a_card_that_nobody_knows_is_not_called_valid(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, CHECK) as operator:
+        await operator.press("shift+tab", "shift+tab")
+        await operator.burst("8900000009999", "<enter>", "<enter>")
+        await ask(operator, PRINCIPAL_CODE, "B1", "报关")
+        assert operator.sees("+ 允许：报关权有效，代理企业已授予全部操作员")
+        assert chain(operator)[0] == (
+            "IC卡 8900000009999 操作员卡（按所填，请核对是谁的卡） = 未核实"
+        )
+
+
+async def test_f4_is_offered_where_it_opens_a_list(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, CHECK) as operator:
+        offered: dict[str, bool] = {}
+        await operator.press("shift+tab", "shift+tab")
+        for _ in range(6):
+            offered[operator.at_field] = "F4列表" in operator.legend
+            await operator.press("tab")
+        assert offered == {
+            "操作员IC卡号": False,
+            "卡所属企业编号": False,
+            "授权企业编号": False,
+            "核查日期": True,
+            "授权子系统": True,
+            "操作": True,
+        }
+        # In the answer below there is nothing to be chosen.
+        assert "F4" not in operator.legend
+
+
 async def test_the_last_line_and_the_hint_use_the_same_word(settings: Settings) -> None:
     async with at_work(settings, OPERATOR, CHECK) as operator:
         assert "F5核查" in operator.legend
@@ -83,15 +124,27 @@ async def test_a_no_says_what_is_missing_and_who_can_help(settings: Settings) ->
 
 async def test_another_firm_s_legal_person_is_no_operator_of_one_s_own(settings: Settings) -> None:
     async with at_work(settings, BROKER, CHECK) as operator:
-        await operator.press("shift+tab", "shift+tab")
-        await operator.clear()
         await operator.burst(OTHER_BROKER, "<enter>", "<enter>")
         await ask(operator, PRINCIPAL_CODE, "B1", "报关")
         assert operator.message.startswith(f"x 卡 {OTHER_BROKER} 是另一企业的法人卡")
 
 
+async def test_a_slip_in_an_enterprise_s_code_is_told_first(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await to_the_list(operator)
+        await operator.press("f11")
+        await operator.burst(BROKER, "<enter>", "8900000000", "<f5>")
+        # That card is known, and not as one of an enterprise which does not exist.
+        assert operator.message.startswith("x 未查询到该企业 8900000000（请核对编号")
+        assert operator.at_field == "卡所属企业编号"
+        await operator.press("shift+tab")
+        await operator.burst(OPERATOR, "<f5>")
+        assert operator.sees("x 不允许", "缺少 企业 8900000000 不在企业库中；企业 3101440001 没有")
+
+
 async def test_the_longest_way_is_whole_at_80x24(settings: Settings) -> None:
     async with at_work(settings, BROKER, CHECK) as operator:
+        await operator.burst(BROKER, "<enter>", "<enter>")
         await operator.burst("3199940009", "<enter>", "20260101", "<enter>")
         await operator.burst("<space>", "Z7", "<enter>", "<space>", "报关", "<enter>")
         assert operator.sees("1. 改用企业 3101980001 的操作员卡", "2. 授权不追溯以往")
@@ -145,7 +198,6 @@ async def test_what_is_wrong_is_said_at_its_field(
 
 async def test_what_others_granted_each_other_is_refused(settings: Settings) -> None:
     async with at_work(settings, OTHER_BROKER, CHECK) as operator:
-        await operator.press("shift+tab", "shift+tab")
         await operator.burst(OPERATOR, "<enter>", BROKER_CODE, "<enter>", PRINCIPAL_CODE)
         await operator.burst("<enter>", "<enter>", "<space>", "B1", "<enter>")
         await operator.burst("<space>", "申报", "<enter>")
@@ -206,7 +258,7 @@ async def test_from_an_operator_of_a_received_grant(settings: Settings) -> None:
         await operator.press("f11")
         assert operator.place == PLACE
         assert operator.value("操作员IC卡号") == OPERATOR
-        assert states(operator) == ["+ 有效", "+ 有效", "+ 有效", "x 已到期", "+ 有效"]
+        assert states(operator) == ["= 未核实", "+ 有效", "+ 有效", "x 已到期", "+ 有效"]
         await operator.press("escape")
         assert operator.place == "委托授权系统 / 企业内授权录入"
         assert operator.sees("第3条")
@@ -223,6 +275,23 @@ async def test_from_a_permission(settings: Settings) -> None:
         assert operator.sees("+ 允许：报关权有效，代理企业已授予全部操作员")
         await operator.press("escape")
         assert operator.text == before
+
+
+@pytest.mark.parametrize(
+    ("card", "where"),
+    [(MANUFACTURER, "11"), (BROKER, "12"), (OPERATOR, "13"), (MANUFACTURER, "15")],
+)
+async def test_from_a_list_of_another_day_that_day_is_asked_about(
+    settings: Settings, card: str, where: str
+) -> None:
+    async with at_work(settings, card, where) as operator:
+        await operator.burst("<ctrl+y>", "2026-11-20", "<enter>")
+        await to_the_list(operator)
+        await operator.press("f11")
+        assert operator.place == PLACE
+        assert operator.value("核查日期") == "2026-11-20"
+        await operator.press("escape")
+        assert operator.sees("查看 2026-11-20")
 
 
 @pytest.mark.parametrize(("card", "where"), [(MANUFACTURER, "11"), (BROKER, "12")])

@@ -72,6 +72,14 @@ async def test_the_number_of_many_operators_has_to_be_typed(
         assert operator.sees("已删除授权，一并删除企业内授权31条")
 
 
+async def test_what_the_demo_s_past_holds_was_signed_by_the_holders_of_its_cards(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "17") as operator:
+        await operator.press("end", "enter")
+        assert operator.sees(f"操作卡号 {MANUFACTURER} 王样例 所属企业")
+
+
 async def test_a_long_list_is_scrolled_to_its_end_and_back(
     settings: Settings, colleague: Colleague
 ) -> None:

@@ -52,6 +52,7 @@ STATES = {
     "permissions": State("permissions", MANUFACTURER, ("13",)),
     "their rows": State("permissions", MANUFACTURER, ("13", "<tab>", "<tab>")),
     "check": State("check", MANUFACTURER, ("14",)),
+    "its day": State("check", MANUFACTURER, ("14", "<tab>", "<tab>", "<tab>")),
     "expiry": State("expiry", MANUFACTURER, ("15",)),
     "what will run out": State("expiry", MANUFACTURER, ("15", "<ctrl+y>", "+90", "<enter>")),
     "what is meant to lapse": State("expiry", MANUFACTURER, ("15", "<f8>", "<f2>")),

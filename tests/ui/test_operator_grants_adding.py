@@ -78,9 +78,21 @@ async def test_granting_to_all_operators(settings: Settings, broker: Colleague) 
         assert operator.sees("= 操作员IC卡号")
         await operator.press("f6")
         assert operator.sees("操作员权限列表 第1条 共1条", "全部操作员", "未保存")
+        assert operator.row(NO_CARDS).endswith(" 全部")
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
     assert broker.operators(grant_of(broker, NO_CARDS)) == [""]
+
+
+@pytest.mark.parametrize(
+    ("principal", "count"), [(NO_CARDS, "0"), (ONE_CARD, "1"), (TO_ALL, "全部")]
+)
+async def test_the_upper_list_tells_all_operators_from_one_card(
+    settings: Settings, principal: str, count: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, principal)
+        assert operator.row(principal).endswith(f" {count}")
 
 
 async def test_for_all_operators_the_card_number_cannot_be_edited(settings: Settings) -> None:

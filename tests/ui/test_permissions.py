@@ -65,6 +65,29 @@ async def test_all_operators_are_one_row(settings: Settings) -> None:
         assert operator.value("操作员") == "全部操作员"
 
 
+async def test_a_card_s_own_rights_are_marked_those_given_to_all_among_them(
+    settings: Settings, colleague: Colleague, broker: Colleague
+) -> None:
+    # The others' operators are not this card's, whatever card number they have typed.
+    colleague.hand_on(broker.grant("3101440001", "Z8").id, OPERATOR)
+    async with at_work(settings, OPERATOR, PERMISSIONS) as operator:
+        assert operator.sees("* 本卡")
+        ours = [row for row in shown(operator) if row.startswith(AT_PRINCIPALS)]
+        assert any(f" {OPERATOR}* " in row for row in ours)
+        assert any(" 全部操作员* " in row for row in ours)
+        assert not any(" 8900000000059* " in row for row in ours)
+        await operator.press("tab", "tab", "end")
+        (theirs,) = [row for row in shown(operator) if row.startswith(ON_OWN_DATA)]
+        assert "*" not in theirs
+
+
+async def test_a_legal_person_has_no_rights_to_be_marked(settings: Settings) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        assert operator.sees("全部操作员")
+        assert not operator.sees("本卡")
+        assert not any("*" in row for row in shown(operator))
+
+
 @pytest.mark.parametrize(
     ("subsystem", "title", "rows"),
     [("B1", "加工贸易手册", 2), ("95", "加工贸易账册", 1)],

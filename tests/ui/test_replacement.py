@@ -39,6 +39,7 @@ async def test_everything_moves_after_it_was_shown_and_agreed_to(
         assert operator.sees(
             f"原卡：{OLD}",
             f"新卡：{NEW}",
+            "程序无法核实新卡是本企业的卡，请核对卡号。",
             f"{held}条企业内授权转到新卡，原卡不再有这些权限。",
             "其中1条的企业间授权已过期，续期后新卡才能办理。",
         )

@@ -278,7 +278,15 @@ def test_an_enterprise_that_nobody_knows_is_told_first() -> None:
     world = World(REQUEST, frozenset(), frozenset(), frozenset({AGENT}))
     words = Words(world.explained(), TABLES, {})
     assert states(words)[-1] is LinkState.UNKNOWN
+    assert words.reason.startswith(f"企业 {PRINCIPAL} 不在企业库中；企业 {PRINCIPAL} 没有把")
     assert words.ways[0].startswith(f"企业 {PRINCIPAL} 不在企业库中，请核对编号")
+
+
+def test_an_enterprise_that_left_the_registry_keeps_its_grants_and_their_reasons() -> None:
+    world = World(REQUEST, frozenset({OVER}), frozenset({(OPERATING, CARD)}), frozenset({AGENT}))
+    words = Words(world.explained(), TABLES, {})
+    assert states(words)[-1] is LinkState.UNKNOWN
+    assert words.reason == "操作权的有效期至 2026-03-09，在核查日期之前"
 
 
 def test_what_is_allowed_needs_no_change() -> None:
