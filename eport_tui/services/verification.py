@@ -247,7 +247,7 @@ class Verification:
         for identity, row in self._state.rows.items():
             columns = contents.stored_form(row)
             text = contents.one_text(columns)
-            # The card's number and the time, which come beside it, have only digits and letters.
+            # The card's number and the time, which come beside it, cannot have one in them.
             self._is_plain &= text.count(contents.SEPARATOR) == len(columns) - 1
             texts[row.table].append((text, self._origins[identity]))
         return texts
