@@ -121,13 +121,18 @@ def _no_such_date(year: int, month: int, day: int, label: str) -> str:
     return f"{label}不存在：{year}年{month}月没有{day}日"
 
 
-def parse_valid_until(text: str, *, today: date, field: str | None = None) -> date:
+def parse_valid_until(
+    text: str, *, today: date, field: str | None = None, label: str = "权限有效期"
+) -> date:
     """Return the last day of a grant (权限有效期), which may not lie before today.
+
+    Args:
+        label: What it is called where it is typed.
 
     Raises:
         InvalidInput: See `parse_date`; or the day has passed.
     """
-    value = parse_date(text, today=today, field=field, label="权限有效期")
+    value = parse_date(text, today=today, field=field, label=label)
     if value < today:
-        raise InvalidInput(f"权限有效期 {value} 已过", field=field, hint=f"不能早于今天 {today}")
+        raise InvalidInput(f"{label} {value} 已过", field=field, hint=f"不能早于今天 {today}")
     return value

@@ -64,7 +64,7 @@ class ExpiryScreen(DayScreen):
                     ),
                     Field(
                         "valid_until",
-                        "续期至",
+                        service.DATE_LABEL,
                         Ground.OPTIONAL,
                         18,
                         limit=limits.DATE,
@@ -170,7 +170,7 @@ class ExpiryScreen(DayScreen):
         """Write a date out."""
         typed = self._choice.value(field)
         if field == service.DATE_FIELD and typed.strip():
-            day = parse_valid_until(typed, today=today(), field=field)
+            day = parse_valid_until(typed, today=today(), field=field, label=service.DATE_LABEL)
             self._choice.set_value(field, day.isoformat())
 
     async def last_field_entered(self) -> None:

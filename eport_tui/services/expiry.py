@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
     from eport_tui.services.proof import Proof
 
-DATE_FIELD = "valid_until"
+DATE_FIELD, DATE_LABEL = "valid_until", "续期至"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def renewal_preview(
         Conflict: One of them has been changed since it was shown.
     """
     day = today or dates.today()
-    until = dates.parse_valid_until(valid_until, today=day, field=DATE_FIELD)
+    until = dates.parse_valid_until(valid_until, today=day, field=DATE_FIELD, label=DATE_LABEL)
     return _renewal(store, require_legal_person(session).holder, chosen, until, day)[0]
 
 

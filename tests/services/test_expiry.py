@@ -250,7 +250,12 @@ def test_another_legal_person_s_card_renews_nothing(store: Store, stranger: Ente
 
 @pytest.mark.parametrize(
     ("typed", "told"),
-    [("", "请输入权限有效期"), ("2026-02-28", "已过"), ("2026-02-30", "不存在"), ("soon", "格式")],
+    [
+        ("", "请输入续期至"),
+        ("2026-02-28", "续期至 2026-02-28 已过"),
+        ("2026-02-30", "不存在"),
+        ("soon", "格式"),
+    ],
 )
 def test_a_date_that_is_none_is_told_at_its_field(store: Store, typed: str, told: str) -> None:
     standing = grant(store, valid_until=TODAY)

@@ -167,6 +167,9 @@ async def test_without_marks_the_selected_one_is_renewed(
         await operator.press("end", "f10")
         assert operator.at_field == "续期至"
         assert "请录入续期至的日期" in operator.message
+        await operator.burst("20261123", "<f10>")
+        assert "续期至 2026-11-23 已过" in operator.message
+        await operator.press("ctrl+u")
         await operator.burst("20270101", "<f10>")
         assert "将1条授权续期至 2027-01-01" in operator.dialog
         assert operator.sees("代理企业：3101980001 授权子系统：加工贸易手册 授权类型：报关权")
