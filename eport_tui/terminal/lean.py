@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,11 +27,14 @@ from eport_tui.terminal.keygate import KeyGate
 if TYPE_CHECKING:
     from eport_tui.terminal.output import Output
 
-# What a screen makes and drops seldom needs a collection.
-_THRESHOLDS = 60_000, 20, 50
+# A collection of all takes long after many screens: it waits for a pause, but not for ever.
+_THRESHOLDS = 60_000, 4, 30
 # Between two keys from so many new objects on, so that no key has to wait for a collection.
 _WORTH_COLLECTING = 10_000
 _BREATH_SECONDS = 0.03
+# Screens that were left are found by a collection of all only; so many of the others go before.
+_WORTH_A_PAUSE = 1
+_PAUSE_SECONDS = 1.0
 _SETTLED_SECONDS = 0.5
 # No rendition, no link, no cursor: as Textual's own output wants the terminal.
 _NEUTRAL = "\x1b[m\x1b]8;;\x1b\\\x1b[?25l"
@@ -58,6 +61,7 @@ class LeanApp(KeyGate):
         self._output: Output | None = None
         self._frame_due = 0.0
         self._bursting = False
+        self._pause: asyncio.TimerHandle | None = None
         super().__init__(ansi_color=ansi_color)
 
     def get_driver_class(self) -> type[Driver]:
@@ -161,12 +165,17 @@ class LeanApp(KeyGate):
     def key_comes(self) -> None:
         """A key is about to be delivered."""
         super().key_comes()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         if not self._bursting:
             self._frame_due = time.monotonic() + _HELD_SECONDS
 
     def key_done(self, *, more: bool) -> None:
         """Paint what a key, or a burst of them, has changed: once, and at once."""
         super().key_done(more=more)
+        if not more and gc.isenabled():
+            self._collect_in_time()
         if self._output is None:
             return
         self._bursting = more
@@ -175,8 +184,16 @@ class LeanApp(KeyGate):
         self._frame_due = 0.0
         self._paint()
         self._frame_due = time.monotonic() + _HELD_SECONDS if more else 0.0
-        if gc.isenabled() and gc.get_count()[0] >= _WORTH_COLLECTING:
-            asyncio.get_running_loop().call_later(_BREATH_SECONDS, _collect_if_due)
+
+    def _collect_in_time(self) -> None:
+        """Have garbage looked for when no key waits: a little in a breath, all in a pause."""
+        loop = asyncio.get_running_loop()
+        young, _, old = gc.get_count()
+        # The context of a key knows the screen that the key has left, which would keep it.
+        if young >= _WORTH_COLLECTING:
+            loop.call_later(_BREATH_SECONDS, _collect_if_due, context=Context())
+        if old >= _WORTH_A_PAUSE:
+            self._pause = loop.call_later(_PAUSE_SECONDS, gc.collect, context=Context())
 
     async def show_now(self) -> None:
         """Paint what has changed so far, before anything else is begun."""
