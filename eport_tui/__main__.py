@@ -93,6 +93,10 @@ def _work(settings: Settings) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    import logging
+
+    # A command says in Chinese what is wrong; only the program itself has a log file.
+    logging.getLogger("eport_tui").addHandler(logging.NullHandler())
     match args.command:
         case "demo":
             from eport_tui.commands import demo

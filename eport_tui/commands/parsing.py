@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 # What argparse says, and what an operator reads instead.
 _SENTENCES = (
     (r"the following arguments are required: (.+)", r"缺少参数 \1"),
+    (r"one of the arguments (.+) is required", r"缺少参数，须写明其中之一：\1"),
     (r"unrecognized arguments: (--(?:output|database|config)\b.*)", r"参数 \1 要写在命令之前"),
     (r"unrecognized arguments: (.+)", r"不认识的参数 \1"),
     (r"argument (.+): invalid choice: (.+) \(choose from (.+)\)", r"\1 不能是 \2，可用的是 \3"),

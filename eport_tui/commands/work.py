@@ -25,8 +25,7 @@ _PR_SET_DUMPABLE = 4
 def work(settings: Settings) -> int:
     """Run the program until it is left; returns its exit code."""
     keep_memory_private()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
+    demand_terminal()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # Imports and the first screen make no garbage; the application takes it up again.
@@ -39,6 +38,16 @@ def work(settings: Settings) -> int:
     app = EportApp(settings)
     app.run()
     return app.return_code or 0
+
+
+def demand_terminal() -> None:
+    """See that there is a terminal to work at.
+
+    Raises:
+        EportError: There is none.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
 
 
 def load_asyncio() -> None:

@@ -73,6 +73,7 @@ def test_the_version_is_the_package_s(run: Run) -> None:
         (("registry", "import"), "缺少参数 文件"),
         (("card", "issue"), "缺少参数"),
         (("--database",), "--database"),
+        (("ledger", "checkpoint"), "缺少参数，须写明其中之一：--card --reader"),
     ],
 )
 def test_a_wrong_command_is_told_in_one_chinese_line(
@@ -87,6 +88,21 @@ def test_a_wrong_command_is_told_in_one_chinese_line(
 
 def test_without_a_terminal_the_program_says_so(run: Run) -> None:
     assert run() == (2, "", "错误：请在终端中运行本程序\n提示：现在的输入或输出不是终端\n")
+
+
+def test_without_a_terminal_a_demo_is_not_thrown_away(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / ".local/share/eport-tui/demo/demo.db"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"kept")
+    assert run("demo", "--reset")[0] == 2
+    assert kept.read_bytes() == b"kept"
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_a_server_that_is_not_there_is_told_in_chinese_alone(run: Run) -> None:
+    code, out, err = run("--database", "postgresql://eport@127.0.0.1:1/eport", "expiring")
+    assert (code, out) == (2, "")
+    assert re.match("错误：", err)
 
 
 # Settings and info
