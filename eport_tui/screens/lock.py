@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.3
 
-KEPT = "未保存的录入仍在。按Esc返回登录也不会丢失，该卡下次登录时可恢复"
+KEPT = "未保存的录入仍在。按Esc退出登录也不会丢失，该卡下次登录时可恢复"
 
 
 class LockScreen(EportScreen):
@@ -37,7 +37,7 @@ class LockScreen(EportScreen):
     PLACE = "已锁定"
     ABOUT = (
         "插回原来的卡并输入密码，即回到锁定前的画面，录入的内容仍在。"
-        "要换另一张卡，请按Esc返回登录画面；未保存的录入在原来的卡下次登录时可以恢复。"
+        "要换另一张卡，请按Esc退出登录；未保存的录入在原来的卡下次登录时可以恢复。"
     )
     LEGEND = ("confirm", "log_out", "help", "quit")
     IDLE = ("main_menu",)

@@ -330,7 +330,7 @@ async def test_another_card_starts_afresh_and_the_first_finds_its_input_later(
 
 
 async def test_the_lock_says_that_what_was_typed_is_kept(settings: Settings) -> None:
-    told = "未保存的录入仍在。按Esc返回登录也不会丢失，该卡下次登录时可恢复"
+    told = "未保存的录入仍在。按Esc退出登录也不会丢失，该卡下次登录时可恢复"
     async with at_work(settings, typed="11") as operator:
         await operator.press("f7")
         assert not operator.sees("未保存的录入仍在")
