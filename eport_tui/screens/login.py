@@ -122,8 +122,8 @@ class CardList(Grid[CardRow]):
     """The cards to choose from.
 
     Attributes:
-        refused: Whether the chosen card was just refused.  What is typed then was meant for
-            its PIN, and must not be shown as what is looked for.
+        refused: Whether a card was just refused, which one has chosen or which is the only one.
+            What is typed then was meant for its PIN, and must not be shown as what is looked for.
     """
 
     refused = False
@@ -364,7 +364,9 @@ class LoginScreen(EportScreen):
             session = CardSession.begin(card, self.desk.trust)
             return session, session.tries_left()
 
+        self._cards.refused = True
         session, tries = await self.desk.call_card(begin)
+        self._cards.refused = False
         if self._holder is None:
             # With all that it is made of it would be a tenth of the start.
             self._holder = holder_form()
@@ -400,10 +402,8 @@ class LoginScreen(EportScreen):
         row = self._cards.selected
         if row is None:
             self.say(INSERT_CARD, "warning")
-            return
-        self._cards.refused = True
-        await self._insert(row)
-        self._cards.refused = False
+        else:
+            await self._insert(row)
 
     def on_grid_opened(self) -> None:
         """A double click inserts the card."""

@@ -115,6 +115,8 @@ async def test_a_single_card_that_appears_and_cannot_be_used_is_told(
         put_back(settings, aside)
         await operator.wait_until(lambda: operator.message.startswith("x"), what="the reason")
         assert operator.row(card)
+        await operator.type(PIN)
+        assert not operator.sees("查找")
 
 
 @pytest.mark.usefixtures("watchful")
