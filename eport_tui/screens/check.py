@@ -233,8 +233,7 @@ class CheckScreen(FormScreen):
 
     def legend_ids(self) -> tuple[str, ...]:
         """F4 only where it opens something, and last, where it costs no other key a new place."""
-        opens = getattr(self.focused, "opens_list", False)
-        return (*self.LEGEND, "open_list") if opens else self.LEGEND
+        return (*self.LEGEND, "open_list") if self.at_a_list else self.LEGEND
 
     def on_form_entered(self, message: Form.Entered) -> None:
         """What was filled in is replaced by what is typed."""

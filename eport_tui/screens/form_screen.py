@@ -171,11 +171,16 @@ class FormScreen(EportScreen):
 
     # Lists of code fields and dates
 
+    @property
+    def at_a_list(self) -> bool:
+        """Whether the field at the cursor has a list or a calendar to open."""
+        return getattr(self.focused, "opens_list", False)
+
     @flow
     async def action_open_list(self) -> None:
         """Open the list or calendar of the field."""
         field = self.form.current
-        if field is None or not getattr(self.focused, "opens_list", False):
+        if field is None or not self.at_a_list:
             self.say("此处没有可选的列表", "warning")
             return
         await self.open_list(field)

@@ -452,7 +452,7 @@ class OperatorGrantsScreen(DayScreen):
 
     def legend_ids(self) -> tuple[str, ...]:
         """F4 opens a list in the one field that has one; in a list F11 asks about the row."""
-        if getattr(self.focused, "opens_list", False):
+        if self.at_a_list:
             return ("help", "open_list", *self.LEGEND[1:])
         if isinstance(self.focused, Grid):
             return ("help", "check", *self.LEGEND[1:])
