@@ -62,6 +62,11 @@ class CardSession:
         return cls(card, verdict, trust, clock)
 
     @property
+    def id(self) -> str:
+        """Tells this session from all others, those of the same card too; no secret."""
+        return self._id.hex()
+
+    @property
     def card(self) -> Card:
         """The card; after `resume` the one that was put back."""
         return self._card

@@ -80,12 +80,13 @@ class MainMenuScreen(MenuScreen):
                 )
             )
             if answer == "restore":
+                await desk.call(drafts.take_over, desk.store, desk.active_session, kept)
                 screen.restore(kept.content)
                 await desk.push_screen(AuthorizationMenuScreen())
                 await desk.push_screen(screen)
                 return
             if answer == "forget":
-                await desk.call(drafts.forget, desk.store, desk.active_session, kept.screen)
+                await desk.call(drafts.give_up, desk.store, desk.active_session, kept)
 
     @flow
     async def on_screen_resume(self) -> None:

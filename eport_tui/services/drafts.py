@@ -1,7 +1,8 @@
 """What was typed and not saved, kept over a lock, a dropped line or a crash.
 
-A draft belongs to a card and needs no PIN to be kept, because it is kept at the
-very moment the card is pulled.
+A draft belongs to a card and to the session that it was typed in, because a card may
+be at work in two places.  It needs no PIN to be kept, because it is kept at the very
+moment the card is pulled.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from eport_tui.domain.dates import now
 from eport_tui.store import drafts
 from eport_tui.store.database import Store, harmless_twice
+from eport_tui.store.drafts import DraftKey
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
@@ -25,24 +27,26 @@ class KeptDraft:
 
     Attributes:
         screen: Identifier of the screen it was typed on.
+        session: Identifier of the session it was typed in.
         content: What that screen gave to be kept.
         saved_at: When it was kept.
     """
 
     screen: str
+    session: str
     content: dict[str, Any]
     saved_at: datetime
 
 
 def keep(store: Store, session: CardSession, screen: str, content: dict[str, Any]) -> None:
-    """Keep what was typed on a screen in place of an earlier draft of it.
+    """Keep what was typed on a screen in place of what this session kept of it earlier.
 
     Args:
         content: Anything that JSON can hold.
     """
+    key, at = _own(session, screen), now()
     text = json.dumps(content, ensure_ascii=False)
-    card, at = session.holder.card_number, now()
-    store.transact(lambda: drafts.put(store, card, screen, text, at), done=harmless_twice)
+    store.transact(lambda: drafts.put(store, key, text, at), done=harmless_twice)
 
 
 def offered(store: Store, session: CardSession) -> list[KeptDraft]:
@@ -52,16 +56,42 @@ def offered(store: Store, session: CardSession) -> list[KeptDraft]:
     """
     kept = drafts.of_card(store, session.require().card_number)
     return [
-        KeptDraft(screen, content, saved_at)
-        for screen, text, saved_at in kept
+        KeptDraft(key.screen, key.session, content, saved_at)
+        for key, text, saved_at in kept
         if (content := _parsed(text)) is not None
     ]
 
 
+def take_over(store: Store, session: CardSession, kept: KeptDraft) -> None:
+    """Go on with a draft in this session; that it was kept by another one is forgotten."""
+    theirs, ours = _offered(session, kept), _own(session, kept.screen)
+    text = json.dumps(kept.content, ensure_ascii=False)
+
+    def move() -> None:
+        drafts.delete(store, theirs)
+        drafts.put(store, ours, text, kept.saved_at)
+
+    store.transact(move, done=harmless_twice)
+
+
+def give_up(store: Store, session: CardSession, kept: KeptDraft) -> None:
+    """Remove a draft that was offered."""
+    key = _offered(session, kept)
+    store.transact(lambda: drafts.delete(store, key), done=harmless_twice)
+
+
 def forget(store: Store, session: CardSession, screen: str) -> None:
-    """Remove the draft of a screen, if there is one."""
-    card = session.holder.card_number
-    store.transact(lambda: drafts.delete(store, card, screen), done=harmless_twice)
+    """Remove what this session kept of a screen, if it did."""
+    key = _own(session, screen)
+    store.transact(lambda: drafts.delete(store, key), done=harmless_twice)
+
+
+def _own(session: CardSession, screen: str) -> DraftKey:
+    return DraftKey(session.holder.card_number, screen, session.id)
+
+
+def _offered(session: CardSession, kept: KeptDraft) -> DraftKey:
+    return DraftKey(session.holder.card_number, kept.screen, kept.session)
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

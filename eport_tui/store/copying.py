@@ -17,7 +17,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     "legal_person_card": ("card_number",),
     "enterprise_grant": ("id",),
     "operator_grant": ("id",),
-    "draft": ("card_number", "screen"),
+    "draft": ("card_number", "screen", "session"),
     "ledger_certificate": ("fingerprint",),
     "ledger_entry": ("number",),
     "ledger_subject": (*_GRANT_KEY, "entry"),

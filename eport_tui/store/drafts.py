@@ -6,33 +6,55 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from eport_tui.store.database import Store
 from eport_tui.store.models import Draft
 
 
-def put(store: Store, card_number: str, screen: str, content: str, saved_at: datetime) -> None:
-    """Keep the draft of a screen in place of an earlier one."""
+class DraftKey(NamedTuple):
+    """What makes a draft the same one.
+
+    Attributes:
+        card_number: IC卡号 of the card that typed it.
+        screen: Identifier of the screen it was typed on.
+        session: The session it was typed in, which tells it from another one of that card.
+    """
+
+    card_number: str
+    screen: str
+    session: str
+
+
+def put(store: Store, key: DraftKey, content: str, saved_at: datetime) -> None:
+    """Keep a draft in place of an earlier one of the same session and screen."""
     store.write(
-        Draft.insert(
-            card_number=card_number, screen=screen, content=content, saved_at=saved_at
-        ).on_conflict(
-            conflict_target=[Draft.card_number, Draft.screen],
+        Draft.insert(**key._asdict(), content=content, saved_at=saved_at).on_conflict(
+            conflict_target=[Draft.card_number, Draft.screen, Draft.session],
             preserve=[Draft.content, Draft.saved_at],
         )
     )
 
 
-def of_card(store: Store, card_number: str) -> list[tuple[str, str, datetime]]:
-    """The drafts of a card as screen, content and moment, the latest first."""
+def of_card(store: Store, card_number: str) -> list[tuple[DraftKey, str, datetime]]:
+    """The drafts of a card with content and moment, the latest first."""
     query = (
-        Draft.select(Draft.screen, Draft.content, Draft.saved_at)
+        Draft.select(Draft.screen, Draft.session, Draft.content, Draft.saved_at)
         .where(Draft.card_number == card_number)
-        .order_by(Draft.saved_at.desc(), Draft.screen)
+        .order_by(Draft.saved_at.desc(), Draft.screen, Draft.session)
     )
-    return [(screen, content, saved_at) for screen, content, saved_at in store.select(query)]
+    return [
+        (DraftKey(card_number, screen, session), content, saved_at)
+        for screen, session, content, saved_at in store.select(query)
+    ]
 
 
-def delete(store: Store, card_number: str, screen: str) -> None:
-    """Forget the draft of a screen."""
-    store.write(Draft.delete().where((Draft.card_number == card_number) & (Draft.screen == screen)))
+def delete(store: Store, key: DraftKey) -> None:
+    """Forget a draft."""
+    store.write(
+        Draft.delete().where(
+            (Draft.card_number == key.card_number)
+            & (Draft.screen == key.screen)
+            & (Draft.session == key.session)
+        )
+    )

@@ -89,16 +89,17 @@ class OperatorGrant(peewee.Model):
 
 
 class Draft(peewee.Model):
-    """What a card's holder had typed and not saved, a row for each screen."""
+    """What a card's holder had typed and not saved, a row for each screen of a session."""
 
     card_number = peewee.TextField()
     screen = peewee.TextField()
+    session = peewee.TextField()
     content = peewee.TextField()
     saved_at = MomentField()
 
     class Meta:
         table_name = "draft"
-        primary_key = peewee.CompositeKey("card_number", "screen")
+        primary_key = peewee.CompositeKey("card_number", "screen", "session")
 
 
 class Migration(peewee.Model):

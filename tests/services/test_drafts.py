@@ -6,7 +6,7 @@ import pytest
 
 from eport_tui.domain.holders import Holder
 from eport_tui.errors import NotPermitted
-from eport_tui.services.drafts import forget, keep, offered
+from eport_tui.services.drafts import forget, give_up, keep, offered, take_over
 from eport_tui.store.database import Store
 from tests.services.world import BROKER, MANUFACTURER, StandIn, session
 
@@ -60,6 +60,37 @@ def test_a_draft_that_was_saved_or_dismissed_is_not_offered_again(store: Store) 
     assert offered(store, ours) == []
 
 
+def test_a_card_at_work_in_two_places_has_a_draft_of_each(store: Store) -> None:
+    here, there = session(MANUFACTURER), session(MANUFACTURER)
+    there.id = "4567"
+    keep(store, here, "enterprise_grants", {"agent": "1"})
+    keep(store, there, "enterprise_grants", {"agent": "2"})
+    kept = offered(store, here)
+    assert {draft.session: draft.content for draft in kept} == {
+        here.id: {"agent": "1"},
+        there.id: {"agent": "2"},
+    }
+    forget(store, there, "enterprise_grants")
+    assert [draft.content for draft in offered(store, here)] == [{"agent": "1"}]
+    for draft in kept:
+        give_up(store, here, draft)
+    assert offered(store, here) == []
+
+
+def test_a_draft_that_is_taken_over_belongs_to_the_session_that_goes_on_with_it(
+    store: Store,
+) -> None:
+    before, ours = session(MANUFACTURER), session(MANUFACTURER)
+    ours.id = "4567"
+    keep(store, before, "enterprise_grants", TYPED)
+    (draft,) = offered(store, ours)
+    take_over(store, ours, draft)
+    forget(store, before, "enterprise_grants")
+    assert [each.content for each in offered(store, ours)] == [TYPED]
+    forget(store, ours, "enterprise_grants")
+    assert offered(store, ours) == []
+
+
 def test_a_draft_that_cannot_be_read_back_does_not_get_in_the_way_of_the_login(
     store: Store,
 ) -> None:
@@ -68,5 +99,7 @@ def test_a_draft_that_cannot_be_read_back_does_not_get_in_the_way_of_the_login(
         keep(store, ours, screen, TYPED)
     with store.transaction():
         store.rows("UPDATE draft SET content = '{\"cut' WHERE screen = 'a'")
-        store.rows("INSERT INTO draft SELECT card_number, 'c', '[]', saved_at FROM draft LIMIT 1")
+        store.rows(
+            "INSERT INTO draft SELECT card_number, 'c', '', '[]', saved_at FROM draft LIMIT 1"
+        )
     assert [draft.screen for draft in offered(store, ours)] == ["b"]

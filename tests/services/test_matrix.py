@@ -52,6 +52,7 @@ from tests.services.world import (
     TABLES,
     TODAY,
     TRADER,
+    StandIn,
     grant,
     hand_on,
     opened,
@@ -81,6 +82,7 @@ class Case:
     marked: EnterpriseGrant
     deleted: int
     withdrawn: int
+    kept_before: drafts.KeptDraft
 
 
 def case_of(store: Store, session: CardSession) -> Case:
@@ -102,7 +104,15 @@ def case_of(store: Store, session: CardSession) -> Case:
     )
     deleted = last_entry(store)
     drafts.keep(store, session, "permissions", {"subsystem": "95"})
-    return Case(store, session, standing, expired, to_card, to_all, marked, deleted, withdrawn)
+    before_this = StandIn(session.holder, id="another session of that card")
+    drafts.keep(store, before_this, "operator_grants", {"card": CARD})
+    (kept,) = (
+        draft for draft in drafts.offered(store, before_this) if draft.session == before_this.id
+    )
+    return Case(
+        *(store, session, standing, expired, to_card, to_all, marked),
+        *(deleted, withdrawn, kept),
+    )
 
 
 def last_entry(store: Store) -> int:
@@ -183,6 +193,14 @@ def forget_draft(case: Case) -> None:
     drafts.forget(case.store, case.session, "permissions")
 
 
+def take_draft_over(case: Case) -> None:
+    drafts.take_over(case.store, case.session, case.kept_before)
+
+
+def give_draft_up(case: Case) -> None:
+    drafts.give_up(case.store, case.session, case.kept_before)
+
+
 @dataclass(frozen=True)
 class Row:
     """A deed, the service that does it, and of which sides the legal person may have it done."""
@@ -216,6 +234,8 @@ GRANTING = (
 KEEPING = (
     Row(keep_draft, drafts.keep),
     Row(forget_draft, drafts.forget),
+    Row(take_draft_over, drafts.take_over),
+    Row(give_draft_up, drafts.give_up),
 )
 WITHOUT_A_CARD = {
     # From the command line, by whoever may write the database.

@@ -48,6 +48,7 @@ class StandIn:
 
     holder: Holder
     generation: int = 0
+    id: str = "0123"
 
     def require(self) -> Holder:
         return self.holder

@@ -77,7 +77,7 @@ def test_reading_is_no_change(store: Store, colleague: Callable[[str], None]) ->
 def test_what_was_not_committed_is_no_change(store: Store, place: Place) -> None:
     before = store.change_counter()
     with Store.open(place) as other, suppress(KeyError), other.transaction():
-        other.rows("INSERT INTO draft VALUES ('8900000000011', 's', '{}', '')")
+        other.rows("INSERT INTO draft VALUES ('8900000000011', 's', '', '{}', '')")
         assert store.change_counter() == before
         raise KeyError
     assert store.change_counter() == before

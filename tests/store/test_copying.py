@@ -17,7 +17,7 @@ from eport_tui.store.copying import TABLES
 from eport_tui.store.database import Store
 from tests.engines import ENGINES, place_on
 from tests.rows import insert_grant, insert_operator_grant
-from tests.store.writing import write_something
+from tests.store.writing import draft_of, write_something
 
 KEY = GrantKey("3101940001", "3101980002", "95", "X1")
 ROWS = 3 * copying._PAGE + 1
@@ -40,7 +40,7 @@ def fill(store: Store) -> None:
             ((f"{number:010}", "91310000PDY00001XG", f"企业{number}") for number in range(ROWS)),
         )
         for screen in ("b", "A", "a", "B", "中"):
-            drafts.put(store, "8900000000011", screen, '{"a": "?%"}', now())
+            drafts.put(store, draft_of(screen), '{"a": "?%"}', now())
         gone = insert_grant(store, KEY, date(2026, 1, 1), date(2026, 12, 31))
         store.rows("DELETE FROM enterprise_grant WHERE id = ?", (gone,))
         grant = insert_grant(store, KEY, date(2026, 1, 1), date(2026, 12, 31))

@@ -14,7 +14,7 @@ from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
 from eport_tui.store import drafts
 from eport_tui.store.database import Store
-from tests.store.writing import contents, write_something
+from tests.store.writing import contents, draft_of, write_something
 
 
 def test_what_was_saved_is_there_after_a_restart(new_place: Place) -> None:
@@ -27,7 +27,7 @@ def test_what_was_saved_is_there_after_a_restart(new_place: Place) -> None:
 
 def _open_and_write(place: Place, number: int) -> None:
     with Store.open(place) as store, store.transaction():
-        drafts.put(store, f"{number:013}", "screen", "{}", now())
+        drafts.put(store, draft_of(f"screen {number}"), "{}", now())
 
 
 def test_many_processes_may_make_a_new_database_at_once(new_place: Place) -> None:
@@ -47,7 +47,7 @@ def _count_up(place: Place, times: int) -> None:
         for _ in range(times):
             with store.transaction():
                 number = int(contents(store)[0])
-                drafts.put(store, "8900000000011", "screen", str(number + 1), now())
+                drafts.put(store, draft_of(), str(number + 1), now())
 
 
 def test_processes_that_change_the_same_row_lose_no_change(place: Place) -> None:
@@ -76,9 +76,9 @@ def test_outside_a_transaction_the_database_itself_refuses_to_write(place: Place
     Store.open(place).close()
     with Store.open(place) as store:
         with pytest.raises(StoreError, match="只读"):
-            store.rows("INSERT INTO draft VALUES ('8900000000011', 's', '{}', '')")
+            store.rows("INSERT INTO draft VALUES ('8900000000011', 's', '', '{}', '')")
         with pytest.raises(RuntimeError):
-            drafts.put(store, "8900000000011", "s", "{}", now())
+            drafts.put(store, draft_of("s"), "{}", now())
         assert contents(store) == []
 
 
@@ -91,7 +91,7 @@ def test_a_transaction_within_another_is_a_mistake(store: Store) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     with suppress(KeyError), store.transaction():
-        drafts.put(store, "8900000000011", "s", "{}", now())
+        drafts.put(store, draft_of("s"), "{}", now())
         raise KeyError
     assert contents(store) == []
     with pytest.raises(StoreError, match="只读"):
@@ -109,7 +109,7 @@ def test_a_second_operator_sees_what_the_first_has_saved(place: Place, store: St
 def test_what_is_not_finished_is_not_seen_by_others(place: Place, store: Store) -> None:
     with Store.open(place) as second:
         with store.transaction():
-            drafts.put(store, "8900000000011", "s", "{}", now())
+            drafts.put(store, draft_of("s"), "{}", now())
             assert contents(second) == []
         assert contents(second) == ["{}"]
 
@@ -128,7 +128,7 @@ def test_a_snapshot_stays_as_it_was_at_its_beginning(place: Place, store: Store)
 def test_rows_are_read_as_they_are_asked_for_while_others_are_read(store: Store) -> None:
     numbers = [f"{number:013}" for number in range(5000)]
     with store.transaction():
-        store.write_many("INSERT INTO draft VALUES (?, 's', '{}', '')", ((n,) for n in numbers))
+        store.write_many("INSERT INTO draft VALUES (?, 's', '', '{}', '')", ((n,) for n in numbers))
     sql = "SELECT card_number FROM draft WHERE screen = ? ORDER BY card_number"
     with store.snapshot():
         read = []
@@ -160,7 +160,7 @@ def test_a_save_waits_for_another_one(place: Place, store: Store) -> None:
 
     def hold() -> None:
         with Store.open(place) as other, other.transaction():
-            drafts.put(other, "8900000000011", "screen", "first", now())
+            drafts.put(other, draft_of(), "first", now())
             began.set()
             may_end.wait()
 

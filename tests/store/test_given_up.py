@@ -20,7 +20,7 @@ from tests.postgres import (
     throw_out,
     until_someone_waits,
 )
-from tests.store.writing import contents, write_something
+from tests.store.writing import contents, draft_of, write_something
 
 pytestmark = pytest.mark.postgresql
 
@@ -40,7 +40,7 @@ class Saving:
 
     def __call__(self) -> str:
         self.begun += 1
-        drafts.put(self.store, "8900000000011", "screen", f"number {self.begun}", now())
+        drafts.put(self.store, draft_of(), f"number {self.begun}", now())
         if (step := next(self._before_the_end, None)) is not None:
             step()
         return f"saved {self.begun}"
@@ -122,7 +122,7 @@ def test_a_deadlock_with_another_program_is_got_over(
         if len(begun) == 1:
             taking.start()
             until_someone_waits(third)
-        drafts.put(store, "8900000000011", "screen", "ours", now())
+        drafts.put(store, draft_of(), "ours", now())
 
     with server.connection(database_of(store.place)) as third:
         store.transact(save)

@@ -13,7 +13,7 @@ import pytest
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
-from eport_tui.store import migrations, models, permissions
+from eport_tui.store import drafts, migrations, models, permissions
 from eport_tui.store.database import Store
 from tests.rows import insert_grant, insert_operator_grant
 
@@ -122,6 +122,19 @@ def test_what_cards_were_handed_before_is_listed_after_the_migration(
         assert [row.principal.customs_code for row in listed] == ["3101940001", "3205940003"]
 
 
+def test_what_was_typed_before_is_offered_after_the_migration(
+    new_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = ("8900000000011", "permissions", '{"subsystem": "95"}', "2026-03-01T10:00:00+08:00")
+    with monkeypatch.context() as patch:
+        pretend(patch, all_migrations()[:7])
+        with Store.open(new_place) as store, store.transaction():
+            store.rows("INSERT INTO draft VALUES (?, ?, ?, ?)", kept)
+    with Store.open(new_place) as store:
+        ((key, content, saved_at),) = drafts.of_card(store, kept[0])
+        assert (key.screen, content, saved_at.isoformat()) == kept[1:]
+
+
 def test_each_migration_is_recorded_once(new_place: Place) -> None:
     Store.open(new_place).close()
     with Store.open(new_place) as store:
@@ -140,7 +153,7 @@ def test_a_copy_is_made_before_a_database_is_migrated(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Store.open(path) as store, store.transaction():
-        store.rows("INSERT INTO draft VALUES ('8900000000011', 's', 'before', '')")
+        store.rows("INSERT INTO draft VALUES ('8900000000011', 's', '', 'before', '')")
     added = next_migration("UPDATE draft SET content = 'after'")
     pretend(monkeypatch, [*all_migrations(), added])
     with Store.open(path) as store:

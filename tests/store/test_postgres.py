@@ -16,7 +16,7 @@ from eport_tui.store import drafts
 from eport_tui.store.database import Store
 from eport_tui.store.faults import GivenUp
 from tests.postgres import Server, database_of, throw_out, until_someone_waits
-from tests.store.writing import contents, write_something
+from tests.store.writing import contents, draft_of, write_something
 
 pytestmark = pytest.mark.postgresql
 
@@ -45,9 +45,9 @@ def test_a_connection_that_is_lost_in_a_transaction_loses_the_whole_of_it(
 
     def save() -> None:
         with store.transaction():
-            drafts.put(store, "8900000000011", "screen", "half", now())
+            drafts.put(store, draft_of(), "half", now())
             throw_out(other)
-            drafts.put(store, "8900000000011", "other", "half", now())
+            drafts.put(store, draft_of("other"), "half", now())
 
     with pytest.raises(StoreError, match="与数据库服务器的连接已断开，没有保存") as lost:
         save()
@@ -63,7 +63,7 @@ def test_a_connection_that_is_lost_when_it_commits_is_not_said_to_have_failed(
 
     def save() -> None:
         with store.transaction():
-            drafts.put(store, "8900000000011", "screen", "in doubt", now())
+            drafts.put(store, draft_of(), "in doubt", now())
             throw_out(other)
 
     with pytest.raises(StoreError, match="不能确定是否已保存"):
@@ -134,7 +134,7 @@ def test_a_closed_store_says_so(place: Place) -> None:
 def test_a_failure_that_is_passed_over_in_a_transaction_is_no_save(store: Store) -> None:
     def save() -> None:
         with store.transaction():
-            drafts.put(store, "8900000000011", "screen", "kept", now())
+            drafts.put(store, draft_of(), "kept", now())
             with suppress(StoreError):
                 store.rows("INSERT INTO legal_person_card VALUES ('x', 'y')")
 
@@ -145,7 +145,7 @@ def test_a_failure_that_is_passed_over_in_a_transaction_is_no_save(store: Store)
 
 def test_a_transaction_sees_what_was_committed_while_it_waited(store: Store, other: Any) -> None:
     other.execute("BEGIN; UPDATE turn SET number = number + 1")
-    other.execute("INSERT INTO draft VALUES ('8900000000011', 's', 'just now', '2026-01-01')")
+    other.execute("INSERT INTO draft VALUES ('8900000000011', 's', '', 'just now', '2026-01-01')")
     seen: list[int] = []
 
     def look() -> None:
@@ -173,7 +173,7 @@ def test_a_deadlock_with_another_program_is_given_up_and_can_be_done_anew(
         with store.transaction():
             taking.start()
             until_someone_waits(third)
-            drafts.put(store, "8900000000011", "screen", "ours", now())
+            drafts.put(store, draft_of(), "ours", now())
 
     with (
         server.connection(database_of(store.place)) as third,
@@ -282,7 +282,7 @@ def test_texts_sort_and_compare_as_in_sqlite(store: Store) -> None:
     screens = ["b", "A", "a", "B", "中", "1", "-", "é"]
     with store.transaction():
         for screen in screens:
-            drafts.put(store, "8900000000011", screen, "{}", now())
+            drafts.put(store, draft_of(screen), "{}", now())
     found = [name for (name,) in store.rows("SELECT screen FROM draft ORDER BY screen")]
     assert found == sorted(screens)
     between = store.rows("SELECT screen FROM draft WHERE screen >= ? AND screen < ?", ("A", "a"))
@@ -319,7 +319,7 @@ def test_the_lesser_and_the_greater_of_two_values(store: Store, sqlite_store: St
     sql = "SELECT min(screen, ?), max(screen, ?), min(1, 2), max(screen, NULL) FROM draft"
     for each in (store, sqlite_store):
         with each.transaction():
-            drafts.put(each, "8900000000011", "B", "{}", now())
+            drafts.put(each, draft_of("B"), "{}", now())
         assert each.rows(sql, ("a", "a")) == [("B", "a", 1, None)]
         assert each.rows("SELECT min(screen), max(screen) FROM draft") == [("B", "B")]
 
@@ -327,7 +327,7 @@ def test_the_lesser_and_the_greater_of_two_values(store: Store, sqlite_store: St
 def test_a_value_in_json_is_found_by_its_path(store: Store, sqlite_store: Store) -> None:
     for each in (store, sqlite_store):
         with each.transaction():
-            drafts.put(each, "8900000000011", "s", '{"card": "89", "a": {"b": 12}}', now())
+            drafts.put(each, draft_of("s"), '{"card": "89", "a": {"b": 12}}', now())
         sql = "SELECT content ->> '$.card', content ->> '$.none' FROM draft"
         assert each.rows(sql) == [("89", None)]
 

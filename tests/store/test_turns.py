@@ -21,7 +21,7 @@ from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
 from eport_tui.store import drafts, turns
 from eport_tui.store.database import Store
-from tests.store.writing import contents, write_something
+from tests.store.writing import contents, draft_of, write_something
 
 PROCESSES = 20
 SAVES = 40
@@ -43,7 +43,7 @@ def _save(place: Place, name: str, begin: int) -> None:
             with store.transaction():
                 order = contents(store)[0].split()
                 order.append(f"{name}:{len(order) - asked}")
-                drafts.put(store, "8900000000011", "screen", " ".join(order), now())
+                drafts.put(store, draft_of(), " ".join(order), now())
 
 
 def test_twenty_processes_save_on_one_database_and_none_is_left_behind(place: Place) -> None:

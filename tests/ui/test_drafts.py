@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
+import time_machine
 
+from eport_tui.domain.dates import SHANGHAI
 from eport_tui.settings import Settings
 from tests.ui.colleague import BROKER_CODE, Colleague
 from tests.ui.operator import BROKER, MANUFACTURER, OTHER_BROKER, Operator, at_work
@@ -108,6 +110,24 @@ async def test_esc_keeps_a_draft_for_later(settings: Settings) -> None:
         assert operator.dialog == ""
     async with at_work(settings, typed="y") as operator:
         assert operator.value("代理企业编号") == "3101980001"
+
+
+async def test_a_card_at_work_in_two_places_loses_the_input_of_neither(
+    settings: Settings,
+) -> None:
+    await half_a_grant(settings)
+    with time_machine.travel(datetime.now(SHANGHAI) + timedelta(hours=1), tick=False):
+        async with at_work(settings) as elsewhere:
+            await elsewhere.press("escape")
+            await elsewhere.burst("11", "3101980002", "<enter>")
+            drop_line(elsewhere)
+        async with at_work(settings, typed="y") as operator:
+            assert operator.value("代理企业编号") == "3101980002"
+            drop_line(operator)
+        async with at_work(settings, typed="n") as operator:
+            assert OFFER in operator.dialog
+            await operator.type("y")
+            assert operator.value("代理企业编号") == "3101980001"
 
 
 async def test_a_draft_is_offered_to_its_card_only(settings: Settings) -> None:
