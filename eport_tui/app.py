@@ -442,7 +442,7 @@ class EportApp(LeanApp):
     async def _reload_lists(self, screen: EportScreen) -> None:
         for grid in screen.query(Grid):
             if not await grid.refresh_rows():
-                screen.say("所选的记录已被他人删除", "warning")
+                screen.say("所选的记录已被他人删除或改动，不再列出", "warning")
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""

@@ -14,7 +14,7 @@ from eport_tui.domain.decision import Decision, Request, decide
 from eport_tui.domain.explanation import Change, ChangeKind, Explanation, Words, explain
 from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
 from eport_tui.domain.holders import Role
-from eport_tui.domain.identifiers import parse_card_number, parse_customs_code
+from eport_tui.domain.identifiers import parse_card_number, parse_customs_code, without_prefix
 from eport_tui.domain.text import half_width, printable
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.history import on_day
@@ -227,7 +227,7 @@ def ask(
         store,
         tables,
         asked,
-        legal_person=half_width(asked.card) == holder.card_number and holder.is_legal_person,
+        legal_person=without_prefix(asked.card) == holder.card_number and holder.is_legal_person,
         today=today,
     )
     is_own_card = request.card_number == holder.card_number

@@ -8,18 +8,14 @@ import select
 import signal
 import termios
 import tty
-from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread
 from typing import Any
 
-from textual._time import get_time
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-# A timeout that ends a moment early would only be waited for again.
-_A_MOMENT = 0.001
+from eport_tui.terminal.incoming import Incoming
 
 # A piece of this size never has to wait on a line that takes any at all.
 _SHORT = 1024
@@ -132,14 +128,12 @@ class LeanDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Turn what is typed into events until the program ends."""
-        parser = XTermParser(self._debug)
-        decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        incoming = Incoming(self._debug)
         waiting = select.poll()
         waiting.register(self.fileno, select.POLLIN)
         waiting.register(self._wake_reader, select.POLLIN)
         while not self.exit_event.is_set():
-            due = parser._timeout_time
-            wait = None if due is None else max(0.0, due - get_time()) + _A_MOMENT
+            wait = incoming.wait
             ready = dict(waiting.poll(None if wait is None else wait * 1000))
             if self._wake_reader in ready:
                 os.read(self._wake_reader, 1)
@@ -150,11 +144,9 @@ class LeanDriver(LinuxDriver):
                     # Nothing will come any more: the line is gone, whether or not a signal says so.
                     os.kill(os.getpid(), signal.SIGHUP)
                     return
-                # Half a character is no text yet, and to the parser no text is the end.
-                if text := decode(data):
-                    for event in parser.feed(text):
-                        self.process_message(event)
-            for event in parser.tick():
+                for event in incoming.feed(data):
+                    self.process_message(event)
+            for event in incoming.tick():
                 self.process_message(event)
 
     def _read(self) -> bytes:

@@ -39,7 +39,7 @@ async def test_the_row_that_a_colleague_deletes_is_not_replaced_by_another(
         await operator.press(*TO_THE_LIST)
         await operator.wait_for("第1条 共5条")
         colleague.delete(gone)
-        await operator.wait_for("所选的记录已被他人删除")
+        await operator.wait_for("所选的记录已被他人删除或改动，不再列出")
         assert operator.sees("共4条")
         await operator.press("f8")
         assert operator.sees("请选择数据!")
