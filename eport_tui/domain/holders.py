@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from eport_tui.domain.dates import in_shanghai
+
 
 class Enterprise(NamedTuple):
     """An enterprise as customs knows it.
@@ -58,5 +60,5 @@ class Holder(NamedTuple):
         return self.role is Role.LEGAL_PERSON
 
     def days_left(self, at: datetime) -> int:
-        """Whole days from `at` to the end of the certificate; negative after it."""
-        return (self.valid_until - at).days
+        """Days in Shanghai from that of `at` to the certificate's last; negative after it."""
+        return (in_shanghai(self.valid_until).date() - in_shanghai(at).date()).days

@@ -8,8 +8,9 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.card.errors import BadPin
+from eport_tui.errors import InvalidInput
 from eport_tui.screens.base import EportScreen, flow
-from eport_tui.screens.login import PinRow, may_try
+from eport_tui.screens.login import TYPE_AGAIN, PinRow, may_try
 from eport_tui.widgets.pin import PinField
 
 
@@ -44,8 +45,9 @@ class ChangePinScreen(EportScreen):
         else:
             try:
                 field.check(self.desk.active_session.card.check_pin)
+                self.say("")
                 return True
-            except BadPin as error:
+            except (BadPin, InvalidInput) as error:
                 self.say(f"{name}不对：{error}", "error")
         self.set_focus(field)
         return False
@@ -77,8 +79,10 @@ class ChangePinScreen(EportScreen):
             self.set_focus(self._old)
             session = self.desk.active_session
             if not await may_try(self, session, old):
-                for field, pin in ((self._old, old), (self._new, new), (self._again, again)):
-                    field.give_back(pin)
+                # Of the old one nobody can see any more whether it is right.
+                self._new.give_back(new)
+                self._again.give_back(again)
+                self.say(TYPE_AGAIN, "warning")
                 return
             await self.desk.call_card(session.card.change_pin, old, new)
         finally:

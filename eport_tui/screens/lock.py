@@ -18,7 +18,7 @@ from eport_tui.card.errors import (
 )
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen, flow
-from eport_tui.screens.login import PinRow, fill_holder, holder_form, may_try
+from eport_tui.screens.login import TYPE_AGAIN, PinRow, fill_holder, holder_form, may_try
 from eport_tui.widgets.bars import Banner
 from eport_tui.widgets.dialogs import confirmation
 from eport_tui.widgets.pin import PinField
@@ -164,7 +164,7 @@ class LockScreen(EportScreen):
                 self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
                 return
             if not await may_try(self, self._session, pin):
-                self._pin.give_back(pin)
+                self.say(TYPE_AGAIN, "warning")
                 return
             self.say("正在验证密码")
             await desk.call_card(self._session.unlock, pin)

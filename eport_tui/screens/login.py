@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from eport_tui.widgets.form import Form
 
 INSERT_CARD = "请插入IC卡或Ikey"
+TYPE_AGAIN = "密码没有提交，请重新输入"
 REST_SECONDS = 2.0
 """How long a reader is left alone whose card broke off; each such try takes its time."""
 
@@ -133,8 +134,9 @@ class CardList(Grid[CardRow]):
         if self.refused and event.is_printable:
             event.stop()
             event.prevent_default()
-        else:
+        elif self.refused:
             self.refused = False
+            self.post_message(self.Told(self, ""))
 
 
 class LoginScreen(EportScreen):
@@ -200,6 +202,8 @@ class LoginScreen(EportScreen):
         self._pin.wipe()
         if self._session is not None and self._session is not self.desk.session:
             self._session.close()
+            # How many tries are left may have changed.
+            self._rows.pop(self._session.card.ref, None)
         self._session = None
         self._refs = None
         self._show_step()
@@ -416,7 +420,7 @@ class LoginScreen(EportScreen):
         try:
             if not await may_try(self, session, pin):
                 if self._session is session:
-                    self._pin.give_back(pin)
+                    self.say(TYPE_AGAIN, "warning")
                 return
             self.say("正在验证密码")
             await self.desk.call_card(session.unlock, pin)
@@ -443,7 +447,9 @@ class LoginScreen(EportScreen):
     async def action_back(self) -> None:
         """Take the card out again, or leave from the list of cards."""
         if self._step == "choose":
-            if await self.confirm("退出", "确定退出程序吗？", yes="退出", dangerous=False):
+            if self._cards.filter:
+                await self._cards.narrow("")
+            elif await self.confirm("退出", "确定退出程序吗？", yes="退出", dangerous=False):
                 await self.desk.leave()
             return
         self.start_over()

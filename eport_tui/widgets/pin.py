@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from eport_tui.errors import InvalidInput
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.themes import look
 
@@ -38,6 +39,8 @@ class PinField(Widget, can_focus=True):
         super().__init__(id=id)
         self._buffer = bytearray(LENGTH)
         self._length = 0
+        # Why the field does not hold all that was typed.
+        self._left_out = ""
 
     def __len__(self) -> int:
         return self._length
@@ -46,7 +49,12 @@ class PinField(Widget, can_focus=True):
         return True
 
     def take(self) -> bytearray:
-        """Hand out what was typed and wipe it here; the receiver wipes it after use."""
+        """Hand out what was typed and wipe it here; the receiver wipes it after use.
+
+        Raises:
+            InvalidInput: As `check`.
+        """
+        self._demand_whole()
         pin = self._buffer[: self._length]
         self.wipe()
         return pin
@@ -59,7 +67,13 @@ class PinField(Widget, can_focus=True):
         self.refresh()
 
     def check(self, check: Callable[[bytearray], None]) -> None:
-        """Have `check` look at what was typed; raises what it raises."""
+        """Have `check` look at what was typed; raises what it raises.
+
+        Raises:
+            InvalidInput: Not all that was typed was taken, and it would cost a try; the field
+                is empty then.
+        """
+        self._demand_whole()
         pin = self._buffer[: self._length]
         try:
             check(pin)
@@ -71,7 +85,13 @@ class PinField(Widget, can_focus=True):
         for at in range(LENGTH):
             self._buffer[at] = 0
         self._length = 0
+        self._left_out = ""
         self.refresh()
+
+    def _demand_whole(self) -> None:
+        if told := self._left_out:
+            self.wipe()
+            raise InvalidInput(told, hint="请重新输入密码")
 
     @property
     def cursor_screen_offset(self) -> Offset:
@@ -86,20 +106,28 @@ class PinField(Widget, can_focus=True):
             event.stop()
             self._length = max(0, self._length - 1)
             self._buffer[self._length] = 0
+            if not self._length:
+                self._left_out = ""
         elif event.key == "ctrl+u":
             event.stop()
             self.wipe()
         elif character is not None and event.is_printable:
             event.stop()
             if not 0x21 <= ord(character) <= 0x7E:
-                self.post_message(self.Refused("密码只能是半角的字母、数字和符号，请关闭输入法"))
+                self._leave_out("密码只能是半角的字母、数字和符号，请关闭输入法")
                 return
             if self._length == LENGTH:
-                self.post_message(self.Refused(f"密码最长{LENGTH}位，不能再长"))
+                self._leave_out(f"密码最长{LENGTH}位，多输入的字符没有采用")
                 return
+            if not self._length:
+                self._left_out = ""
             self._buffer[self._length] = ord(character)
             self._length += 1
         self.refresh()
+
+    def _leave_out(self, why: str) -> None:
+        self._left_out = why
+        self.post_message(self.Refused(why))
 
     def on_paste(self, event: events.Paste) -> None:
         """Do not take pasted text."""

@@ -81,6 +81,19 @@ async def test_enter_does_not_leave_a_pin_that_is_not_complete(settings: Setting
         assert "密码已修改" in operator.dialog
 
 
+async def test_what_was_wrong_is_not_said_any_more_when_it_is_right(settings: Settings) -> None:
+    async with at_work(settings, typed="3") as operator:
+        await operator.type("8888888")
+        await operator.press("enter")
+        assert "原密码不对" in operator.message
+        await operator.type("8")
+        await operator.press("enter")
+        assert operator.message == ""
+        await operator.type("123456789")
+        await operator.press("enter")
+        assert "新密码不对：密码最长8位，多输入的字符没有采用（请重新输入密码）" in operator.message
+
+
 async def test_only_the_new_pin_has_to_be_typed_again_where_it_was_repeated_wrongly(
     settings: Settings,
 ) -> None:
@@ -100,10 +113,12 @@ async def test_the_fifth_wrong_old_pin_blocks_the_card(settings: Settings) -> No
                 await operator.type(pin)
                 await operator.press("enter")
         assert "密码只剩最后一次机会" in operator.dialog
-        # What was typed is still there for the second thought.
+        # The new one is still there for the second thought, the one in doubt is not.
         await operator.press("escape")
         assert operator.value("再输一次") == "********"
+        assert operator.value("原密码") == ""
         assert operator.at_field == "原密码"
+        await operator.type("12345678")
         await operator.press("f10")
         await operator.type("y")
         assert "该卡已锁定" in operator.message

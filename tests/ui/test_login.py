@@ -235,19 +235,48 @@ async def test_the_fifth_wrong_pin_blocks_the_card(settings: Settings) -> None:
         assert operator.sees("还有700天")
 
 
-async def test_before_the_last_try_enter_does_no_harm_and_keeps_what_was_typed(
+async def test_before_the_last_try_enter_does_no_harm_and_has_the_pin_typed_anew(
     settings: Settings,
 ) -> None:
     async with at_login(settings) as operator:
         await operator.insert(MANUFACTURER)
-        await try_pins(operator, *["12345678"] * 4)
-        await operator.type(PIN)
-        await operator.press("enter", "enter")
+        await try_pins(operator, *["12345678"] * 5)
+        await operator.press("enter")
         assert operator.dialog == ""
-        assert operator.value("密码") == "********"
+        # Nobody can see whether what was typed is right, so it is not there to be given after all.
+        assert operator.value("密码") == ""
+        assert "密码没有提交，请重新输入" in operator.message
+        await operator.type(PIN)
         await operator.press("enter")
         await operator.type("y")
         assert operator.place == "主选单"
+
+
+async def test_a_card_that_has_just_been_blocked_is_listed_so(settings: Settings) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(MANUFACTURER)
+        await try_pins(operator, *["12345678"] * 5)
+        await operator.type("y")
+        await operator.press("escape")
+        assert operator.row(MANUFACTURER).endswith("（密码已锁定）")
+
+
+async def test_esc_takes_a_narrowed_list_back_to_all_cards(settings: Settings) -> None:
+    async with at_login(settings) as operator:
+        await operator.press("ctrl+f")
+        await operator.burst("JJ", "<enter>")
+        assert operator.sees("共1条")
+        await operator.press("escape")
+        assert operator.dialog == ""
+        assert operator.sees("共8条")
+
+
+async def test_why_a_card_was_refused_is_not_said_of_another_one(settings: Settings) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(EXPIRED)
+        assert "过期" in operator.message
+        await operator.press("up")
+        assert operator.message == ""
 
 
 async def test_the_list_says_that_a_card_is_blocked(settings: Settings) -> None:
@@ -301,6 +330,28 @@ async def test_a_character_that_cannot_be_in_a_pin_is_told_at_once(
         await operator.insert(MANUFACTURER)
         await operator.type(typed)
         assert told in operator.message
+
+
+@pytest.mark.parametrize("typed", [f"x{PIN}", f"{PIN}x", f"88密{PIN[2:]}"])
+async def test_a_pin_that_was_not_taken_whole_costs_no_try(settings: Settings, typed: str) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(MANUFACTURER)
+        await try_pins(operator, typed)
+        assert "请重新输入密码" in operator.message
+        assert operator.value("密码") == ""
+        await try_pins(operator, "12345678")
+        assert "还可再试4次" in operator.message
+
+
+async def test_an_input_method_that_is_closed_again_is_in_nobodys_way(settings: Settings) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(MANUFACTURER)
+        await operator.type("密")
+        await operator.press("enter")
+        assert "请关闭输入法" in operator.message
+        await operator.type(f"密{PIN}")
+        await operator.press("enter")
+        assert operator.place == "主选单"
 
 
 async def test_a_pin_cannot_be_pasted(settings: Settings) -> None:
