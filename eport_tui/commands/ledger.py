@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eport_tui.errors import InvalidInput
+from eport_tui.commands.asking import add_yes, agreed
+from eport_tui.errors import InvalidInput, unwritable
 from eport_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     accept = commands.add_parser(
         "accept-clock", help="服务器时间早于末笔操作而确实无误时，允许继续办理"
     )
-    accept.add_argument("--yes", action="store_true", help="不再询问")
+    add_yes(accept)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -85,7 +86,7 @@ def _opened(settings: Settings, *, writing: bool = False) -> Iterator[tuple[Stor
     from eport_tui.services.registry import look_up_card
     from eport_tui.store.database import Store
 
-    with Store.open(settings.database, read_only=not writing) as store:
+    with Store.open(settings.database, read_only=not writing, create=False) as store:
         trust = TrustStore.of(
             settings.trust_dir,
             require_hardware=settings.require_hardware,
@@ -178,7 +179,7 @@ def _checkpoint(args: argparse.Namespace, settings: Settings) -> int:
         with args.output.open("x", encoding="utf-8") as file:
             file.write(checkpoint.as_file())
     except OSError as error:
-        raise InvalidInput(f"无法写入文件 {args.output}", hint="请检查路径和权限") from error
+        raise unwritable("文件", args.output) from error
     print(f"已签署第{checkpoint.number}笔的检查点：{args.output}")
     print("请保存在本服务器以外的地方")
     return HOLDS
@@ -214,19 +215,12 @@ def _accept_clock(args: argparse.Namespace, settings: Settings) -> int:
         last = ledger.behind(store)
         print(f"台账末笔是第{last.number}笔，记录于 {last.recorded_at:%Y-%m-%d %H:%M:%S}")
         print(f"服务器时间现在是 {now():%Y-%m-%d %H:%M:%S}")
-        if not args.yes and not _agreed("确认服务器时间无误，并允许下一笔操作早于末笔吗？[y/N] "):
+        if not args.yes and not agreed("确认服务器时间无误，并允许下一笔操作早于末笔吗？"):
             print("没有改变任何内容")
             return BROKEN
         ledger.accept_clock(store)
     print("已记录，可以继续办理；今后核对台账时会说明此事")
     return HOLDS
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes", "是")
-    except EOFError:
-        return False
 
 
 class _Progress:

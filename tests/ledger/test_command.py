@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import getpass
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -186,7 +187,7 @@ def test_a_checkpoint_that_does_not_hold_itself(
         assert run("verify", "--against", str(file)) == 2
         assert "该文件不是检查点" in capsys.readouterr().err
     assert run("verify", "--against", str(tmp_path / "nowhere")) == 2
-    assert "无法读取检查点文件" in capsys.readouterr().err
+    assert f"检查点文件 {tmp_path}/nowhere 不存在" in capsys.readouterr().err
 
 
 def test_an_empty_ledger_has_nothing_to_sign(
@@ -225,6 +226,7 @@ def test_a_clock_is_accepted_after_a_question(
     code: int,
 ) -> None:
     signed(store, theirs(), Change(TO_CARD, None), at=NOON + timedelta(hours=1))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(builtins, "input", lambda question: answer)
     with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
         assert run("accept-clock") == code
