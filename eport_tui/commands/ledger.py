@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 HOLDS, BROKEN = 0, 1
 
+SHOWN = 20
+"""Findings of one kind that are listed, where not all are asked for."""
+
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `ledger` and its own commands."""
@@ -35,7 +39,11 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         description="退出码 0 为台账完好，1 为台账或授权有问题，2 为无法核对。",
     )
     verify.add_argument("--against", type=Path, metavar="文件", help="与以前签署的检查点比对")
-    verify.add_argument("--json", action="store_true", help="以JSON输出")
+    shown = verify.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--all", action="store_true", help=f"列出全部问题，不写时同类问题列出前{SHOWN}个"
+    )
+    shown.add_argument("--json", action="store_true", help="以JSON输出，总是列出全部问题")
 
     checkpoint = commands.add_parser("checkpoint", help="签署台账的末笔，保存在别处备查")
     card = checkpoint.add_mutually_exclusive_group(required=True)
@@ -107,20 +115,28 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
         progress = _Progress() if sys.stderr.isatty() else None
         verification = Verification(store, trust, checkpoint=checkpoint, progress=progress)
         found: list[Finding] = []
+        kinds: Counter[str] = Counter()
         try:
             for finding in verification.findings():
                 if progress:
                     progress.clear()
+                kinds[finding.kind] += 1
                 if args.json:
                     found.append(finding)
-                else:
+                elif args.all or kinds[finding.kind] <= SHOWN:
                     print(_sentence(finding))
         finally:
             if progress:
                 progress.clear()
     if args.json:
         print(json.dumps(_as_json(verification, found), ensure_ascii=False))
-    elif verification.faults:
+        return BROKEN if verification.faults else HOLDS
+    left = {} if args.all else {kind: n - SHOWN for kind, n in kinds.items() if n > SHOWN}
+    for kind, number in left.items():
+        print(f"还有{number}个同类的没有列出：{kind}")
+    if left:
+        print("用 eport-tui ledger verify --all 列出全部")
+    if verification.faults:
         print(_verdict(verification))
     else:
         print(f"台账完好：{verification.last}笔操作，末笔的哈希值为 {verification.hash}")
