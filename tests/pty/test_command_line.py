@@ -100,6 +100,30 @@ def test_without_a_terminal_a_demo_is_not_thrown_away(run: Run, tmp_path: Path) 
     assert list(kept.parent.iterdir()) == [kept]
 
 
+def test_a_demo_that_is_open_in_another_window_is_not_thrown_away(
+    launch: Launch, database: Path
+) -> None:
+    first, second = launch("demo"), launch("demo")
+    for desk in (first, second):
+        desk.wait_for("JJ7G000000073")
+    before = database.stat().st_ino
+    reset = launch("demo", "--reset")
+    reset.wait_for("错误：另一个窗口正在使用演示数据，没有删除")
+    reset.wait_for("请先在那里退出程序，再运行 eport-tui demo --reset")
+    assert reset.exit_code() == 2
+    first.press("ctrl+q")
+    assert first.exit_code() == 0
+    assert launch("demo", "--reset").exit_code() == 2
+    assert database.stat().st_ino == before
+    second.log_in()
+    second.press("ctrl+q")
+    assert second.exit_code() == 0
+    reset = launch("demo", "--reset")
+    reset.wait_for("正在建立演示数据和演示卡")
+    reset.wait_for(re.compile(r"\A 电子口岸委托授权 - 登录 "), timeout=30)
+    assert database.stat().st_ino != before
+
+
 def test_a_server_that_is_not_there_is_told_in_the_words_of_a_command(
     run: Run, tmp_path: Path
 ) -> None:
