@@ -351,7 +351,8 @@ def _state(card: Card, trust: TrustStore) -> tuple[str, str]:
     try:
         verdict = trust.check_card(card, now())
     except CertificateRefused as fault:
-        return _STATES.get(fault.code, _UNUSABLE), fault.message
+        why = "" if fault.code == "revoked" else fault.message
+        return _STATES.get(fault.code, _UNUSABLE), why
     if not card.tries_left():
         return "已锁定", ""
     return ("有效", "") if verdict.may_grant else ("只能查看", verdict.why_not)

@@ -97,7 +97,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if not self.kind:
-            object.__setattr__(self, "kind", _NUMBERS.sub("…", self.message))
+            object.__setattr__(self, "kind", _NUMBERS.sub("N", self.message))
 
 
 class _Origin(NamedTuple):

@@ -416,7 +416,7 @@ def test_a_revoked_card_is_refused_at_once(authority, eport):
     code, out, err = eport("revoke", "8900000000011", "--yes")
     assert (code, err) == (0, "")
     assert out.endswith("\n已吊销卡 8900000000011\n")
-    assert "该卡已吊销" in eport("show", "8900000000011")[1]
+    assert re.search("^状态 +已吊销$", eport("show", "8900000000011")[1], re.M)
     code, out, _ = eport("revoke", "8900000000011")
     assert code == 0
     assert "早已吊销" in out
