@@ -107,7 +107,10 @@ def _run(args: argparse.Namespace) -> int:
             from eport_tui.store.database import Store
 
             settings = _settings(args)
-            return registry.run(args, lambda: Store.open(settings.database), settings)
+            create = args.registry_command == "import"
+            return registry.run(
+                args, lambda: Store.open(settings.database, create=create), settings
+            )
         case "card":
             from eport_tui.commands import card
             from eport_tui.commands.work import keep_memory_private

@@ -7,6 +7,8 @@ raised is a defect of the program.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class EportError(Exception):
     """Something went wrong that an operator can be told about.
@@ -40,8 +42,40 @@ class NotFound(EportError):
 
 
 class StoreError(EportError):
-    """The database cannot be opened, read or written."""
+    """The database cannot be opened, read or written.
+
+    Attributes:
+        is_offline: Whether its server cannot be reached, to which the next try connects anew.
+    """
+
+    is_offline = False
 
 
 class SettingsError(EportError):
     """A settings file or an environment variable cannot be understood."""
+
+
+def unreadable(
+    what: str, path: Path, error: OSError, kind: type[EportError] = InvalidInput
+) -> EportError:
+    """The error for a file that was named and cannot be read.
+
+    Args:
+        what: What it should be, in Chinese, such as `设置文件`.
+    """
+    match error:
+        case FileNotFoundError():
+            return kind(f"{what} {path} 不存在", hint="请检查路径")
+        case IsADirectoryError():
+            return kind(f"{path} 是一个文件夹，不是{what}", hint="请写明文件夹中的哪个文件")
+        case PermissionError():
+            return kind(f"没有权限读取{what} {path}", hint="请检查文件及其所在文件夹的读权限")
+        case _:
+            return kind(f"无法读取{what} {path}", hint="请检查路径和磁盘")
+
+
+def unwritable(what: str, path: Path) -> InvalidInput:
+    """The error for a file that was named and cannot be written; `what` as in `unreadable`."""
+    return InvalidInput(
+        f"无法写入{what} {path}", hint="请检查文件夹是否存在、能否写入，以及磁盘空间"
+    )

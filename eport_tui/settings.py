@@ -23,8 +23,8 @@ from typing import Any
 
 from platformdirs import PlatformDirs
 
-from eport_tui.domain.places import Place, parse_place
-from eport_tui.errors import SettingsError
+from eport_tui.domain.places import Place, parse_path, parse_place
+from eport_tui.errors import SettingsError, unreadable
 
 APP = "eport-tui"
 PREFIX = "EPORT_TUI_"
@@ -92,26 +92,37 @@ def load_settings(
         InvalidInput: What names the database cannot be understood; see `parse_place`.
     """
     dirs = PlatformDirs(APP, appauthor=False)
+    config = parse_path(str(config)) if config else None
     config_dir = config.parent if config else dirs.user_config_path
     source = config or config_dir / "config.toml"
     written = _read(source, must_exist=config is not None)
     home = demo_dir or dirs.user_data_path
 
-    def text(name: str) -> str | None:
-        value = environment.get(PREFIX + name.upper()) or written.get(name)
-        if value is None or demo_dir is not None:
+    def text(name: str) -> tuple[str, Path | None] | None:
+        """What is set, and the folder from which it counts; none for the current one."""
+        if demo_dir is not None:
+            return None
+        if given := environment.get(PREFIX + name.upper()):
+            return given, None
+        value = written.get(name)
+        if value is None:
             return None
         if not isinstance(value, str) or not value:
             raise SettingsError(f"设置项 {name} 应为路径", hint=_where(source))
-        return value
+        return value, config_dir
 
     def path(name: str, default: Path) -> Path:
-        value = text(name)
-        return Path(value).expanduser() if value is not None else default
+        found = text(name)
+        return parse_path(*found) if found else default
 
-    place = database or text("database") or home / "eport.db"
+    def place() -> Place:
+        if database:
+            return parse_place(database) if isinstance(database, str) else database
+        found = text("database")
+        return parse_place(*found) if found else home / "eport.db"
+
     return Settings(
-        database=parse_place(place) if isinstance(place, str) else place,
+        database=place(),
         cards_dir=path("cards", home / "cards"),
         authority_dir=path("authority", home / "authority"),
         trust_dir=path("trust", home / "trust"),
@@ -135,12 +146,10 @@ def _where(source: Path) -> str:
 def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
         text = source.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if must_exist:
-            raise SettingsError(f"设置文件 {source} 不存在") from None
-        return {}
     except OSError as error:
-        raise SettingsError(f"无法读取设置文件 {source}", hint="请检查文件的权限") from error
+        if isinstance(error, FileNotFoundError) and not must_exist:
+            return {}
+        raise unreadable("设置文件", source, error, SettingsError) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"设置文件 {source} 不是UTF-8编码", hint="请另存为UTF-8") from error
     # Most start without such a file, and without what reads one.

@@ -58,6 +58,8 @@ class Issued:
         role: The role it gives.
         valid_until: Its end.
         revoked: When it was revoked, if it was.
+        person: Whom it names; empty where that was not recorded.
+        enterprise: The name of his enterprise, likewise.
     """
 
     serial: int
@@ -65,6 +67,8 @@ class Issued:
     role: Role
     valid_until: datetime
     revoked: datetime | None = None
+    person: str = ""
+    enterprise: str = ""
 
 
 class TestAuthority:
@@ -123,8 +127,10 @@ class TestAuthority:
             key = serialization.load_pem_private_key((folder / _KEY).read_bytes(), None)
             certificate = x509.load_pem_x509_certificate((folder / _CERTIFICATE).read_bytes())
         except FileNotFoundError:
+            lacks = "中没有发证机构" if folder.is_dir() else "不存在"
             raise CardError(
-                f"{folder} 中没有发证机构", hint="请先运行 eport-tui card authority init"
+                f"发证机构的文件夹 {folder} {lacks}",
+                hint="请检查路径；尚未建立的，请先运行 eport-tui card authority init",
             ) from None
         except OSError as error:
             raise file_error("读取发证机构", folder, error) from error
@@ -166,7 +172,7 @@ class TestAuthority:
             BadPin: The PIN has not the form of one.
             CardError: There is such a card already, or a file cannot be written.
         """
-        holder = _canonical(holder)
+        holder = canonical(holder)
         secret = bytearray(INITIAL_PIN) if pin is None else pin
         check_pin(secret)
         make_folder(cards_folder)
@@ -200,7 +206,7 @@ class TestAuthority:
             InvalidInput: A field of the holder has not its form.
             CardError: A file cannot be read or written.
         """
-        holder = _canonical(holder)
+        holder = canonical(holder)
         certificate = self.certify(holder, public_key, software=False)
         with self._held():
             self._save([*self.issued(), _entry(certificate, holder)])
@@ -247,8 +253,11 @@ class TestAuthority:
                     Role(role),
                     datetime.fromisoformat(valid_until),
                     datetime.fromisoformat(revoked) if revoked else None,
+                    *whose,
                 )
-                for serial, number, role, valid_until, revoked in list(csv.reader(lines))[1:]
+                for serial, number, role, valid_until, revoked, *whose in list(csv.reader(lines))[
+                    1:
+                ]
             ]
         except FileNotFoundError:
             return []
@@ -353,7 +362,9 @@ class TestAuthority:
     def _save(self, entries: list[Issued]) -> None:
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(["serial", "card_number", "role", "valid_until", "revoked"])
+        table.writerow(
+            ["serial", "card_number", "role", "valid_until", "revoked", "person", "enterprise"]
+        )
         for entry in entries:
             table.writerow(
                 [
@@ -362,6 +373,8 @@ class TestAuthority:
                     entry.role.value,
                     entry.valid_until.isoformat(),
                     entry.revoked.isoformat() if entry.revoked else "",
+                    entry.person,
+                    entry.enterprise,
                 ]
             )
         write_whole(self.folder / _ISSUED, text.getvalue().encode())
@@ -412,7 +425,12 @@ def _self_signed(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate
     )
 
 
-def _canonical(holder: Holder) -> Holder:
+def canonical(holder: Holder) -> Holder:
+    """A holder with codes and names as they are put into a certificate.
+
+    Raises:
+        InvalidInput: A field has not its form.
+    """
     if holder.valid_until <= holder.valid_from:
         raise InvalidInput("证书的截止日期不能早于起始日期", field="valid_until")
     given = holder.enterprise
@@ -429,4 +447,11 @@ def _canonical(holder: Holder) -> Holder:
 
 def _entry(certificate: x509.Certificate, holder: Holder) -> Issued:
     until = holder.valid_until.replace(microsecond=0)
-    return Issued(certificate.serial_number, holder.card_number, holder.role, until)
+    return Issued(
+        certificate.serial_number,
+        holder.card_number,
+        holder.role,
+        until,
+        person=holder.person,
+        enterprise=holder.enterprise.name,
+    )

@@ -1,4 +1,4 @@
-"""Whom a certificate names, for a list of cards, read without `cryptography`.
+"""Whom a certificate names and whether it is revoked, for a list of cards, without `cryptography`.
 
 To load that takes longer than all else between the first screen and a list that can be
 chosen from.  Only what is exactly as the profile has it is read here, and nothing is
@@ -9,16 +9,21 @@ proved by it: the certificate of a card that is chosen is read anew, and checked
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from eport_tui.card.protocol import ARC
-from eport_tui.domain.dates import in_shanghai
+from eport_tui.domain.dates import SHANGHAI, in_shanghai
 from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import CARD_NUMBER, CUSTOMS_CODE, parse_uscc
 from eport_tui.errors import InvalidInput
 
 _INTEGER, _OCTETS, _OID, _UTF8, _PRINTABLE, _UTC, _TIME = 2, 4, 6, 12, 19, 23, 24
 _SEQUENCE, _SET, _VERSION, _EXTENSIONS = 0x30, 0x31, 0xA0, 0xA3
+_LIST_EXTENSIONS, _CRITICAL = 0xA0, b"\x01\x01\xff"
 
 _DIGITS = re.compile(r"\d+Z", re.ASCII)
 
@@ -37,7 +42,7 @@ def _oid(dotted: str) -> bytes:
 
 _ROLES = {_oid(f"{ARC}.1.1"): Role.LEGAL_PERSON, _oid(f"{ARC}.1.2"): Role.OPERATOR}
 _SOFTWARE_KEY, _IDENTITY = _oid(f"{ARC}.1.3"), _oid(f"{ARC}.2.1")
-_EXTENDED_KEY_USAGE = _oid("2.5.29.37")
+_EXTENDED_KEY_USAGE, _AUTHORITY_KEY = _oid("2.5.29.37"), _oid("2.5.29.35")
 _COUNTRY, _PERSON, _CARD, _ENTERPRISE, _ORGANIZATION = (
     _oid(f"2.5.4.{number}") for number in (6, 3, 5, 10, 97)
 )
@@ -55,9 +60,64 @@ def glance(certificate: bytes) -> Holder | None:
         return None
 
 
+def read_lists(source: Path) -> list[bytes]:
+    """The revocation lists (DER) in a folder, or in one file; those that can be read."""
+    found: list[bytes] = []
+    for path in sorted(source.glob("*.crl")) if source.is_dir() else [source]:
+        with suppress(OSError, ValueError):
+            data = path.read_bytes()
+            if data.lstrip().startswith(b"-----BEGIN"):
+                _, _, text, *_ = data.split(b"-----")
+                data = a2b_base64(text)
+            found.append(data)
+    return found
+
+
+def is_revoked(certificate: bytes, lists: Iterable[bytes]) -> bool:
+    """Whether the newest list of a certificate's issuer (all DER) has the certificate.
+
+    No where anything about it or the lists is unusual, as of `glance`.
+    """
+    try:
+        parts = _tbs(certificate)
+        (_, serial), issuer = parts[1], parts[3]
+        key = _last(_EXTENSIONS, parts).get(_AUTHORITY_KEY)
+    except (ValueError, IndexError):
+        return False
+    # A list may be long, so it is searched and not taken apart: a number, and behind it a moment.
+    number = bytes((_INTEGER, len(serial))) + serial
+    entries = tuple(number + bytes(moment) for moment in ((_UTC, 13), (_TIME, 15)))
+    newest, has_it = datetime.min.replace(tzinfo=SHANGHAI), False
+    for crl in lists:
+        with suppress(ValueError, KeyError, IndexError):
+            parts = [part for part in _tbs(crl) if part[0] != _INTEGER]
+            of_key = _last(_LIST_EXTENSIONS, parts).get(_AUTHORITY_KEY)
+            if (
+                parts[1] != issuer
+                or (key and of_key and key != of_key)
+                # Delta and partial lists are marked by critical extensions; they prove nothing.
+                or (parts[-1][0] == _LIST_EXTENSIONS and _CRITICAL in parts[-1][1])
+                or (moment := _moment(*parts[2])) <= newest
+            ):
+                continue
+            newest = moment
+            listed = b"".join(content for tag, content in parts[3:] if tag == _SEQUENCE)
+            has_it = any(entry in listed for entry in entries)
+    return has_it
+
+
+def _last(tag: int, parts: list[tuple[int, bytes]]) -> dict[bytes, bytes]:
+    """The extensions, where the last part is such."""
+    return _extensions(parts[-1][1]) if parts[-1][0] == tag else {}
+
+
+def _tbs(signed: bytes) -> list[tuple[int, bytes]]:
+    """The elements of what is signed of a certificate or a revocation list."""
+    return _elements(_elements(_only(_SEQUENCE, signed))[0][1])
+
+
 def _read(certificate: bytes) -> Holder:
-    whole = _only(_SEQUENCE, certificate)
-    version, _, _, _, validity, subject, _, extensions = _elements(_elements(whole)[0][1])
+    version, _, _, _, validity, subject, _, extensions = _tbs(certificate)
     if (version[0], extensions[0]) != (_VERSION, _EXTENSIONS):
         raise ValueError("not of the usual parts")
     names = _names(subject[1])

@@ -12,12 +12,20 @@ from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from eport_tui.card.errors import CardError, CardGone, CertificateRefused, PinBlocked
 from eport_tui.card.protocol import Card, CardRef, check_pin
-from eport_tui.card.software import INITIAL_PIN, SUFFIX, SoftwareCard, SoftwareReader, wipe
+from eport_tui.card.software import (
+    INITIAL_PIN,
+    SUFFIX,
+    SoftwareCard,
+    SoftwareReader,
+    refuse_existing,
+    wipe,
+)
 from eport_tui.card.trust import TrustStore
+from eport_tui.commands.asking import add_yes, agreed
 from eport_tui.commands.complaint import complain
 from eport_tui.commands.table import print_table
 from eport_tui.domain.dates import SHANGHAI, now
@@ -25,10 +33,10 @@ from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import parse_card_number, uscc_check_digit_holds
 from eport_tui.domain.places import Place
 from eport_tui.domain.text import printable
-from eport_tui.errors import EportError, InvalidInput, NotFound
+from eport_tui.errors import EportError, InvalidInput, NotFound, StoreError, unreadable
 
 if TYPE_CHECKING:
-    from eport_tui.card.authority import TestAuthority
+    from eport_tui.card.authority import Issued, TestAuthority
     from eport_tui.card.eport_profile import LookUp
     from eport_tui.card.pcsc import PcscReader
     from eport_tui.card.piv_card import PivCard
@@ -49,8 +57,9 @@ _STATES = {
     "revoked": "已吊销",
     "untrusted": "不可信",
     "no-authority": "不可信",
-    "hardware-required": "不可用",
 }
+
+_UNUSABLE = "不可用"
 
 
 class CardSettings(Protocol):
@@ -109,6 +118,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     holder.add_argument(
         "--days", default=str(DAYS), metavar="天数", help=f"证书有效的天数，默认{DAYS}天"
     )
+    add_yes(holder)
 
     reader = argparse.ArgumentParser(add_help=False)
     reader.add_argument(
@@ -155,8 +165,15 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="factory 为出厂的管理密钥（默认），prompt 为当场输入",
     )
 
-    revoke = commands.add_parser("revoke", parents=[authority], help="吊销一张卡")
+    revoke = commands.add_parser(
+        "revoke",
+        parents=[authority],
+        help="吊销一张卡",
+        description="先列出该卡号的证书，确认后吊销。吊销后不能恢复。",
+    )
     revoke.add_argument("number", metavar="卡号", help="IC卡号")
+    revoke.add_argument("--serial", metavar="序列号", help="只吊销其中一张证书")
+    add_yes(revoke)
 
     keep = commands.add_parser("authority", help="管理测试发证机构")
     deeds = keep.add_subparsers(dest="authority_command", metavar="命令", required=True)
@@ -169,9 +186,10 @@ def run(args: argparse.Namespace, settings: CardSettings) -> int:
     """Run one of the commands.
 
     Returns:
-        The exit code: 0, 1 when it failed, 2 when what was given cannot be right.
+        The exit code: 0, 1 when it failed or a question was answered with no, 2 when what
+        was given cannot be right.
     """
-    commands: dict[str, Callable[[argparse.Namespace, CardSettings], None]] = {
+    commands: dict[str, Callable[[argparse.Namespace, CardSettings], int | None]] = {
         "issue": _issue,
         "list": _list,
         "show": _show,
@@ -182,50 +200,118 @@ def run(args: argparse.Namespace, settings: CardSettings) -> int:
         "authority": _authority,
     }
     try:
-        commands[args.card_command](args, settings)
+        return commands[args.card_command](args, settings) or 0
     except EportError as fault:
         complain(fault)
         return 2 if isinstance(fault, InvalidInput) else 1
-    return 0
 
 
-def _issue(args: argparse.Namespace, settings: CardSettings) -> None:
+def _issue(args: argparse.Namespace, settings: CardSettings) -> int | None:
     holder = _holder(args)
     if args.pin not in ("initial", "prompt"):
         raise InvalidInput("--pin 应为 initial 或 prompt", field="pin")
     authority = _open_authority(args, settings)
+    if args.cards is not None and not args.cards.absolute().parent.is_dir():
+        raise NotFound(
+            f"文件夹 {args.cards.absolute().parent} 不存在，没有发卡",
+            hint="请检查 --cards 的路径，或先建立该文件夹",
+        )
+    cards = args.cards.absolute() if args.cards else settings.cards_dir
+    refuse_existing(cards / f"{holder.card_number}{SUFFIX}")
+    if not _is_beyond_doubt(args, settings, authority, holder):
+        return 1
     if args.pin == "prompt":
         with _new_pin(check_pin, _SOFTWARE_PIN) as pin:
-            path = authority.issue(holder, args.cards or settings.cards_dir, pin=pin)
+            path = authority.issue(holder, cards, pin=pin)
     else:
-        path = authority.issue(holder, args.cards or settings.cards_dir)
+        path = authority.issue(holder, cards)
     authority.renew_crl()
     authority.publish(settings.trust_dir)
     print(f"已发卡 {path.stem}：{path}")
     if args.pin == "initial":
         print(f"初始密码为 {INITIAL_PIN.decode()}，请用 eport-tui card change-pin 修改")
     _warn_of_uscc(holder)
+    return None
+
+
+def _is_beyond_doubt(
+    args: argparse.Namespace, settings: CardSettings, authority: TestAuthority, holder: Holder
+) -> bool:
+    """Say what speaks against a new card, and ask whether it is to be made all the same.
+
+    Raises:
+        EportError: There is no terminal to ask at, nor a `--yes`.
+    """
+    number = holder.card_number
+    valid = [each for each in _unrevoked(authority, number) if each.valid_until >= now()]
+    if valid:
+        _note(f"卡号 {number} 已有{len(valid)}张有效的证书，发新卡后仍可使用")
+        _list_certificates(valid, sys.stderr)
+        _note(f"不再使用的，请先吊销：eport-tui card revoke {number}")
+    others = _differences(settings.database, holder.enterprise)
+    for sentence in others:
+        _note(f"与企业名录不符，{sentence}")
+    if not (valid or others) or args.yes or agreed("仍要发卡吗？"):
+        return True
+    print("没有发卡")
+    return False
+
+
+def _differences(database: Place, enterprise: Enterprise) -> list[str]:
+    """What the registry says otherwise of an enterprise, as far as there is one."""
+    from eport_tui.services import registry
+    from eport_tui.store.database import Store
+
+    if isinstance(database, Path) and not database.exists():
+        return []
+    try:
+        with Store.open(database, read_only=True) as store:
+            return registry.differences(store, enterprise)
+    except StoreError as fault:
+        # A card can be made where the database is not at hand.
+        _note(f"没有与企业名录核对：{printable(fault.message)}")
+        return []
+
+
+def _unrevoked(authority: TestAuthority, number: str) -> list[Issued]:
+    return [each for each in authority.issued() if each.card_number == number and not each.revoked]
+
+
+def _list_certificates(issued: list[Issued], file: TextIO) -> None:
+    for each in issued:
+        whose = "  ".join(printable(text) for text in (each.person, each.enterprise) if text)
+        until = f"有效期至 {each.valid_until:%Y-%m-%d}"
+        columns = (each.role.label, whose or "持卡人没有记录", until, f"序列号 {each.serial:X}")
+        print("  " + "  ".join(columns), file=file)
+
+
+def _note(sentence: str) -> None:
+    print(f"注意：{sentence}", file=sys.stderr)
 
 
 def _warn_of_uscc(holder: Holder) -> None:
     if not uscc_check_digit_holds(holder.enterprise.uscc):
-        print("注意：社会信用代码的校验位不符，请核对", file=sys.stderr)
+        _note("社会信用代码的校验位不符，请核对")
 
 
 def _holder(args: argparse.Namespace) -> Holder:
+    from eport_tui.card.authority import canonical
+
     if args.role not in _ROLES:
         raise InvalidInput("角色应为 legal 或 operator", field="role")
     if not (args.days.isascii() and args.days.isdigit() and 1 <= int(args.days) <= 3650):
         raise InvalidInput("有效天数应为1至3650", field="days")
     start = now().replace(microsecond=0)
     last_day = start.date() + timedelta(days=int(args.days))
-    return Holder(
-        card_number=args.number,
-        role=_ROLES[args.role],
-        person=args.person,
-        enterprise=Enterprise(args.customs_code, args.uscc, args.enterprise),
-        valid_from=start,
-        valid_until=datetime.combine(last_day, time(23, 59, 59), SHANGHAI),
+    return canonical(
+        Holder(
+            card_number=args.number,
+            role=_ROLES[args.role],
+            person=args.person,
+            enterprise=Enterprise(args.customs_code, args.uscc, args.enterprise),
+            valid_from=start,
+            valid_until=datetime.combine(last_day, time(23, 59, 59), SHANGHAI),
+        )
     )
 
 
@@ -233,7 +319,8 @@ def _list(args: argparse.Namespace, settings: CardSettings) -> None:
     reader = SoftwareReader(settings.cards_dir)
     refs = reader.cards()
     if not refs:
-        print(f"没有软件卡：{settings.cards_dir}")
+        status = reader.status()
+        print(f"没有软件卡：{settings.cards_dir}" + ("" if status.ok else f"（{status.message}）"))
         return
     trust = _trust(settings)
     rows = [("卡号", "角色", "姓名", "企业", "有效期至", "剩余次数", "状态")]
@@ -245,6 +332,7 @@ def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, 
     try:
         card = reader.open(ref)
         holder = trust.holder_of(card.certificate)
+        state, why = _state(card, trust)
         return (
             holder.card_number,
             holder.role.label,
@@ -252,20 +340,22 @@ def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, 
             printable(holder.enterprise.name),
             f"{holder.valid_until:%Y-%m-%d}",
             str(card.tries_left()),
-            _state(card, trust),
+            state if state != _UNUSABLE else f"{state}：{why}",
         )
     except EportError as fault:
         return (printable(ref.label), "", "", "", "", "", printable(fault.message))
 
 
-def _state(card: SoftwareCard, trust: TrustStore) -> str:
+def _state(card: Card, trust: TrustStore) -> tuple[str, str]:
+    """What a card is good for in a word, and why it is good for no more."""
     try:
         verdict = trust.check_card(card, now())
     except CertificateRefused as fault:
-        return _STATES.get(fault.code, fault.message)
+        why = "" if fault.code == "revoked" else fault.message
+        return _STATES.get(fault.code, _UNUSABLE), why
     if not card.tries_left():
-        return "已锁定"
-    return "有效" if verdict.may_grant else "只能查看"
+        return "已锁定", ""
+    return ("有效", "") if verdict.may_grant else ("只能查看", verdict.why_not)
 
 
 def _show(args: argparse.Namespace, settings: CardSettings) -> None:
@@ -300,20 +390,12 @@ def _description(card: Card, settings: CardSettings) -> list[tuple[str, ...]]:
         ("社会信用代码", holder.enterprise.uscc),
         ("企业编号", holder.enterprise.customs_code),
         ("有效期", f"{holder.valid_from:%Y-%m-%d} 至 {holder.valid_until:%Y-%m-%d}"),
-        ("状态", _sentence(card, trust)),
+        ("状态", "：".join(filter(None, _state(card, trust)))),
         ("密码", f"还可试{left}次" if left else "已锁定"),
         ("证书序列号", f"{certificate.serial_number:X}"),
         ("证书指纹", f"SHA-256 {digest[:32]}"),
         ("", f"        {digest[32:]}"),
     ]
-
-
-def _sentence(card: Card, trust: TrustStore) -> str:
-    try:
-        verdict = trust.check_card(card, now())
-    except CertificateRefused as fault:
-        return f"不可用：{fault.message}"
-    return f"有效，但{verdict.why_not}" if verdict.why_not else "有效"
 
 
 def _change_pin(args: argparse.Namespace, settings: CardSettings) -> None:
@@ -345,7 +427,7 @@ def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
     print("已设置新密码，该卡可以使用")
 
 
-def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
+def _provision(args: argparse.Namespace, settings: CardSettings) -> int | None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from eport_tui.card.piv import P_256, RSA_2048
@@ -356,6 +438,8 @@ def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
     if algorithm is None:
         raise InvalidInput("算法应为 p256 或 rsa2048", field="algorithm")
     authority = _open_authority(args, settings)
+    if not _is_beyond_doubt(args, settings, authority, holder):
+        return 1
     with (
         _reader(args.reader or "", settings) as (reader, ref),
         _management_key(args.management_key) as key,
@@ -373,14 +457,40 @@ def _provision(args: argparse.Namespace, settings: CardSettings) -> None:
     print(f"已发卡 {holder.card_number}：{printable(made.ref.reader)}")
     print("密码和解锁码仍是卡原来的，请用 eport-tui card change-pin --reader 修改")
     _warn_of_uscc(holder)
+    return None
 
 
-def _revoke(args: argparse.Namespace, settings: CardSettings) -> None:
+def _revoke(args: argparse.Namespace, settings: CardSettings) -> int | None:
     authority = _open_authority(args, settings)
     number = parse_card_number(args.number)
-    count = authority.revoke(number)
+    chosen = [each for each in authority.issued() if each.card_number == number]
+    if not chosen:
+        raise NotFound(f"没有签发过卡 {number}", hint="请核对卡号")
+    if args.serial is not None:
+        chosen = [each for each in chosen if f"{each.serial:X}" == args.serial.upper().lstrip("0")]
+        if not chosen:
+            raise NotFound(
+                f"卡 {number} 没有序列号为 {args.serial} 的证书",
+                hint="可用 eport-tui card show 查看序列号",
+            )
+    if valid := [each for each in chosen if not each.revoked]:
+        print(f"卡 {number} 要吊销的{len(valid)}张证书：")
+        _list_certificates(valid, sys.stdout)
+        if not args.yes and not agreed("吊销后不能恢复。确定吊销吗？"):
+            print("没有吊销")
+            return 1
+    for each in valid:
+        authority.revoke(each.serial)
+    if not valid:
+        authority.write_crl()
     authority.publish(settings.trust_dir)
-    print(f"已吊销卡 {number}" if count else f"卡 {number} 早已吊销，已重新签发吊销列表")
+    if not valid:
+        print(f"卡 {number} 早已吊销，已重新签发吊销列表")
+    elif left := len(_unrevoked(authority, number)):
+        print(f"已吊销卡 {number} 的{len(valid)}张证书，还有{left}张没有吊销")
+    else:
+        print(f"已吊销卡 {number}")
+    return None
 
 
 def _authority(args: argparse.Namespace, settings: CardSettings) -> None:
@@ -392,7 +502,7 @@ def _authority(args: argparse.Namespace, settings: CardSettings) -> None:
         authority.publish(settings.trust_dir)
         print("已重新签发吊销列表")
         return
-    folder = args.authority or settings.authority_dir
+    folder = args.authority.absolute() if args.authority else settings.authority_dir
     authority = TestAuthority.create(folder, name=args.name or DEFAULT_NAME)
     authority.publish(settings.trust_dir)
     print(f"已建立测试发证机构：{folder}")
@@ -400,9 +510,22 @@ def _authority(args: argparse.Namespace, settings: CardSettings) -> None:
 
 
 def _open_authority(args: argparse.Namespace, settings: CardSettings) -> TestAuthority:
+    """The authority, from which the trust folder will be told what it has done.
+
+    Raises:
+        NotFound: There is no such trust folder, so that it would go unnoticed.
+        CardError: There is no authority.
+    """
     from eport_tui.card.authority import TestAuthority
 
-    return TestAuthority.open(args.authority or settings.authority_dir)
+    folder = args.authority.absolute() if args.authority else settings.authority_dir
+    authority = TestAuthority.open(folder)
+    if not settings.trust_dir.is_dir():
+        raise NotFound(
+            f"信任的机构文件夹 {settings.trust_dir} 不存在，没有改动任何内容",
+            hint="请检查设置项 trust 或环境变量 EPORT_TUI_TRUST；被移走的，请先建立该文件夹",
+        )
+    return authority
 
 
 def is_in_reader(reader: str | None, named: str | None) -> bool:
@@ -467,20 +590,34 @@ def open_card(what: str, settings: CardSettings) -> SoftwareCard:
         NotFound: There is none.
     """
     path = Path(what)
-    if path.suffix != SUFFIX and not path.is_file():
+    is_file = path.suffix == SUFFIX or path.is_file()
+    if not is_file:
         path = settings.cards_dir / f"{path.name}{SUFFIX}"
     if not path.is_file():
+        if is_file:
+            raise unreadable("卡文件", path, FileNotFoundError(), NotFound)
+        if not settings.cards_dir.is_dir():
+            raise NotFound(
+                f"没有卡 {what}，软件卡文件夹 {settings.cards_dir} 不存在",
+                hint="请检查设置项 cards 或环境变量 EPORT_TUI_CARDS",
+            )
         raise NotFound(f"没有卡 {what}", hint="可用 eport-tui card list 查看")
     reader = SoftwareReader(path.parent)
     return reader.open(reader.ref(path))
 
 
 def _trust(settings: CardSettings) -> TrustStore:
-    return TrustStore.of(
+    trust = TrustStore.of(
         settings.trust_dir,
         require_hardware=settings.require_hardware,
         look_up=_look_up(settings.database),
     )
+    try:
+        trust.require_authorities()
+    except NotFound as fault:
+        # All cards will look alike for it.
+        _note(printable(str(fault)))
+    return trust
 
 
 def _look_up(database: Place) -> LookUp | None:

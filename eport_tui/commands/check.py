@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from eport_tui.commands.complaint import complain
 from eport_tui.domain.text import printable
-from eport_tui.errors import EportError, InvalidInput
+from eport_tui.errors import EportError, InvalidInput, unreadable
 from eport_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _lines_of(name: str) -> BinaryIO:
     try:
         return Path(name).open("rb")
     except OSError as error:
-        raise EportError(f"无法读取文件 {name}", hint="请检查路径和权限") from error
+        raise unreadable("文件", Path(name), error) from error
 
 
 def answer_all(

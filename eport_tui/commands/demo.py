@@ -25,16 +25,19 @@ def run(args: argparse.Namespace) -> int:
     """Make the demo where needed, and run the program on it.
 
     Raises:
-        EportError: There is no terminal, or the demo's folder cannot be written.
+        EportError: There is no terminal, the demo's folder cannot be written, or another
+            program is using what is to be thrown away.
     """
     from eport_tui.commands.work import demand_terminal, work
     from eport_tui.services import demo
 
+    settings = load_settings(config=args.config, demo_dir=demo_dir(), output=args.screen_output)
     if args.reset:
         # Before anything is thrown away.
         demand_terminal()
-    settings = load_settings(config=args.config, demo_dir=demo_dir(), output=args.screen_output)
-    if args.reset or not demo.database_file(settings).exists():
+        demo.throw_away(settings)
+    if not demo.database_file(settings).exists():
         print("正在建立演示数据和演示卡", flush=True)
-    demo.prepare(settings, reset=args.reset)
-    return work(settings)
+    demo.prepare(settings)
+    with demo.in_use(settings):
+        return work(settings)

@@ -15,7 +15,7 @@ from eport_tui.domain import dates
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.identifiers import parse_customs_code
 from eport_tui.domain.text import printable
-from eport_tui.errors import EportError, InvalidInput
+from eport_tui.errors import InvalidInput, unwritable
 from eport_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -178,6 +178,4 @@ def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise EportError(
-            f"无法写入日历文件 {path}", hint="请检查文件夹是否存在、能否写入"
-        ) from error
+        raise unwritable("日历文件", path) from error

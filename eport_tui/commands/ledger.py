@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eport_tui.errors import InvalidInput
+from eport_tui.commands.asking import add_yes, agreed
+from eport_tui.errors import InvalidInput, unwritable
 from eport_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from eport_tui.store.database import Store
 
 HOLDS, BROKEN = 0, 1
+
+SHOWN = 20
+"""Findings of one kind that are listed, where not all are asked for."""
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,7 +39,11 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         description="退出码 0 为台账完好，1 为台账或授权有问题，2 为无法核对。",
     )
     verify.add_argument("--against", type=Path, metavar="文件", help="与以前签署的检查点比对")
-    verify.add_argument("--json", action="store_true", help="以JSON输出")
+    shown = verify.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--all", action="store_true", help=f"列出全部问题，不写时同类问题列出前{SHOWN}个"
+    )
+    shown.add_argument("--json", action="store_true", help="以JSON输出，总是列出全部问题")
 
     checkpoint = commands.add_parser("checkpoint", help="签署台账的末笔，保存在别处备查")
     card = checkpoint.add_mutually_exclusive_group(required=True)
@@ -57,7 +66,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     accept = commands.add_parser(
         "accept-clock", help="服务器时间早于末笔操作而确实无误时，允许继续办理"
     )
-    accept.add_argument("--yes", action="store_true", help="不再询问")
+    add_yes(accept)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -85,7 +94,7 @@ def _opened(settings: Settings, *, writing: bool = False) -> Iterator[tuple[Stor
     from eport_tui.services.registry import look_up_card
     from eport_tui.store.database import Store
 
-    with Store.open(settings.database, read_only=not writing) as store:
+    with Store.open(settings.database, read_only=not writing, create=False) as store:
         trust = TrustStore.of(
             settings.trust_dir,
             require_hardware=settings.require_hardware,
@@ -106,20 +115,28 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
         progress = _Progress() if sys.stderr.isatty() else None
         verification = Verification(store, trust, checkpoint=checkpoint, progress=progress)
         found: list[Finding] = []
+        kinds: Counter[str] = Counter()
         try:
             for finding in verification.findings():
                 if progress:
                     progress.clear()
+                kinds[finding.kind] += 1
                 if args.json:
                     found.append(finding)
-                else:
+                elif args.all or kinds[finding.kind] <= SHOWN:
                     print(_sentence(finding))
         finally:
             if progress:
                 progress.clear()
     if args.json:
         print(json.dumps(_as_json(verification, found), ensure_ascii=False))
-    elif verification.faults:
+        return BROKEN if verification.faults else HOLDS
+    left = {} if args.all else {kind: n - SHOWN for kind, n in kinds.items() if n > SHOWN}
+    for kind, number in left.items():
+        print(f"还有{number}个同类的没有列出：{kind}")
+    if left:
+        print("用 eport-tui ledger verify --all 列出全部")
+    if verification.faults:
         print(_verdict(verification))
     else:
         print(f"台账完好：{verification.last}笔操作，末笔的哈希值为 {verification.hash}")
@@ -178,7 +195,7 @@ def _checkpoint(args: argparse.Namespace, settings: Settings) -> int:
         with args.output.open("x", encoding="utf-8") as file:
             file.write(checkpoint.as_file())
     except OSError as error:
-        raise InvalidInput(f"无法写入文件 {args.output}", hint="请检查路径和权限") from error
+        raise unwritable("文件", args.output) from error
     print(f"已签署第{checkpoint.number}笔的检查点：{args.output}")
     print("请保存在本服务器以外的地方")
     return HOLDS
@@ -214,19 +231,12 @@ def _accept_clock(args: argparse.Namespace, settings: Settings) -> int:
         last = ledger.behind(store)
         print(f"台账末笔是第{last.number}笔，记录于 {last.recorded_at:%Y-%m-%d %H:%M:%S}")
         print(f"服务器时间现在是 {now():%Y-%m-%d %H:%M:%S}")
-        if not args.yes and not _agreed("确认服务器时间无误，并允许下一笔操作早于末笔吗？[y/N] "):
+        if not args.yes and not agreed("确认服务器时间无误，并允许下一笔操作早于末笔吗？"):
             print("没有改变任何内容")
             return BROKEN
         ledger.accept_clock(store)
     print("已记录，可以继续办理；今后核对台账时会说明此事")
     return HOLDS
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes", "是")
-    except EOFError:
-        return False
 
 
 class _Progress:

@@ -7,18 +7,24 @@ import re
 import sys
 from typing import Any, NoReturn
 
+from eport_tui.commands.complaint import complain
+from eport_tui.errors import InvalidInput
+
 # What argparse says, and what an operator reads instead.
 _SENTENCES = (
-    (r"the following arguments are required: (.+)", r"缺少参数 \1"),
-    (r"one of the arguments (.+) is required", r"缺少参数，须写明其中之一：\1"),
-    (r"unrecognized arguments: (--(?:output|database|config)\b.*)", r"参数 \1 要写在命令之前"),
-    (r"unrecognized arguments: (.+)", r"不认识的参数 \1"),
-    (r"argument (.+): invalid choice: (.+) \(choose from (.+)\)", r"\1 不能是 \2，可用的是 \3"),
-    (r"argument (.+): invalid \w+ value: (.+)", r"\1 的值 \2 不对"),
-    (r"argument (.+): expected (?:one|at least one) argument", r"\1 后面缺少值"),
-    (r"argument (.+): not allowed with argument (.+)", r"\1 不能与 \2 同时使用"),
-    (r"ambiguous option: (.+) could match (.+)", r"\1 不明确，可能是 \2"),
-    (r"argument (.+): ignored explicit argument (.+)", r"\1 不带值，现有 \2"),
+    (r"the following arguments are required: (?P<names>.+)", "缺少参数 {names}"),
+    (r"one of the arguments (?P<names>.+) is required", "缺少参数，须写明其中之一：{names}"),
+    (r"unrecognized arguments: (--(?:output|database|config)\b.*)", "参数 {} 要写在命令之前"),
+    (r"unrecognized arguments: (.+)", "不认识的参数 {}"),
+    (
+        r"argument (.+?): invalid choice: (.+) \(choose from (?P<names>.+)\)",
+        "{} 不能是 {}，可用的是 {names}",
+    ),
+    (r"argument (.+?): invalid \w+ value: (.+)", "{} 的值 {} 不对"),
+    (r"argument (.+?): expected (?:one|at least one) argument", "{} 后面缺少值"),
+    (r"argument (.+?): not allowed with argument (.+)", "{} 不能与 {} 同时使用"),
+    (r"ambiguous option: (.+) could match (?P<names>.+)", "{} 不明确，可能是 {names}"),
+    (r"argument (.+?): ignored explicit argument (.+)", "{} 不带值，现有 {}"),
 )
 
 WRONG_USAGE = 2
@@ -38,11 +44,22 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the arguments and where help is, and exit with code 2."""
         for pattern, sentence in _SENTENCES:
-            message, found = re.subn(pattern, sentence, message)
-            if found:
+            if found := re.fullmatch(pattern, message, re.DOTALL):
+                named = {name: _listed(text) for name, text in found.groupdict().items()}
+                message = sentence.format(*map(_bare, found.groups()), **named)
                 break
-        sys.stderr.write(f"错误：{message}（用 {self.prog} --help 查看用法）\n")
+        complain(InvalidInput(message, hint=f"用 {self.prog} --help 查看用法"))
         sys.exit(WRONG_USAGE)
+
+
+def _bare(text: str) -> str:
+    """What argparse repeats, without the quotes of Python."""
+    return text[1:-1] if re.fullmatch(r"'.*'|\".*\"", text, re.DOTALL) else text
+
+
+def _listed(text: str) -> str:
+    """What argparse lists, which has neither blanks nor commas in it, as in a Chinese sentence."""
+    return "、".join(map(_bare, re.split(r"[,\s]+", text)))
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

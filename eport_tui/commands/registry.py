@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from eport_tui.commands.complaint import complain
 from eport_tui.commands.progress import Progress
 from eport_tui.domain.text import printable
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, unreadable
 
 if TYPE_CHECKING:
     from eport_tui.store.database import Store
@@ -53,6 +53,9 @@ def run(
         The exit code: 0, 1 when lines were refused, 2 when nothing could be done.
     """
     try:
+        if args.registry_command == "import":
+            # Before a database is made that nothing goes into.
+            _demand_there(args.file)
         with open_store() as store:
             if args.registry_command == "import":
                 return _import(store, args.file, strict=args.strict)
@@ -60,6 +63,13 @@ def run(
     except EportError as fault:
         complain(fault)
         return 2
+
+
+def _demand_there(file: Path) -> None:
+    try:
+        file.stat()
+    except OSError as error:
+        raise unreadable("文件", file, error) from error
 
 
 def _import(store: Store, file: Path, *, strict: bool) -> int:

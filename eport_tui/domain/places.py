@@ -26,16 +26,38 @@ class ServerUrl:
 Place = Path | ServerUrl
 
 
-def parse_place(text: str) -> Place:
+def parse_path(text: str, folder: Path | None = None) -> Path:
+    """The path that a text names, in full; `~` is the home folder.
+
+    Args:
+        folder: From where it counts unless it is in full; the current one where None.
+
+    Raises:
+        InvalidInput: It is in the home folder of a user who has none.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise InvalidInput(
+            f"没有 {Path(text).parts[0]} 所指的主文件夹", hint="请写明完整的路径"
+        ) from None
+    return folder / path if folder else path.absolute()
+
+
+def parse_place(text: str, folder: Path | None = None) -> Place:
     """The file or the server that a text names.
+
+    Args:
+        folder: As in `parse_path`.
 
     Raises:
         InvalidInput: It is a URL of something else, or has a password in it, which
-            others could read in the list of processes; the text is not repeated.
+            others could read in the list of processes; the text is not repeated.  Or as
+            `parse_path`.
     """
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
     if not found:
-        return Path(text).expanduser()
+        return parse_path(text, folder)
     if found[1] not in _SCHEMES:
         raise InvalidInput(
             "数据库地址应以 postgresql:// 开头", hint="或给出数据库文件的路径", field="database"

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from eport_tui.actions import bindings, legend
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, StoreError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
 from eport_tui.widgets.grid import Grid
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMNS, LINES = 80, 24
 """The least room in which every screen is whole (spec §2)."""
 
+STAYS = "输入的内容还在，服务器恢复后会自动重新连接；"
 TOO_SMALL = f"窗口太小，请放大到{COLUMNS}列{LINES}行以上"
 
 Self = TypeVar("Self", bound="EportScreen")
@@ -108,7 +109,10 @@ class EportScreen(LeanScreen[None]):
 
     def say_error(self, error: EportError) -> None:
         """Say what is wrong and what to do; forms also put the cursor there."""
-        self.say(str(error), "error")
+        if isinstance(error, StoreError) and error.is_offline:
+            self.say(f"{error.message}（{STAYS}{error.hint}）", "error")
+        else:
+            self.say(str(error), "error")
 
     def on_grid_failed(self, message: Grid.Failed) -> None:
         """Say why rows of a list cannot be read."""

@@ -57,7 +57,7 @@ class FormScreen(EportScreen):
             await self.take(field)
         except EportError as error:
             self.form.mark_error(field)
-            self.say(str(error), "error")
+            super().say_error(error)
             return False
         self.form.mark_error(None)
         return True

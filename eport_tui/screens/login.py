@@ -46,6 +46,7 @@ class CardRow(NamedTuple):
 
     Attributes:
         blocked: Whether no PIN can be tried any more, where a file tells so.
+        revoked: Whether the revocation list has its certificate.
     """
 
     reader: Reader
@@ -54,6 +55,7 @@ class CardRow(NamedTuple):
     holder: Holder | None
     problem: EportError | None
     blocked: bool = False
+    revoked: bool = False
 
     @property
     def number(self) -> str:
@@ -72,8 +74,9 @@ class CardRow(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether it could be read, is not blocked and its certificate has not run out."""
-        return self.holder is not None and not self.blocked and not self._is_expired
+        """Whether it could be read, is not blocked and its certificate is still good."""
+        no_more = self.blocked or self.revoked or self._is_expired
+        return self.holder is not None and not no_more
 
     @property
     def _is_expired(self) -> bool:
@@ -85,8 +88,9 @@ class CardRow(NamedTuple):
         if self.holder is None:
             return self.problem.message if self.problem else ""
         expired = "（证书已过期）" if self._is_expired else ""
+        revoked = "（证书已吊销）" if self.revoked else ""
         blocked = "（密码已锁定）" if self.blocked else ""
-        return f"{self.holder.enterprise.name}{expired}{blocked}"
+        return f"{self.holder.enterprise.name}{expired}{revoked}{blocked}"
 
 
 def holder_form() -> Form:
@@ -461,11 +465,14 @@ class LoginScreen(EportScreen):
 
 def _read_cards(cards: Iterable[tuple[Reader, CardRef]], trust: TrustStore) -> list[CardRow]:
     """Read whose cards they are, as far as a list shows that; what counts is read in `_insert`."""
-    return [_read_card(reader, ref, trust) for reader, ref in cards]
+    from eport_tui.card.glance import read_lists
+
+    lists = read_lists(trust.revocation)
+    return [_read_card(reader, ref, trust, lists) for reader, ref in cards]
 
 
-def _read_card(reader: Reader, ref: CardRef, trust: TrustStore) -> CardRow:
-    from eport_tui.card.glance import glance
+def _read_card(reader: Reader, ref: CardRef, trust: TrustStore, lists: list[bytes]) -> CardRow:
+    from eport_tui.card.glance import glance, is_revoked
 
     card: Card | None = None
     try:
@@ -475,7 +482,8 @@ def _read_card(reader: Reader, ref: CardRef, trust: TrustStore) -> CardRow:
         holder = glance(card.certificate) or trust.holder_of(card.certificate)
         # A chip would have to be asked, which takes time that a list does not have.
         blocked = card.assurance == "software" and card.tries_left() == 0
-        return CardRow(reader, ref, card, holder, None, blocked)
+        revoked = is_revoked(card.certificate, lists)
+        return CardRow(reader, ref, card, holder, None, blocked, revoked)
     except EportError as error:
         return CardRow(reader, ref, card, None, error)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from eport_tui.domain.text import printable
-from eport_tui.errors import InvalidInput
+from eport_tui.errors import InvalidInput, unwritable
 from eport_tui.services.checkpoints import Checkpoint
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
@@ -69,19 +69,15 @@ def export(
     except FileExistsError as error:
         raise InvalidInput(f"文件 {printable(str(file))} 已存在", hint="请换一个文件名") from error
     except OSError as error:
-        raise _unwritable(file) from error
+        raise unwritable("文件", file) from error
     try:
         with os.fdopen(descriptor, "wb") as opened, ZipFile(opened, "w", ZIP_DEFLATED) as bundle:
             return _write(bundle, store, trust, checkpoint)
     except BaseException as error:
         file.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _unwritable(file) from error
+            raise unwritable("文件", file) from error
         raise
-
-
-def _unwritable(file: Path) -> InvalidInput:
-    return InvalidInput(f"无法写入文件 {printable(str(file))}", hint="请检查路径、权限和磁盘空间")
 
 
 def _write(bundle: ZipFile, store: Store, trust: TrustStore, checkpoint: Checkpoint | None) -> int:

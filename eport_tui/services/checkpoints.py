@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eport_tui.domain import dates
 from eport_tui.domain.dates import SHANGHAI
-from eport_tui.domain.text import printable
-from eport_tui.errors import EportError, InvalidInput, NotFound
+from eport_tui.errors import EportError, NotFound, unreadable
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
 
@@ -127,9 +126,7 @@ def read(file: Path, trust: TrustStore) -> Checkpoint:
         with file.open("rb") as opened:
             data = opened.read(_LONGEST)
     except OSError as error:
-        raise InvalidInput(
-            f"无法读取检查点文件 {printable(str(file))}", hint="请检查路径和权限"
-        ) from error
+        raise unreadable("检查点文件", file, error) from error
     checkpoint = _parsed(data)
     _check(checkpoint, trust)
     return checkpoint

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.places import Place
+from eport_tui.errors import StoreError
 from eport_tui.services.registry import look_up_card
 from eport_tui.services.verification import Finding, Verification
 from eport_tui.store import copying
@@ -49,11 +50,18 @@ def copy(
 
     Raises:
         StoreError: One of them cannot be used, or the target is not empty, and nothing
-            was copied.
+            was copied; or the copy cannot be read any more, which the message says.
     """
     with Store.open(source, read_only=True) as old, Store.open(target) as new:
         rows = sum(copying.copy(old, new, progress=progress).values())
         trust = TrustStore.of(trust_dir, look_up=partial(look_up_card, new))
         verification = Verification(new, trust)
-        faults = tuple(found for found in verification.findings() if not found.is_note)
+        try:
+            faults = tuple(found for found in verification.findings() if not found.is_note)
+        except StoreError as error:
+            # What was copied has been stored by now.
+            raise StoreError(
+                f"已复制{rows}行，内容一致，但台账没有核对完",
+                hint=f"请用 eport-tui --database {target} ledger verify 核对",
+            ) from error
         return Copied(rows, verification.last, faults)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -77,8 +81,63 @@ OTHER_PRINCIPALS = 14
 _Grant = tuple[str, str, str, str, int, int, tuple[int | str, ...]]
 
 
-def prepare(settings: Settings, *, reset: bool = False) -> None:
-    """Make the demo if it is not there, or anew; otherwise keep what was entered.
+@contextmanager
+def in_use(settings: Settings) -> Generator[None]:
+    """Keep others from throwing the demo away in the block; several may use it at once.
+
+    Raises:
+        EportError: Its folder cannot be read.
+    """
+    with _told(settings):
+        folder = _open(database_file(settings).parent)
+    try:
+        # Some file systems have no locks; there it goes unnoticed.
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(folder)
+
+
+def throw_away(settings: Settings) -> None:
+    """Delete the demo with all that was entered in it, where there is one.
+
+    Raises:
+        EportError: It is in use, or cannot be deleted.
+    """
+    home = database_file(settings).parent
+    with _told(settings):
+        if not home.exists():
+            return
+        folder = _open(home)
+        try:
+            if _is_in_use(folder):
+                raise StoreError(
+                    "另一个窗口正在使用演示数据，没有删除",
+                    hint="请先在那里退出程序，再运行 eport-tui demo --reset",
+                )
+            shutil.rmtree(home)
+        finally:
+            os.close(folder)
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _is_in_use(folder: int) -> bool:
+    """Whether another program is in `in_use`; if not, none will be until the folder is closed."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def prepare(settings: Settings) -> None:
+    """Make the demo if it is not there; otherwise keep what was entered.
 
     It is built beside its place and then moved there, so that a demo that was
     interrupted in the making is never found half done.
@@ -87,21 +146,27 @@ def prepare(settings: Settings, *, reset: bool = False) -> None:
         EportError: The folder cannot be written.
     """
     home = database_file(settings).parent
-    try:
-        if reset and home.exists():
-            shutil.rmtree(home)
-        if not database_file(settings).exists():
+    if not database_file(settings).exists():
+        with _told(settings):
             shutil.rmtree(home, ignore_errors=True)
             home.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=home.parent, prefix=".demo-") as made:
                 _make(_placed_in(settings, Path(made) / "demo"))
                 (Path(made) / "demo").rename(home)
-            return
-    except OSError as error:
-        raise StoreError(f"无法建立演示数据 {home}", hint="请检查文件夹的权限和磁盘空间") from error
+        return
     authority = TestAuthority.open(settings.authority_dir)
     if authority.renew_crl():
         authority.publish(settings.trust_dir)
+
+
+@contextmanager
+def _told(settings: Settings) -> Generator[None]:
+    """Turn the errors of the operating system that leave the block into one for an operator."""
+    try:
+        yield
+    except OSError as error:
+        home = database_file(settings).parent
+        raise StoreError(f"无法建立演示数据 {home}", hint="请检查文件夹的权限和磁盘空间") from error
 
 
 def database_file(settings: Settings) -> Path:

@@ -41,6 +41,10 @@ class Broken(EportError):
     """An entry of the ledger does not hold."""
 
 
+class NotTrusted(Broken):
+    """The certificate of its signer is never accepted."""
+
+
 def behind(store: Store, at: datetime | None = None) -> ledger.Head:
     """The last entry, which is later than the present moment.
 
@@ -116,7 +120,7 @@ class Judge:
         if record is None:
             record = self._records[fingerprint] = _in_zone(self._record(fingerprint))
         if isinstance(record, str):
-            raise Broken(record)
+            raise NotTrusted(record)
         if why_not := record.why_not(operation.at):
             raise Broken(why_not)
         if not record.is_legal_person:

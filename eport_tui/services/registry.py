@@ -19,7 +19,7 @@ from eport_tui.domain.identifiers import (
     uscc_check_digit_holds,
 )
 from eport_tui.domain.text import half_width, printable
-from eport_tui.errors import InvalidInput, NotFound
+from eport_tui.errors import InvalidInput, NotFound, unreadable
 from eport_tui.store import enterprises
 from eport_tui.store.database import Store, harmless_twice
 
@@ -120,6 +120,29 @@ def look_up_card(
     return [(enterprise, Role.OPERATOR) for enterprise, _ in found]
 
 
+def differences(store: Store, given: Enterprise) -> list[str]:
+    """What the registry says otherwise of an enterprise, in Chinese; nothing where it is not known.
+
+    It is known by its customs code, or by its USCC.
+    """
+    known = enterprises.get(store, given.customs_code)
+    if known is None:
+        same = [
+            each.customs_code
+            for each, _ in enterprises.of_organization(store, given.uscc[8:17], "")
+            if each.uscc == given.uscc
+        ]
+        return [f"企业编号应为 {'或'.join(same)}，现为 {given.customs_code}"] if same else []
+    return [
+        f"{label}应为 {ours}，现为 {theirs}"
+        for label, ours, theirs in (
+            ("社会信用代码", known.uscc, given.uscc),
+            ("企业名称", known.name, given.name),
+        )
+        if ours != theirs
+    ]
+
+
 def legal_person_cards(store: Store, customs_code: str) -> list[str]:
     """The numbers of the legal-person cards that the registry lists for an enterprise."""
     return enterprises.legal_person_cards(store, customs_code)
@@ -165,13 +188,9 @@ def import_file(
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        if path.is_dir():
-            raise InvalidInput(f"{path} 是一个文件夹", hint="请给出CSV文件")
         return path.open("rb")
-    except FileNotFoundError:
-        raise InvalidInput(f"文件 {path} 不存在") from None
     except OSError as error:
-        raise InvalidInput(f"无法读取文件 {path}", hint="请检查文件的权限") from error
+        raise unreadable("文件", path, error) from error
 
 
 def _stage(

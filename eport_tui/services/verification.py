@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -27,7 +28,9 @@ from eport_tui.domain.text import printable
 from eport_tui.services.ledger import (
     Broken,
     Judge,
+    NotTrusted,
     moment_of,
+    record_or_refusal,
     reinstated_by,
     sealed_elsewhere,
     sealed_here,
@@ -57,12 +60,21 @@ _END = sys.maxsize
 _FIRST = datetime(2000, 1, 1, tzinfo=SHANGHAI)
 _LAST = datetime(9999, 12, 31, tzinfo=SHANGHAI)
 
+_NUMBERS = re.compile(r"\d+(?:[-:T+ ]\d+)*")
+
 _LABELS = {
     "enterprise_grant": "企业间授权",
     "operator_grant": "企业内授权",
     "lapse_mark": "到期不续标记",
     "card_right": "操作员权限索引",
 }
+
+_COLUMNS = {
+    "enterprise_grant": ("授权日期", "权限有效期", "修订号"),
+    "operator_grant": ("授权日期",),
+    "lapse_mark": ("权限有效期",),
+}
+"""What is signed of a row besides what tells which one it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +86,18 @@ class Finding:
         entry: The number of the entry that it is about, if it is about one.
         row: The table and the columns of the row that it is about, if it is about one.
         is_note: Whether it is worth knowing but no fault.
+        kind: What it has in common with others: the message without what names this one.
     """
 
     message: str
     entry: int | None = None
     row: tuple[str, ...] | None = None
     is_note: bool = False
+    kind: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.kind:
+            object.__setattr__(self, "kind", _NUMBERS.sub("N", self.message))
 
 
 class _Origin(NamedTuple):
@@ -139,6 +157,8 @@ class Verification:
         self._is_plain = True
         # What is derived from an entry that does not hold is not told once more.
         self._broken: set[int] = set()
+        # Whether no certificate at all is accepted, which is told once.
+        self._is_foreign = False
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong, the entries in their order, then the rows.
@@ -156,6 +176,8 @@ class Verification:
         self.hash = ledger.hash_of(self._store, self.last)
         yield from self._entries()
         yield from self._against_checkpoint()
+        if self._is_foreign:
+            return
         standing = self._standing_texts()
         # Mostly nothing is wrong, which is found out in a fraction of the time.
         for table in contents.VERSIONED:
@@ -172,6 +194,9 @@ class Verification:
         certificates = ledger.certificates(self._store)
         trust = self._trust.fixed()
         judge = Judge(trust, certificates.get)
+        foreign = self._foreign(trust, certificates, judge)
+        if foreign is not None:
+            yield foreign
         chain = _Chain(self._store)
         derived = _Derived(self._store, self._broken)
         entries = ledger.entries(self._store)
@@ -191,7 +216,8 @@ class Verification:
                     reinstated = reinstated_by(self._store, operation)
                     replay(self._state, entry.number, operation, reinstated)
                 except (Broken, NotEntitled) as fault:
-                    yield Finding(fault.message, entry.number)
+                    if foreign is None or not isinstance(fault, NotTrusted):
+                        yield Finding(fault.message, entry.number)
                     self._broken.add(entry.number)
                     self.first_broken = self.first_broken or entry.number
                 else:
@@ -202,6 +228,28 @@ class Verification:
                 if self._progress and entry.number % _BATCH == 0:
                     self._progress(entry.number, self.last)
         yield from derived.rest()
+
+    def _foreign(
+        self, trust: TrustStore, certificates: dict[str, bytes], judge: Judge
+    ) -> Finding | None:
+        """That no certificate is accepted, all for the same reason, so that nothing can hold."""
+        refusals: set[str] = set()
+        for fingerprint, der in certificates.items():
+            record = record_or_refusal(trust, der)
+            judge.learn({fingerprint: record})
+            if not isinstance(record, str):
+                return None
+            refusals.add(record)
+        if len(refusals) != 1:
+            return None
+        self._is_foreign = True
+        where = printable(str(trust.authorities))
+        where += "和设置项 require_hardware" if trust.require_hardware else ""
+        return Finding(
+            f"台账的{len(certificates)}张签名证书没有一张可信，各笔操作和各条授权无从核对。"
+            f"{refusals.pop()}。请检查信任的机构文件夹 {where}，"
+            "其中应有签发这些卡的机构；设置无误的，台账是用别的证书重写的"
+        )
 
     def _account(self, entry: Entry, operation: Operation) -> _Expected:
         """What an entry must have left in the tables beside its own; notes who made each row."""
@@ -273,8 +321,11 @@ class Verification:
             if row is None:
                 if begun not in self._broken:
                     yield _of_row("台账没有记载的版本", table, form)
-            elif begun != self._origins[identity].entry or form != contents.stored_form(row):
-                yield _of_row("版本与台账不符", table, form, begun)
+                continue
+            now = *form[_named(table) :], str(begun)
+            then = *contents.stored_form(row)[_named(table) :], str(self._origins[identity].entry)
+            if both := _both((*_COLUMNS[table], "起始笔"), now, then):
+                yield _of_row("版本与台账不符", table, form, begun, both)
         for identity in sorted(missing):
             yield _of_row("缺少版本", table, contents.stored_form(missing[identity]))
 
@@ -288,13 +339,17 @@ class Verification:
                 continue
             origin = self._origins[identity]
             if form != (signed := contents.stored_form(row)):
-                wanted = _shown(signed[_named(table) :])
-                yield _of_row(f"与台账不符，应为 {wanted}", table, form, origin.entry)
+                at = _named(table)
+                both = _both(_COLUMNS[table], form[at:], signed[at:])
+                yield _of_row("与台账不符", table, form, origin.entry, both)
             elif origin.card_number and (changed_at, changed_by) != (
                 origin.recorded_at,
                 origin.card_number,
             ):
-                yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry)
+                columns = "变更时间", "经办的卡"
+                now, then = (changed_at, changed_by), (origin.recorded_at, origin.card_number)
+                both = _both(columns, now, then)
+                yield _of_row("变更时间或经办的卡与台账不符", table, form, origin.entry, both)
         for identity in sorted(missing):
             yield _of_row("库中缺少", table, contents.stored_form(missing[identity]))
 
@@ -450,9 +505,9 @@ class _Derived:
             if subject in missing:
                 missing.discard(subject)
             elif entry not in self._broken:
-                yield Finding(f"索引中多出 {_shown(key)}", entry)
+                yield Finding(f"索引中多出 {_shown(key)}", entry, kind="索引中多出")
         for entry, key in sorted(missing):
-            yield Finding(f"索引中缺少 {_shown(key)}", entry)
+            yield Finding(f"索引中缺少 {_shown(key)}", entry, kind="索引中缺少")
 
     def _compare_versions(
         self,
@@ -502,10 +557,26 @@ def _identity(table: str, form: Stored) -> Identity:
     return (table, key) if table == "enterprise_grant" else (table, key, form[4])
 
 
-def _of_row(message: str, table: str, form: Stored, entry: int | None = None) -> Finding:
-    """A finding about a row; of its columns those that identify it are shown."""
-    name = _shown(form[: _named(table)])
-    return Finding(f"{_LABELS[table]} {name}：{message}", entry, (table, *form))
+def _of_row(
+    message: str, table: str, form: Stored, entry: int | None = None, both: str = ""
+) -> Finding:
+    """A finding about a row; of its columns those that identify it are shown.
+
+    Args:
+        both: What is there and what should be, where they differ.
+    """
+    name, label = _shown(form[: _named(table)]), _LABELS[table]
+    told = f"{label} {name}：{message}{both and '，'}{both}"
+    return Finding(told, entry, (table, *form), kind=f"{label}：{message}")
+
+
+def _both(columns: tuple[str, ...], now: tuple[str, ...], then: tuple[str, ...]) -> str:
+    """Of columns that differ what is there now and what the ledger says."""
+    return "，".join(
+        f"{name}现为 {_shown((is_now,))}，应为 {_shown((signed,))}"
+        for name, is_now, signed in zip(columns, now, then, strict=True)
+        if is_now != signed
+    )
 
 
 def _shown(columns: tuple[str, ...]) -> str:

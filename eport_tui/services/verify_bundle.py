@@ -33,6 +33,7 @@ ARC = "2.25.315765216613809374126643788551913823853"
 EPORT_CARD = "1.3.6.1.4.1.5315.100.5.9"
 SM2_ID = "distid:1234567812345678"
 SHOWN = 20
+NOT_TRUSTED = "签名时证书不可信或不在有效期内"
 
 FIELDS = {
     "enterprise_grant": {"granted_on", "valid_until", "revision"},
@@ -408,6 +409,7 @@ class Bundle:
             self.signers[pem.stem] = Signer(ssl, pem, registered.get(pem.stem, {}))
         if registered:
             self.notes.append(f"{len(registered)}张证书的企业和角色取自导出时的企业名录")
+        self.folder_of_authorities = authorities
         self.authorities = sorted(authorities.glob("*.pem"))
         if not self.authorities:
             raise Unable(f"{authorities} 中没有发证机构的证书")
@@ -444,9 +446,14 @@ class Bundle:
             if signer is None or signer.fingerprint != fingerprint:
                 wrong[fingerprint] = "签名者的证书缺失或被改动过"
             elif not all(self.accepted(signer, at) for at in set(span)):
-                wrong[fingerprint] = "签名时证书不可信或不在有效期内"
+                wrong[fingerprint] = NOT_TRUSTED
             elif signer.role != "legal_person":
                 wrong[fingerprint] = "签名的不是法人卡"
+        if times and list(wrong.values()) == [NOT_TRUSTED] * len(times):
+            self.notes.append(
+                f"{len(times)}张签名证书没有一张可信，请检查文件夹 {self.folder_of_authorities}"
+                " 中是不是签发这些卡的机构"
+            )
         return wrong
 
     def verify(self) -> None:

@@ -59,17 +59,24 @@ class Store:
         self.read_only = read_only
 
     @staticmethod
-    def open(place: Place, *, read_only: bool = False, patience: float = PATIENCE) -> Store:
+    def open(
+        place: Place,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        patience: float = PATIENCE,
+    ) -> Store:
         """Open a database; create it, or bring it up to date, unless `read_only`.
 
         Args:
             place: Its file, or its server.
+            create: Whether a file that is not there is made.
             patience: Seconds to wait for another program that is writing.
 
         Raises:
             StoreError: It cannot be used; the message says why.
         """
-        store = _of_engine(place, read_only, patience)
+        store = _of_engine(place, read_only, create, patience)
         try:
             store._prepare()
         except BaseException:
@@ -321,11 +328,11 @@ class Store:
         return number < latest
 
 
-def _of_engine(place: Place, read_only: bool, patience: float) -> Store:
+def _of_engine(place: Place, read_only: bool, create: bool, patience: float) -> Store:
     if isinstance(place, Path):
         from eport_tui.store.sqlite import SqliteStore
 
-        return SqliteStore(place.absolute(), read_only=read_only, patience=patience)
+        return SqliteStore(place.absolute(), read_only=read_only, create=create, patience=patience)
     try:
         from eport_tui.store.postgres import PostgresStore
     except ImportError as error:

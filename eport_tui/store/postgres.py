@@ -105,7 +105,7 @@ _log = logging.getLogger(__name__)
 
 _LOST: Told = (
     "与数据库服务器的连接已断开，没有保存",
-    "输入的内容还在，服务器恢复后会自动重新连接，请稍候再试",
+    "请检查网络和 {place}",
 )
 _IN_DOUBT: Told = (
     "保存时与数据库服务器的连接断开，不能确定是否已保存",
@@ -113,7 +113,7 @@ _IN_DOUBT: Told = (
 )
 _UNREACHABLE: Told = (
     "无法连接数据库服务器",
-    "输入的内容还在，请检查网络和 {place}，服务器恢复后会自动重新连接",
+    "请检查网络和 {place}",
 )
 _READ_ONLY: Told = ("数据库是只读的，不能保存", "请检查 {place} 是否为备用服务器")
 _NO_ACCESS: Told = ("没有权限使用数据库", "请检查 {place} 的用户、密码文件和权限")
@@ -251,14 +251,19 @@ class PostgresStore(Store):
             _log.warning("no connection: %s", error)
             text = str(error)
             told = (told for part, told in _TOLD_BY_TEXT if part in text)
-            return fault(next(told, _UNREACHABLE), "", self.place)
+            found = next(told, _UNREACHABLE)
+            unreachable = fault(found, "", self.place)
+            unreachable.is_offline = found is _UNREACHABLE
+            return unreachable
         if state == "57014" and self._connections.wait_was_cancelled():
             return fault(faults.CANCELLED, state, self.place)
         found = next((_TOLD[part] for part in (state, state[:3], state[:2]) if part in _TOLD), None)
         if found is None and isinstance(error, psycopg.OperationalError) and not state:
             found = _LOST
         again = found is _LOST or state in _WORTH_ANOTHER_TRY
-        return fault(found, state, self.place, GivenUp if again else StoreError)
+        lost = fault(found, state, self.place, GivenUp if again else StoreError)
+        lost.is_offline = found is _LOST
+        return lost
 
     # -- tables ----------------------------------------------------------------
 

@@ -92,11 +92,12 @@ def told(path: Path, *, cancelled: Callable[[], bool] = _never) -> Generator[Non
 class SqliteStore(Store):
     """A database file, open."""
 
-    def __init__(self, path: Path, *, read_only: bool, patience: float) -> None:
+    def __init__(self, path: Path, *, read_only: bool, create: bool, patience: float) -> None:
         flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
         super().__init__(path, read_only=read_only)
         self._connections = _Connections(str(path), patience=patience, flags=flags)
         self.path = path
+        self._may_create = create and not read_only
         # Looked at once a second for as long as the program runs, and so not as a `Path`.
         self._log_name = f"{path}-wal"
         self._for_peewee: Database | None = None
@@ -231,7 +232,7 @@ class SqliteStore(Store):
         # Asked first, because another process may be making both just now.
         log_exists = self._log.exists()
         if not path.exists():
-            if self.read_only:
+            if not self._may_create:
                 raise StoreError("数据库不存在", hint=f"请检查路径 {path}{_FIRST}")
             if log_exists:
                 # SQLite would work the log of the lost database into the new one.

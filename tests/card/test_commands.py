@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import builtins
 import getpass
+import re
+import sys
 import unicodedata
 import warnings
 from dataclasses import dataclass
@@ -75,7 +78,24 @@ def pins(monkeypatch):
     return typed
 
 
-def issue(eport, number="8900000000011", **changes):
+@pytest.fixture
+def answer(monkeypatch):
+    """Answers the questions at a terminal; keeps what was asked."""
+    asked: list[str] = []
+
+    def give(text: str) -> list[str]:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(builtins, "input", lambda question: asked.append(question) or text)
+        return asked
+
+    return give
+
+
+def revoked(settings) -> list[bool]:
+    return [bool(each.revoked) for each in TestAuthority.open(settings.authority_dir).issued()]
+
+
+def issue(eport, number="8900000000011", *more, **changes):
     words = {
         "number": number,
         "role": "legal",
@@ -85,7 +105,7 @@ def issue(eport, number="8900000000011", **changes):
         "enterprise": "上海甲制造有限公司",
     } | {name.replace("_", "-"): value for name, value in changes.items()}
     options = [part for name, value in words.items() for part in (f"--{name}", value)]
-    return eport("issue", *options)
+    return eport("issue", *more, *options)
 
 
 @pytest.fixture
@@ -124,7 +144,7 @@ def test_the_list_is_aligned_and_names_what_is_wrong_with_each_card(authority, e
     issue(eport)
     issue(eport, "8900000000022", role="operator", person="欧阳明月")
     issue(eport, "8900000000033", person="王\x1b[31m")
-    eport("revoke", "8900000000033")
+    eport("revoke", "8900000000033", "--yes")
     (settings.cards_dir / "8900000000022.tries").unlink()
     (settings.cards_dir / "8900000000044.card").write_bytes(b"EPTCARD")
     code, out, _ = eport("list")
@@ -195,6 +215,128 @@ def test_a_second_card_of_the_same_number_is_refused(authority, eport):
     assert "已经存在" in err
 
 
+def lost(eport, settings) -> None:
+    """A card was issued, and its file is gone."""
+    issue(eport)
+    (settings.cards_dir / "8900000000011.card").unlink()
+
+
+def test_a_number_with_a_valid_certificate_is_asked_about_before_it_is_issued_anew(
+    authority, eport, settings, answer
+):
+    lost(eport, settings)
+    code, out, err = issue(eport)
+    assert (code, out) == (1, "")
+    assert "注意：卡号 8900000000011 已有1张有效的证书，发新卡后仍可使用\n  法人卡  张三" in err
+    assert "eport-tui card revoke 8900000000011" in err
+    assert err.endswith("提示：请在终端中运行；确认无误的，可加上 --yes\n")
+    answer("n")
+    assert issue(eport)[:2] == (1, "没有发卡\n")
+    assert revoked(settings) == [False]
+    answer("y")
+    assert issue(eport)[0] == 0
+    assert revoked(settings) == [False, False]
+
+
+def test_nothing_is_asked_where_the_earlier_certificate_was_revoked(authority, eport, settings):
+    lost(eport, settings)
+    eport("revoke", "8900000000011", "--yes")
+    assert issue(eport)[::2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"enterprise": "上海乙制造有限公司"},
+            "企业名称应为 上海甲制造有限公司，现为 上海乙制造有限公司",
+        ),
+        (
+            {"uscc": "91310000PDY000255M"},
+            "社会信用代码应为 91310000PDY00001XG，现为 91310000PDY000255M",
+        ),
+        ({"customs_code": "3101940002"}, "企业编号应为 3101940001，现为 3101940002"),
+    ],
+)
+def test_a_card_for_an_enterprise_that_the_registry_knows_otherwise_is_asked_about(
+    authority, eport, settings, changes, sentence
+):
+    with Store.open(settings.database) as store, store.transaction():
+        enterprises.put_all(store, [MANUFACTURER])
+    code, out, err = issue(eport, **changes)
+    assert (code, out) == (1, "")
+    assert f"注意：与企业名录不符，{sentence}\n" in err
+    assert issue(eport)[::2] == (0, "")
+    code, _, err = issue(eport, "8900000000022", "--yes", **changes)
+    assert code == 0
+    assert sentence in err
+
+
+def test_a_card_for_an_enterprise_that_is_in_no_registry_is_issued(authority, eport, settings):
+    with Store.open(settings.database):
+        pass
+    assert issue(eport)[::2] == (0, "")
+
+
+def test_a_registry_that_cannot_be_read_is_told_and_keeps_no_card_from_being_issued(
+    authority, eport, settings
+):
+    settings.database.write_text("not a database")
+    code, _, err = issue(eport)
+    assert code == 0
+    assert "注意：没有与企业名录核对：" in err
+
+
+# Folders that are not there
+
+
+def test_a_mistyped_folder_is_not_made(authority, eport, settings, tmp_path):
+    code, _, err = issue(eport, cards=str(tmp_path / "no" / "such"))
+    assert code == 1
+    assert f"文件夹 {tmp_path}/no 不存在，没有发卡" in err
+    settings.trust_dir = tmp_path / "typo"
+    issued = issue(eport)
+    for code, _, err in (
+        issued,
+        eport("revoke", "8900000000011", "--yes"),
+        eport("authority", "renew"),
+    ):
+        assert code == 1
+        assert f"信任的机构文件夹 {tmp_path}/typo 不存在，没有改动任何内容" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["authority", "trust"]
+    code, _, err = eport("authority", "renew", "--authority", str(tmp_path / "none"))
+    assert code == 1
+    assert f"发证机构的文件夹 {tmp_path}/none 不存在" in err
+
+
+def test_a_new_folder_for_cards_is_made_beside_others_and_named_in_full(
+    authority, eport, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = issue(eport, cards="handout")
+    assert code == 0
+    assert f"已发卡 8900000000011：{tmp_path}/handout/8900000000011.card\n" in out
+
+
+def test_a_folder_of_cards_that_is_not_there_is_told(eport, settings):
+    assert eport("list")[:2] == (0, f"没有软件卡：{settings.cards_dir}（软件卡文件夹不存在）\n")
+    code, _, err = eport("show", "8900000000011")
+    assert code == 1
+    assert f"没有卡 8900000000011，软件卡文件夹 {settings.cards_dir} 不存在" in err
+
+
+def test_a_folder_of_authorities_that_is_not_there_is_told_beside_the_states(
+    authority, eport, settings, tmp_path
+):
+    issue(eport)
+    settings.trust_dir = tmp_path / "typo"
+    for words in (("list",), ("show", "8900000000011")):
+        code, out, err = eport(*words)
+        assert code == 0
+        assert "不可信" in out
+        assert f"注意：信任的机构文件夹 {tmp_path}/typo/authorities 不存在" in err
+
+
 def test_a_card_can_be_issued_with_a_pin_of_ones_own(authority, eport, pins, settings):
     pins += ["Geheim#1", "Geheim#1"]
     code, out, err = issue(eport, pin="prompt")
@@ -242,6 +384,21 @@ def test_a_blocked_card_is_told_before_a_pin_is_asked(authority, eport, pins, se
     assert "已锁定" in err
 
 
+def test_list_and_show_say_the_same_of_a_card(authority, eport, settings):
+    issue(eport)
+    (settings.cards_dir / "8900000000011.tries").unlink()
+    issue(eport, "8900000000022")
+    eport("revoke", "8900000000022", "--yes")
+    issue(eport, "8900000000033")
+    for number, state in (
+        ("8900000000011", "已锁定"),
+        ("8900000000022", "已吊销"),
+        ("8900000000033", "有效"),
+    ):
+        assert re.search(rf"^{number} .* {state}$", eport("list")[1], re.M)
+        assert re.search(rf"^状态 +{state}(：|$)", eport("show", number)[1], re.M)
+
+
 def test_a_pin_cannot_be_typed_where_it_would_show(authority, eport, monkeypatch):
     issue(eport)
 
@@ -256,15 +413,80 @@ def test_a_pin_cannot_be_typed_where_it_would_show(authority, eport, monkeypatch
 
 def test_a_revoked_card_is_refused_at_once(authority, eport):
     issue(eport)
-    assert eport("revoke", "8900000000011") == (0, "已吊销卡 8900000000011\n", "")
-    assert "该卡已吊销" in eport("show", "8900000000011")[1]
+    code, out, err = eport("revoke", "8900000000011", "--yes")
+    assert (code, err) == (0, "")
+    assert out.endswith("\n已吊销卡 8900000000011\n")
+    assert re.search("^状态 +已吊销$", eport("show", "8900000000011")[1], re.M)
     code, out, _ = eport("revoke", "8900000000011")
     assert code == 0
     assert "早已吊销" in out
 
 
+def test_whose_card_it_is_is_shown_before_it_is_revoked(authority, eport, settings, answer):
+    issue(eport)
+    asked = answer("y")
+    code, out, _ = eport("revoke", "8900000000011")
+    assert code == 0
+    (question,) = asked
+    assert "确定吊销吗" in question
+    serial = TestAuthority.open(settings.authority_dir).issued()[0].serial
+    head, line, _ = out.splitlines()
+    assert head == "卡 8900000000011 要吊销的1张证书："
+    assert line.split() == [
+        *("法人卡", "张三", "上海甲制造有限公司", "有效期至"),
+        *(f"{today() + timedelta(days=730)}", "序列号", f"{serial:X}"),
+    ]
+    assert revoked(settings) == [True]
+
+
+@pytest.mark.parametrize("text", ["n", "", "吊销"])
+def test_a_card_that_was_not_meant_is_not_revoked(authority, eport, settings, answer, text):
+    issue(eport)
+    answer(text)
+    code, out, _ = eport("revoke", "8900000000011")
+    assert code == 1
+    assert out.endswith("\n没有吊销\n")
+    assert revoked(settings) == [False]
+
+
+def test_without_a_terminal_a_card_is_revoked_only_where_that_was_said(authority, eport, settings):
+    issue(eport)
+    code, _, err = eport("revoke", "8900000000011")
+    assert code == 1
+    assert "没有终端可以询问，没有改动任何内容" in err
+    assert "--yes" in err
+    assert revoked(settings) == [False]
+
+
+def test_one_certificate_of_a_card_can_be_revoked_alone(authority, eport, settings):
+    issue(eport)
+    (settings.cards_dir / "8900000000011.card").unlink()
+    issue(eport, "8900000000011", "--yes")
+    first = TestAuthority.open(settings.authority_dir).issued()[0].serial
+    assert eport("revoke", "8900000000011", "--yes", "--serial", "ABC")[0] == 1
+    code, out, _ = eport("revoke", "8900000000011", "--yes", "--serial", f"{first:x}")
+    assert code == 0
+    assert out.endswith("\n已吊销卡 8900000000011 的1张证书，还有1张没有吊销\n")
+    assert revoked(settings) == [True, False]
+
+
+def test_a_card_from_before_holders_were_recorded_can_be_revoked(authority, eport, settings):
+    issue(eport)
+    file = settings.authority_dir / "issued.csv"
+    file.write_text(
+        "".join(f"{line.rsplit(',', 2)[0]}\n" for line in file.read_text().splitlines())
+    )
+    code, out, _ = eport("revoke", "8900000000011", "--yes")
+    assert code == 0
+    assert "持卡人没有记录" in out
+    assert revoked(settings) == [True]
+
+
 def test_an_unknown_card_is_told(authority, eport):
-    assert eport("revoke", "8900000000099")[0] == 1
+    assert eport("revoke", "8900000000099", "--yes")[::2] == (
+        1,
+        "错误：没有签发过卡 8900000000099\n提示：请核对卡号\n",
+    )
     code, _, err = eport("show", "\x1b[31m")
     assert code == 1
     assert "\x1b" not in err

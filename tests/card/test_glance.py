@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from eport_tui.card.authority import TestAuthority
 from eport_tui.card.errors import CertificateRefused
-from eport_tui.card.glance import glance
+from eport_tui.card.glance import glance, is_revoked, read_lists
 from eport_tui.card.profile import SOFTWARE_KEY, load_certificate, read_holder
-from eport_tui.domain.dates import SHANGHAI
+from eport_tui.card.software import SoftwareReader
+from eport_tui.card.trust import TrustStore
+from eport_tui.domain.dates import SHANGHAI, now
 from eport_tui.domain.holders import Holder, Role
 from tests.card import forging
-from tests.card.making import make_authority, make_holder
+from tests.card.making import make_authority, make_card, make_holder
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +104,90 @@ def test_what_is_no_certificate_shows_nothing(other: bytes) -> None:
 
 def test_what_stands_behind_a_certificate_is_no_part_of_it(authority, tmp_path: Path) -> None:
     assert glance(forging.certificate(authority) + b"\0") is None
+
+
+# -- revocation ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> TestAuthority:
+    """An authority with two cards, the first of which is revoked."""
+    own = make_authority(tmp_path)
+    for number in NUMBERS:
+        make_card(own, tmp_path / "cards", number=number)
+    own.revoke(NUMBERS[0])
+    own.publish(tmp_path / "trust")
+    return own
+
+
+NUMBERS = ("8900000000011", "8900000000022")
+
+
+def marked(folder: Path) -> list[bool]:
+    """Which of the cards are shown as revoked; it is what a log-in says as well."""
+    reader, trust = SoftwareReader(folder / "cards"), TrustStore.of(folder / "trust")
+    cards = [reader.open(ref) for ref in reader.cards()]
+    lists = read_lists(trust.revocation)
+    shown = [is_revoked(card.certificate, lists) for card in cards]
+    assert shown == [is_refused(trust, card.certificate) for card in cards]
+    return shown
+
+
+def is_refused(trust: TrustStore, certificate: bytes) -> bool:
+    try:
+        trust.check(certificate, now())
+    except CertificateRefused as refusal:
+        return refusal.code == "revoked"
+    return False
+
+
+def test_a_revoked_card_is_shown_as_such(own, tmp_path: Path) -> None:
+    assert marked(tmp_path) == [True, False]
+
+
+def test_a_list_in_der_counts_as_well(own, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "trust" / "crls").iterdir()
+    file.write_bytes(x509.load_pem_x509_crl(file.read_bytes()).public_bytes(Encoding.DER))
+    assert marked(tmp_path) == [True, False]
+
+
+def test_the_newest_list_counts_and_no_other(own, tmp_path: Path) -> None:
+    crls = tmp_path / "trust" / "crls"
+    own.revoke(NUMBERS[1])
+    own.write_crl(at=now() - timedelta(hours=1))
+    for name in ("0.crl", "z.crl"):
+        (crls / name).write_bytes(own.crl_path.read_bytes())
+    assert marked(tmp_path) == [True, False]
+
+
+def test_a_delta_list_shows_nothing(own, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "trust" / "crls").iterdir()
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(own.certificate.subject)
+        .last_update(now() + timedelta(minutes=1))
+        .next_update(now() + timedelta(days=1))
+        .add_extension(x509.DeltaCRLIndicator(1), critical=True)
+    )
+    delta = builder.sign(own.key, hashes.SHA256())
+    file.with_name("delta.crl").write_bytes(delta.public_bytes(Encoding.PEM))
+    assert marked(tmp_path) == [True, False]
+
+
+def test_the_list_of_another_authority_of_the_same_name_does_not_count(own, tmp_path) -> None:
+    other = make_authority(tmp_path / "other")
+    other.write_crl(at=now() + timedelta(seconds=5))
+    other.publish(tmp_path / "trust")
+    assert marked(tmp_path) == [True, False]
+
+
+def test_lists_that_cannot_be_read_are_none(own, tmp_path: Path) -> None:
+    crls = tmp_path / "trust" / "crls"
+    for number, data in enumerate((b"", b"-----BEGIN", b"-----BEGIN X-----\n*\n", b"\x30\x03\x30")):
+        (crls / f"{number}.crl").write_bytes(data)
+    (crls / "folder.crl").mkdir()
+    assert marked(tmp_path) == [True, False]
+    certificate = forging.certificate(own)
+    (crl,) = (data for data in read_lists(crls) if len(data) > 10)
+    assert not any(is_revoked(certificate, [crl[:length]]) for length in range(len(crl)))
+    assert read_lists(tmp_path / "nowhere") == []

@@ -38,7 +38,8 @@ def rig(monkeypatch) -> Rig:
     return rig
 
 
-def test_a_card_in_the_reader_is_shown_without_its_pin(rig, authority, eport):  # noqa: F811
+def test_a_card_in_the_reader_is_shown_without_its_pin(rig, authority, eport, settings):  # noqa: F811
+    authority.publish(settings.trust_dir)
     applet = make_piv(authority)
     rig.reader.insert(applet)
     code, out, err = eport("show", "--reader")
@@ -179,7 +180,7 @@ def test_an_empty_card_becomes_one_that_works(
     assert certified == applet.keys[0x9C].public_key()
 
     session.close()
-    assert eport("revoke", "8900000000011")[0] == 0
+    assert eport("revoke", "8900000000011", "--yes")[0] == 0
     issued = TestAuthority.open(settings.authority_dir).issued()
     assert [bool(entry.revoked) for entry in issued] == [True, True]
     assert "已吊销" in eport("show", "--reader")[1]
@@ -227,6 +228,10 @@ def test_an_interrupted_issue_can_be_done_again(rig, eport):  # noqa: F811
     rig.reader.before = lambda apdu: None
     rig.reader.insert(applet)
     guid = applet.objects[CHUID]
-    assert eport("provision", *HOLDER)[0] == 0
+    # What the first try has certified is still valid.
+    code, _, err = eport("provision", *HOLDER)
+    assert code == 1
+    assert "已有2张有效的证书" in err
+    assert eport("provision", "--yes", *HOLDER)[0] == 0
     assert applet.objects[CHUID] == guid
     assert open_only(rig)

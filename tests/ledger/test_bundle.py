@@ -210,6 +210,7 @@ def test_with_authorities_of_ones_own(store: Store, trust: TrustStore, tmp_path:
     foreign = sm2_signer(tmp_path / "foreign").issuer.pem.parent
     code, said = verified(folder, "--authorities", str(foreign))
     assert code == 1
+    assert f"没有一张可信，请检查文件夹 {foreign} 中" in said
     assert "第1笔：签名时证书不可信" in said
 
 

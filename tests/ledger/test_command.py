@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import getpass
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -103,6 +104,45 @@ def test_a_row_alone(run: Run, attacker: Attacker, capsys: pytest.CaptureFixture
     ]
 
 
+def test_many_findings_of_a_kind_are_listed_in_part_unless_all_are_asked_for(
+    run: Run, attacker: Attacker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attacker.sql("UPDATE enterprise_grant SET valid_until = '2030-01-01'")
+    for number in range(30):
+        attacker.sql(
+            "INSERT INTO lapse_mark VALUES ('3101940001', '3101980002', ?, 'X1', '3101940001',"
+            " '2026-06-09', '', '')",
+            (f"{number:02}",),
+        )
+    assert run("verify") == 1
+    altered, *listed, left, how, verdict = capsys.readouterr().out.splitlines()
+    assert altered == (
+        "问题：第1笔，企业间授权 3101940001 3101980002 95 X1：与台账不符，"
+        "权限有效期现为 2030-01-01，应为 2026-06-09"
+    )
+    assert len(listed) == 20
+    assert all(line.endswith("：台账没有记载") for line in listed)
+    assert left == "还有10个同类的没有列出：到期不续标记：台账没有记载"
+    assert how == "用 eport-tui ledger verify --all 列出全部"
+    assert verdict == "台账共5笔操作，发现31个问题"
+    assert run("verify", "--all") == 1
+    assert capsys.readouterr().out.count("：台账没有记载\n") == 30
+    assert run("verify", "--json") == 1
+    assert len(json.loads(capsys.readouterr().out)["findings"]) == 31
+
+
+def test_with_the_folder_of_other_authorities_one_sentence_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trust_in(tmp_path / "other", Authority.create(tmp_path / "foreign").certificate)
+    monkeypatch.setenv("EPORT_TUI_TRUST", str(tmp_path / "other"))
+    assert run("verify") == 1
+    finding, verdict = capsys.readouterr().out.splitlines()
+    assert "没有一张可信" in finding
+    assert f"请检查信任的机构文件夹 {tmp_path}/other/authorities" in finding
+    assert verdict == "台账共5笔操作，发现1个问题，第一笔有问题的是第1笔"
+
+
 def test_a_database_that_is_not_there(
     run: Run, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,7 +226,7 @@ def test_a_checkpoint_that_does_not_hold_itself(
         assert run("verify", "--against", str(file)) == 2
         assert "该文件不是检查点" in capsys.readouterr().err
     assert run("verify", "--against", str(tmp_path / "nowhere")) == 2
-    assert "无法读取检查点文件" in capsys.readouterr().err
+    assert f"检查点文件 {tmp_path}/nowhere 不存在" in capsys.readouterr().err
 
 
 def test_an_empty_ledger_has_nothing_to_sign(
@@ -225,6 +265,7 @@ def test_a_clock_is_accepted_after_a_question(
     code: int,
 ) -> None:
     signed(store, theirs(), Change(TO_CARD, None), at=NOON + timedelta(hours=1))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(builtins, "input", lambda question: answer)
     with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
         assert run("accept-clock") == code

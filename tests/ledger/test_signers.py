@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from eport_tui.card.authority import TestAuthority as Authority
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
-from eport_tui.services.verification import Finding
+from eport_tui.services.verification import Finding, Verification
+from eport_tui.store import ledger
 from eport_tui.store.database import Store
 from tests.card import openssl
+from tests.ledger.attacker import Attacker
 from tests.ledger.making import (
     ANOTHER,
     NOON,
@@ -87,16 +90,36 @@ def test_of_an_authority_that_is_trusted_no_more_nothing_holds(
 ) -> None:
     trust = trust_in(tmp_path / "trust")
     (trust.authorities / "0.pem").unlink()
-    found = findings(store, trust)
-    assert [each.entry for each in found[:5]] == [1, 2, 3, 4, 5]
-    assert found[0].message.startswith("签名者的证书不可信")
+    verification = Verification(store, trust)
+    [found] = verification.findings()
+    assert found.message.startswith(
+        f"台账的{len(ledger.certificates(store))}张签名证书没有一张可信，各笔操作和各条授权无从核对。"
+        "签名者的证书不可信：证书不是由可信的发证机构签发的。"
+        f"请检查信任的机构文件夹 {trust.authorities}，"
+    )
+    assert (verification.first_broken, verification.faults) == (1, 1)
+
+
+def test_what_needs_no_certificate_is_found_without_a_trusted_one(
+    store: Store, tmp_path: Path, attacker: Attacker
+) -> None:
+    attacker.sql("UPDATE ledger_entry SET payload = '{}' WHERE number = 3")
+    trust = trust_in(tmp_path / "trust", Authority.create(tmp_path / "foreign").certificate)
+    told, broken = findings(store, trust)
+    assert "没有一张可信" in told.message
+    assert broken == Finding("哈希值不符，内容被改动过", 3)
 
 
 def test_where_software_cards_are_refused_their_signatures_are_no_proof(
     store: Store, trust: TrustStore
 ) -> None:
     strict = TrustStore(trust.authorities, trust.revocation, require_hardware=True)
-    assert findings(store, strict)[0].entry == 1
+    verification = Verification(store, strict)
+    [found] = verification.findings()
+    assert "没有一张可信" in found.message
+    assert "这里不能使用软件卡" in found.message
+    assert "设置项 require_hardware" in found.message
+    assert verification.first_broken == 1
 
 
 # -- revocation --------------------------------------------------------------------

@@ -237,27 +237,30 @@ SHOWN = f"{KEY.principal} {KEY.agent} {KEY.subsystem} {KEY.grant_type}"
     [
         (
             "UPDATE enterprise_grant SET valid_until = '2030-01-01'",
-            f"企业间授权 {SHOWN}：与台账不符，应为 2026-03-01 2026-06-09 1",
+            f"企业间授权 {SHOWN}：与台账不符，权限有效期现为 2030-01-01，应为 2026-06-09",
         ),
         (
             "UPDATE enterprise_grant SET granted_on = '2020-01-01'",
-            f"企业间授权 {SHOWN}：与台账不符，应为 2026-03-01 2026-06-09 1",
+            f"企业间授权 {SHOWN}：与台账不符，授权日期现为 2020-01-01，应为 2026-03-01",
         ),
         (
-            "UPDATE enterprise_grant SET revision = 2",
-            f"企业间授权 {SHOWN}：与台账不符，应为 2026-03-01 2026-06-09 1",
+            "UPDATE enterprise_grant SET revision = 2, valid_until = '2030-01-01'",
+            f"企业间授权 {SHOWN}：与台账不符，权限有效期现为 2030-01-01，应为 2026-06-09，"
+            "修订号现为 2，应为 1",
         ),
         (
             "UPDATE enterprise_grant SET changed_by = '8900000000099'",
-            f"企业间授权 {SHOWN}：变更时间或经办的卡与台账不符",
+            f"企业间授权 {SHOWN}：变更时间或经办的卡与台账不符，"
+            "经办的卡现为 8900000000099，应为 8900000000001",
         ),
         (
             "UPDATE operator_grant SET changed_at = '2026-03-01T12:00:01+08:00'",
-            f"企业内授权 {SHOWN} {CARD}：变更时间或经办的卡与台账不符",
+            f"企业内授权 {SHOWN} {CARD}：变更时间或经办的卡与台账不符，"
+            "变更时间现为 2026-03-01T12:00:01+08:00，应为 2026-03-01T12:00:00+08:00",
         ),
         (
             "UPDATE operator_grant SET granted_on = '2020-01-01'",
-            f"企业内授权 {SHOWN} {CARD}：与台账不符，应为 2026-03-01",
+            f"企业内授权 {SHOWN} {CARD}：与台账不符，授权日期现为 2020-01-01，应为 2026-03-01",
         ),
         (
             "UPDATE operator_grant SET card_number = '8900000000099'",
@@ -277,11 +280,11 @@ SHOWN = f"{KEY.principal} {KEY.agent} {KEY.subsystem} {KEY.grant_type}"
         (
             "UPDATE enterprise_grant_version SET valid_until = '2030-01-01'"
             " WHERE until_entry IS NULL",
-            f"企业间授权 {SHOWN}：版本与台账不符",
+            f"企业间授权 {SHOWN}：版本与台账不符，权限有效期现为 2030-01-01，应为 2026-06-09",
         ),
         (
             "UPDATE enterprise_grant_version SET from_entry = 2 WHERE from_entry = 1",
-            f"企业间授权 {SHOWN}：版本与台账不符",
+            f"企业间授权 {SHOWN}：版本与台账不符，起始笔现为 2，应为 1",
         ),
         (
             "DELETE FROM enterprise_grant_version WHERE until_entry IS NULL",

@@ -67,23 +67,24 @@ def test_the_version_is_the_package_s(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("nonsense",), "'nonsense'"),
+        (("nonsense",), "nonsense"),
         (("--nonsense",), "--nonsense"),
         (("registry",), "缺少参数"),
         (("registry", "import"), "缺少参数 文件"),
         (("card", "issue"), "缺少参数"),
         (("--database",), "--database"),
-        (("ledger", "checkpoint"), "缺少参数，须写明其中之一：--card --reader"),
+        (("ledger", "checkpoint"), "缺少参数，须写明其中之一：--card、--reader"),
     ],
 )
-def test_a_wrong_command_is_told_in_one_chinese_line(
+def test_a_wrong_command_is_told_in_chinese_and_where_help_is(
     run: Run, arguments: tuple[str, ...], told: str
 ) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
-    assert told in err
-    assert "--help 查看用法" in err
-    assert err.count("\n") == 1
+    wrong, hint = err.splitlines()
+    assert wrong.startswith("错误：")
+    assert told in wrong
+    assert re.fullmatch("提示：用 eport-tui .*--help 查看用法", hint)
 
 
 def test_without_a_terminal_the_program_says_so(run: Run) -> None:
@@ -99,10 +100,76 @@ def test_without_a_terminal_a_demo_is_not_thrown_away(run: Run, tmp_path: Path) 
     assert list(kept.parent.iterdir()) == [kept]
 
 
-def test_a_server_that_is_not_there_is_told_in_chinese_alone(run: Run) -> None:
-    code, out, err = run("--database", "postgresql://eport@127.0.0.1:1/eport", "expiring")
-    assert (code, out) == (2, "")
-    assert re.match("错误：", err)
+def test_a_demo_that_is_open_in_another_window_is_not_thrown_away(
+    launch: Launch, database: Path
+) -> None:
+    first, second = launch("demo"), launch("demo")
+    for desk in (first, second):
+        desk.wait_for("JJ7G000000073")
+    before = database.stat().st_ino
+    reset = launch("demo", "--reset")
+    reset.wait_for("错误：另一个窗口正在使用演示数据，没有删除")
+    reset.wait_for("请先在那里退出程序，再运行 eport-tui demo --reset")
+    assert reset.exit_code() == 2
+    first.press("ctrl+q")
+    assert first.exit_code() == 0
+    assert launch("demo", "--reset").exit_code() == 2
+    assert database.stat().st_ino == before
+    second.log_in()
+    second.press("ctrl+q")
+    assert second.exit_code() == 0
+    reset = launch("demo", "--reset")
+    reset.wait_for("正在建立演示数据和演示卡")
+    reset.wait_for(re.compile(r"\A 电子口岸委托授权 - 登录 "), timeout=30)
+    assert database.stat().st_ino != before
+
+
+def test_a_server_that_is_not_there_is_told_in_the_words_of_a_command(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "企业.csv"
+    file.write_text(f"{HEADER}\n{GOOD}\n")
+    url = "postgresql://eport@127.0.0.1:1/eport"
+    for command in (
+        ("expiring",),
+        ("registry", "import", file),
+        ("db", "copy", url, "new.db"),
+    ):
+        code, out, err = run("--database", url, *command)
+        assert (code, out) == (2, "")
+        assert err == (
+            "错误：无法连接数据库服务器\n"
+            f"提示：没有改动任何内容；请检查网络和 {url}，恢复后重新运行本命令\n"
+        )
+
+
+def test_a_command_with_nothing_to_store_makes_no_database(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "typo.db"
+    for command in (("registry", "show", "3101980001"), ("ledger", "accept-clock")):
+        code, out, err = run("--database", place, *command)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"错误：数据库不存在\n提示：请检查路径 {place}")
+    assert run("--database", place, "registry", "import", tmp_path / "none.csv")[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("registry", "import"), "文件"),
+        (("check", "--batch"), "文件"),
+        (("ledger", "verify", "--against"), "检查点文件"),
+        (("--config",), "设置文件"),
+        (("card", "show"), "卡文件"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_by_every_command_alike(
+    launch: Launch, run: Run, database: Path, arguments: tuple[str, ...], what: str
+) -> None:
+    there = {"EPORT_TUI_DATABASE": str(database), "EPORT_TUI_TRUST": str(database.parent / "trust")}
+    code, out, err = run(*arguments, database.parent / "no.card", **there)
+    assert (code in (1, 2), out) == (True, "")
+    assert err == f"错误：{what} {database.parent}/no.card 不存在\n提示：请检查路径\n"
 
 
 # Settings and info

@@ -10,8 +10,9 @@ import pytest
 from eport_tui.__main__ import main
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.places import Place
+from eport_tui.errors import StoreError
 from eport_tui.services import databases
-from eport_tui.services.verification import Verification
+from eport_tui.services.verification import Finding, Verification
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
 from tests.engines import ENGINES, place_on
@@ -84,6 +85,39 @@ def test_the_command_copies_and_says_what_to_do_next(
     said = capsys.readouterr().out
     assert "台账的3笔操作核对无误" in said
     assert f"请把设置项 database 改为 {target}，原数据库没有改动" in said
+
+
+def test_a_place_in_the_current_folder_is_named_in_full(
+    worked_in: Store,
+    trust_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["db", "copy", str(worked_in.place), "copy.db"]) == 0
+    assert f"请把设置项 database 改为 {tmp_path}/copy.db，" in capsys.readouterr().out
+
+
+def test_a_copy_whose_ledger_could_not_be_verified_is_not_said_to_be_undone(
+    worked_in: Store,
+    target: Place,
+    trust_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def lose(verification: Verification) -> Iterator[Finding]:
+        lost = StoreError("与数据库服务器的连接已断开，没有保存", hint="请检查网络")
+        lost.is_offline = True
+        raise lost
+
+    monkeypatch.setattr(Verification, "findings", lose)
+    assert main(["db", "copy", str(worked_in.place), str(target)]) == 2
+    said = capsys.readouterr().err
+    assert "行，内容一致，但台账没有核对完" in said
+    assert f"提示：请用 eport-tui --database {target} ledger verify 核对" in said
+    with Store.open(target) as store:
+        assert tables_of(store) == tables_of(worked_in)
 
 
 def test_the_command_refuses_a_place_that_is_taken(

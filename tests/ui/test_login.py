@@ -452,7 +452,16 @@ async def test_a_revoked_certificate(settings: Settings) -> None:
     authority = TestAuthority.open(settings.authority_dir)
     authority.revoke(BROKER)
     authority.publish(settings.trust_dir)
-    assert "吊销" in await refused(settings, BROKER)
+    assert "x 该卡已吊销" in await refused(settings, BROKER)
+
+
+async def test_the_list_says_which_card_is_revoked(settings: Settings) -> None:
+    authority = TestAuthority.open(settings.authority_dir)
+    authority.revoke(BROKER)
+    authority.publish(settings.trust_dir)
+    async with at_login(settings) as operator:
+        assert "（证书已吊销）" in operator.row(BROKER)
+        assert "吊销" not in operator.row(MANUFACTURER)
 
 
 async def test_a_certificate_of_an_unknown_authority(settings: Settings, tmp_path: Path) -> None:

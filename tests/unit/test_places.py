@@ -12,12 +12,18 @@ from eport_tui.errors import InvalidInput
 
 @pytest.mark.parametrize("text", ["/srv/eport.db", "eport.db", "./a:b@c", "C:/x", "postgresql.db"])
 def test_a_path_is_a_file(text: str) -> None:
-    assert parse_place(text) == Path(text)
+    assert parse_place(text) == Path.cwd() / text
+    assert parse_place(text, Path("/etc/eport")) == Path("/etc/eport") / text
 
 
 def test_a_path_in_ones_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/clerk")
-    assert parse_place("~/eport.db") == Path("/home/clerk/eport.db")
+    assert parse_place("~/eport.db", Path("/etc")) == Path("/home/clerk/eport.db")
+
+
+def test_a_home_that_nobody_has_is_told() -> None:
+    with pytest.raises(InvalidInput, match="没有 ~nobody-of-that-name 所指的主文件夹"):
+        parse_place("~nobody-of-that-name/eport.db")
 
 
 @pytest.mark.parametrize(

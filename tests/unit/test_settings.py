@@ -40,6 +40,22 @@ def test_the_file_is_read_and_named(tmp_path: Path) -> None:
     assert settings.source == tmp_path / "config.toml"
 
 
+def test_a_path_in_the_file_counts_from_there_and_others_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "config.toml").write_text('database = "e.db"\ntrust = "../trust"')
+    monkeypatch.chdir(tmp_path)
+    config, environment = Path("etc/config.toml"), {"EPORT_TUI_CARDS": "cards"}
+    settings = load_settings(config=config, environment=environment)
+    assert settings.database == tmp_path / "etc" / "e.db"
+    assert settings.trust_dir == tmp_path / "etc" / ".." / "trust"
+    assert settings.cards_dir == tmp_path / "cards"
+    assert settings.source == tmp_path / "etc" / "config.toml"
+    given = load_settings(config=config, database="e.db", environment=environment)
+    assert given.database == tmp_path / "e.db"
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     settings = loaded(
         tmp_path,
