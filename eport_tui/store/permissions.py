@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
@@ -34,8 +34,10 @@ class Direction(StrEnum):
         return "本企业代理" if self is Direction.OURS else "代理本企业"
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionRow:
+_DIRECTIONS = {direction.value: direction for direction in Direction}
+
+
+class PermissionRow(NamedTuple):
     """What one card, or all operators of the agent, may do.
 
     Attributes:
@@ -245,15 +247,13 @@ def listed(
 
 def _row(row: tuple[Any, ...]) -> PermissionRow:
     return PermissionRow(
-        operator_grant_id=row[0],
-        direction=Direction(row[1]),
-        principal=Enterprise(*row[2:5]),
-        agent=Enterprise(*row[5:8]),
-        subsystem=row[8],
-        grant_type=row[9],
-        card_number=row[10],
-        granted_on=date.fromisoformat(row[11]),
-        valid_until=date.fromisoformat(row[12]),
+        row[0],
+        _DIRECTIONS[row[1]],
+        Enterprise(*row[2:5]),
+        Enterprise(*row[5:8]),
+        *row[8:11],
+        date.fromisoformat(row[11]),
+        date.fromisoformat(row[12]),
     )
 
 
