@@ -18,7 +18,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     commands.add_parser(
         "upgrade",
         help="更新程序后，把数据库升级到程序的版本",
-        description="数据库文件在升级前先留一份副本，名为 数据库名.before-版本.bak。",
+        description="数据库文件在升级前先留一份副本，名为 数据库名.before-版本.bak；"
+        "PostgreSQL数据库请先备份，其中尚无数据表的，一并建立。",
     )
     backup = commands.add_parser(
         "backup",
@@ -70,6 +71,9 @@ def _upgrade(settings: Settings) -> int:
     done = databases.upgrade(settings.database)
     if done.before is None:
         print(f"数据库已是版本{done.after}，不需要升级")
+        return 0
+    if done.before == 0:
+        print(f"已在数据库中建立数据表，版本{done.after}")
         return 0
     print(f"数据库已从版本{done.before}升级到版本{done.after}")
     if done.copy:

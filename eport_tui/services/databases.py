@@ -77,7 +77,8 @@ class Upgraded:
     """What was done to bring a database up to date.
 
     Attributes:
-        before: Its version until now; none where nothing had to be done.
+        before: Its version until now, 0 where its server had no tables of ours; none
+            where nothing had to be done.
         after: Its version by now.
         copy: The copy of a file that was made first.
     """
@@ -90,13 +91,15 @@ class Upgraded:
 def upgrade(place: Place) -> Upgraded:
     """Bring a database to the version of the program; a file is copied before.
 
+    On a server, the tables are made where there are none.
+
     Raises:
         StoreError: There is no such file, it cannot be used, or is newer than the program.
     """
     with Store.open(place, create=False) as store:
         before, after = store.upgraded_from, store.schema_version
     copy = None
-    if before is not None and isinstance(place, Path):
+    if before and isinstance(place, Path):
         from eport_tui.store.sqlite import copy_before
 
         copy = copy_before(place, after)

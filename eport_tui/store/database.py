@@ -51,7 +51,7 @@ class Store:
     Attributes:
         tells_of_changes: Whether `wait_for_change` can be used.
         upgraded_from: The version from which it was brought up to date when it was
-            opened; none where that was not needed.
+            opened, 0 where nothing was there; none where that was not needed.
     """
 
     tells_of_changes: ClassVar[bool] = False

@@ -323,9 +323,9 @@ class PostgresStore(Store):
             return
         schema = _Definitions(self._connections)
         with self._told():
-            if number := self.schema_version:
+            self.upgraded_from = self.schema_version
+            if self.upgraded_from:
                 self._connections.execute_sql(_TAKE_TURN)
-                self.upgraded_from = number
             else:
                 self._make_schema()
                 for statement in _BEFORE_ALL:

@@ -295,10 +295,10 @@ class SqliteStore(Store):
         # Whoever had the lock before may have done it.
         if not self._behind():
             return
-        if number := self.schema_version:
+        self.upgraded_from = self.schema_version
+        if self.upgraded_from:
             with self._told():
                 _copy_before(self.path, migrations.latest())
-            self.upgraded_from = number
         else:
             self._connections.execute_sql(_MIGRATION_TABLE)
         self._apply_migrations(self._connections)

@@ -13,6 +13,7 @@ from eport_tui.domain.places import Place
 from eport_tui.services import registry
 from eport_tui.store import migrations
 from eport_tui.store.database import Store
+from tests.engines import ENGINES, place_on
 from tests.migrating import all_migrations, pretend
 from tests.services.world import BROKER, register
 
@@ -219,13 +220,14 @@ def test_a_copy_that_is_damaged_is_not_put_in_place(
 # -- another version -----------------------------------------------------------
 
 
-@pytest.fixture
-def old(place: Place) -> Place:
+@pytest.fixture(params=ENGINES)
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A database of the version before this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        pretend(patch, all_migrations()[:-1])
-        Store.open(place).close()
-    return place
+    with place_on(request.param, request, tmp_path / "old.db", "template0") as place:
+        with pytest.MonkeyPatch.context() as patch:
+            pretend(patch, all_migrations()[:-1])
+            Store.open(place).close()
+        yield place
 
 
 def test_a_database_is_brought_up_to_date_once_and_copied_before(
@@ -245,6 +247,16 @@ def test_a_database_is_brought_up_to_date_once_and_copied_before(
     said(capsys)
     assert main(["--database", str(old), "db", "upgrade"]) == 0
     assert said(capsys) == f"数据库已是版本{latest}，不需要升级\n"
+
+
+@pytest.mark.postgresql
+def test_whoever_owns_a_database_on_a_server_can_make_its_tables(
+    request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with place_on("postgresql", request, tmp_path / "none", "template0") as place:
+        assert main(["--database", str(place), "db", "upgrade"]) == 0
+        assert said(capsys) == f"已在数据库中建立数据表，版本{migrations.latest()}\n"
+        assert names_in(place) == set()
 
 
 def test_an_upgrade_makes_no_database_where_the_path_is_mistyped(
