@@ -281,6 +281,19 @@ def test_a_copy_of_an_earlier_version_can_be_made_and_restored(
         assert store.upgraded_from == migrations.latest() - 1
 
 
+def test_after_an_upgrade_one_can_go_back_to_the_former_program(path: Path) -> None:
+    latest = migrations.latest()
+    with pytest.MonkeyPatch.context() as patch:
+        pretend(patch, all_migrations()[:-1])
+        Store.open(path).close()
+    assert main(["db", "upgrade"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        pretend(patch, all_migrations()[:-1])
+        assert main(["db", "restore", str(path.with_name(f"eport.db.before-{latest}.bak"))]) == 0
+        with Store.open(path, read_only=True) as store:
+            assert store.schema_version == latest - 1
+
+
 def test_a_copy_that_is_newer_than_the_program_is_not_put_in_place(
     path: Path, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
