@@ -96,8 +96,9 @@ def _back_up(args: argparse.Namespace, settings: Settings) -> int:
 def _restore(args: argparse.Namespace, settings: Settings) -> int:
     from eport_tui.services import databases
 
-    done = databases.restore(settings.database, args.copy.absolute())
-    print(f"已用 {args.copy} 恢复数据库 {done.path}")
+    copy = args.copy.absolute()
+    done = databases.restore(settings.database, copy)
+    print(f"已用 {copy} 恢复数据库 {done.path}")
     if done.former:
         print(f"原数据库保存为 {done.former}")
     if done.is_old:
