@@ -55,6 +55,15 @@ def test_files_are_installed_once_more_without_touching_settings_and_keys(tmp_pa
     assert run(SCRIPTS / "install-files", environment=root).stdout.count("->") == 0
 
 
+def test_the_administrators_commands_use_the_program_and_settings_of_the_sessions() -> None:
+    session, admin = (
+        (SCRIPTS / name).read_text("utf-8") for name in ("eport-session", "eport-admin")
+    )
+    named = dict(re.findall(r"^(program|settings|data)=(\S+)$", session, re.MULTILINE))
+    assert f"export HOME={named['data']} " in admin
+    assert f" {named['program']} --config {named['settings']}/config.toml " in admin
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
