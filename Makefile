@@ -52,10 +52,10 @@ test-card: $(CARD_VENV)/stamp
 		tests/card/test_pcsc.py tests/card/test_program.py tests/card/test_ssh.py \
 		tests/card/test_acceptance.py $(PYTEST_ARGS)
 
-$(CARD_VENV)/stamp: $(VENV)/dev.stamp requirements/card.lock
+$(CARD_VENV)/stamp: $(VENV)/dev.stamp requirements/card-tests.lock
 	@echo "Installing what the card tests need."
 	@$(BIN)/python -m venv $(CARD_VENV)
-	@for lock in dev card; do \
+	@for lock in dev card-tests; do \
 		$(CARD_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
 			--require-hashes --requirement requirements/$$lock.lock || exit 1; \
 	done
@@ -83,31 +83,37 @@ docs: $(VENV)/dev.stamp
 	@$(BIN)/python -m docs.screenshots
 
 # For every Python from 3.11 on Linux and macOS; names no index, so that a mirror can serve it.
+# `run` is what the program needs, `card`, `control` and `postgresql` what its extras need besides.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile \
+	--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet
+EXTRA = $(BIN)/python -c 'import sys, tomllib; \
+	print(*tomllib.load(sys.stdin.buffer)["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
+AS_DEV = --constraint requirements/dev.lock --output-file
+
 lock: $(BIN)/python
 	@$(PIP) install uv==0.13.9
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group build \
-		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
-		--output-file requirements/run.lock
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group build \
-		--group dev --constraint requirements/run.lock \
-		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
+	@$(COMPILE) pyproject.toml --output-file requirements/run.lock
+	@$(COMPILE) pyproject.toml --group build --group dev --constraint requirements/run.lock \
 		--output-file requirements/dev.lock
-	@printf 'pyscard>=2.3.1\nyubikey-manager>=5.9\n' | UV_CUSTOM_COMPILE_COMMAND="make lock" \
-		$(BIN)/uv pip compile - --constraint requirements/dev.lock \
-		--universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet \
-		--output-file requirements/card.lock
+	@$(COMPILE) --group build $(AS_DEV) requirements/build.lock
+	@$(EXTRA) card <pyproject.toml | $(COMPILE) - $(AS_DEV) requirements/card.lock
+	@$(EXTRA) control <pyproject.toml | $(COMPILE) - $(AS_DEV) requirements/control.lock
+	@$(COMPILE) --group postgresql $(AS_DEV) requirements/postgresql.lock
+	@echo 'yubikey-manager>=5.9' | $(COMPILE) - requirements/card.lock $(AS_DEV) requirements/card-tests.lock
 
-wheel: $(VENV)/dev.stamp
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+# An older wheel beside it would be installed as readily.
+wheel: $(VENV)/run.stamp
+	@rm -f dist/eport_tui-*.whl
+	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
 
 clean:
 	@rm -rf $(VENV) $(CARD_VENV) .bench-venvs build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache \
 		snapshot_report.html
 	@find eport_tui tests -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/run.stamp: requirements/run.lock pyproject.toml $(BIN)/python
+$(VENV)/run.stamp: requirements/run.lock requirements/build.lock pyproject.toml $(BIN)/python
 	@echo "Installing the program and what it needs into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --require-hashes -r requirements/run.lock -r requirements/build.lock
 	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 

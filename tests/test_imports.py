@@ -82,7 +82,7 @@ def test_without_the_driver_of_a_server_one_is_told_what_to_install() -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 2
     assert "没有安装使用PostgreSQL所需的组件" in result.stderr
-    assert "pip install 'eport-tui[postgresql]'" in result.stderr
+    assert "psycopg" in result.stderr
 
 
 def test_the_command_line_loads_nothing_before_it_knows_the_command() -> None:

@@ -270,7 +270,7 @@ class Control:
             from websockets.sync import client
         except ImportError as error:
             raise ControlFault(
-                "没有安装websockets", hint="请管理员安装 eport-tui[control]"
+                "没有安装websockets", hint="请管理员按 docs/control.md 安装"
             ) from error
         # With so many overloads the checker loses what it returns.
         connect = cast("Callable[..., ClientConnection]", client.connect)

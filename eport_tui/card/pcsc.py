@@ -52,7 +52,7 @@ _FORBIDDEN = (0x8010006A, 0x80100027)
 _SHARING_VIOLATION = 0x8010000B
 _UNRESPONSIVE = (0x80100066, 0x80100067, 0x8010000F)
 
-NOT_INSTALLED = "没有安装读卡器组件，请管理员安装 eport-tui[card]"
+NOT_INSTALLED = "没有安装读卡器组件，请管理员安装 pyscard"
 NO_LIBRARY = "系统缺少PC/SC库，请管理员安装 libpcsclite1"
 CONNECTING = "正在连接读卡器服务"
 NO_SERVICE = "读卡器服务没有运行，请管理员启动 pcscd"

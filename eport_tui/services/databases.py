@@ -1,19 +1,24 @@
-"""Databases as a whole: one copied to another place."""
+"""Databases as a whole: copied, brought up to date, backed up and restored."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from eport_tui.card.trust import TrustStore
+from eport_tui.domain.dates import now
 from eport_tui.domain.places import Place
-from eport_tui.errors import StoreError
+from eport_tui.errors import InvalidInput, StoreError
 from eport_tui.services.registry import look_up_card
 from eport_tui.services.verification import Finding, Verification
 from eport_tui.store import copying
 from eport_tui.store.database import Store
+
+_STAMP = "%Y%m%d-%H%M%S"
+_NAME = re.compile(r"eport-\d{8}-\d{6}\.db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,109 @@ def copy(
                 hint=f"请用 eport-tui --database {target} ledger verify 核对",
             ) from error
         return Copied(rows, verification.last, faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What was done to bring a database up to date.
+
+    Attributes:
+        before: Its version until now, 0 where its server had no tables of ours; none
+            where nothing had to be done.
+        after: Its version by now.
+        copy: The copy of a file that was made first.
+    """
+
+    before: int | None
+    after: int
+    copy: Path | None
+
+
+def upgrade(place: Place) -> Upgraded:
+    """Bring a database to the version of the program; a file is copied before.
+
+    On a server, the tables are made where there are none.
+
+    Raises:
+        StoreError: There is no such file, it cannot be used, or is newer than the program.
+    """
+    with Store.open(place, create=False) as store:
+        before, after = store.upgraded_from, store.schema_version
+    copy = None
+    if before and isinstance(place, Path):
+        from eport_tui.store.sqlite import copy_before
+
+        copy = copy_before(place, after)
+    return Upgraded(before, after, copy)
+
+
+def back_up(place: Place, target: Path, *, keep: int | None = None) -> tuple[Path, int]:
+    """Copy a database file while people work with it.
+
+    Args:
+        target: A file that is not there yet; or a folder, in which the copy is called
+            `eport-YYYYMMDD-HHMMSS.db` after the time.
+        keep: Of the copies in the folder that are called so, how many of the newest stay.
+
+    Returns:
+        Where the copy is, and how many older ones were deleted.
+
+    Raises:
+        InvalidInput: The database is on a server, or `keep` is given with a file.
+        StoreError: As `store.sqlite.back_up`; no older copy was deleted.
+    """
+    from eport_tui.store import sqlite
+    from eport_tui.store.faults import told_by_system
+
+    path = _file(place, "备份", "pg_dump")
+    folder = target if target.is_dir() else None
+    if folder is None and keep is not None:
+        raise InvalidInput(f"没有文件夹 {target}，没有备份", hint="--keep 只用于文件夹")
+    copy = folder / f"eport-{now():{_STAMP}}.db" if folder else target
+    sqlite.back_up(path, copy)
+    old: list[Path] = []
+    if folder and keep is not None:
+        with told_by_system(copy):
+            old = sorted(each for each in folder.iterdir() if _NAME.fullmatch(each.name))[:-keep]
+            for each in old:
+                each.unlink()
+    return copy, len(old)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What stands in the place of the database now.
+
+    Attributes:
+        path: The database.
+        former: What stood there before, under its new name; none where nothing did.
+        is_old: Whether the copy has to be brought up to date.
+    """
+
+    path: Path
+    former: Path | None
+    is_old: bool
+
+
+def restore(place: Place, copy: Path) -> Restored:
+    """Put a copy in the place of a database file that nobody has open.
+
+    Raises:
+        InvalidInput: The database is on a server.
+        StoreError: As `store.sqlite.restore`; nothing was changed.
+    """
+    from eport_tui.store import sqlite
+    from eport_tui.store.migrations import latest
+
+    path = _file(place, "恢复", "pg_restore")
+    former, version = sqlite.restore(path, copy, f"{now():{_STAMP}}")
+    return Restored(path, former, version < latest())
+
+
+def _file(place: Place, what: str, tool: str) -> Path:
+    if isinstance(place, Path):
+        return place
+    raise InvalidInput(
+        f"数据库在服务器上，不能由本程序{what}",
+        hint=f"请用PostgreSQL的 {tool}，见 docs/postgresql.md",
+    )

@@ -50,9 +50,12 @@ class Store:
 
     Attributes:
         tells_of_changes: Whether `wait_for_change` can be used.
+        upgraded_from: The version from which it was brought up to date when it was
+            opened, 0 where nothing was there; none where that was not needed.
     """
 
     tells_of_changes: ClassVar[bool] = False
+    upgraded_from: int | None = None
 
     def __init__(self, place: Place, *, read_only: bool) -> None:
         self.place = place
@@ -317,15 +320,24 @@ class Store:
         Raises:
             StoreError: The database is newer than the program, or to be read only.
         """
+        self.require_known_version()
+        is_behind = self.schema_version < migrations.latest()
+        if is_behind and self.read_only:
+            raise StoreError("数据库是旧版本的，需要先升级", hint="请运行 eport-tui db upgrade")
+        return is_behind
+
+    def require_known_version(self) -> None:
+        """See that the program knows this version, or an older one.
+
+        Raises:
+            StoreError: The database is newer than the program.
+        """
         number, latest = self.schema_version, migrations.latest()
         if number > latest:
             raise StoreError(
                 f"数据库的版本{number}比程序的版本{latest}新",
                 hint="请升级程序后再打开",
             )
-        if number < latest and self.read_only:
-            raise StoreError("数据库是旧版本的，需要先升级", hint="请先正常启动一次程序")
-        return number < latest
 
 
 def _of_engine(place: Place, read_only: bool, create: bool, patience: float) -> Store:
@@ -338,6 +350,6 @@ def _of_engine(place: Place, read_only: bool, create: bool, patience: float) -> 
     except ImportError as error:
         raise StoreError(
             "没有安装使用PostgreSQL所需的组件",
-            hint="请运行 pip install 'eport-tui[postgresql]'",
+            hint="请管理员按 docs/postgresql.md 安装 psycopg",
         ) from error
     return PostgresStore(place, read_only=read_only, patience=patience)

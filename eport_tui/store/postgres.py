@@ -323,7 +323,8 @@ class PostgresStore(Store):
             return
         schema = _Definitions(self._connections)
         with self._told():
-            if self.schema_version:
+            self.upgraded_from = self.schema_version
+            if self.upgraded_from:
                 self._connections.execute_sql(_TAKE_TURN)
             else:
                 self._make_schema()

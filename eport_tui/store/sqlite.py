@@ -11,6 +11,7 @@ transaction that begins IMMEDIATE waits for its turn instead of failing half way
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ import apsw
 
 from eport_tui.errors import StoreError
 from eport_tui.store import faults, migrations
-from eport_tui.store.database import Store, harmless_twice
+from eport_tui.store.database import PATIENCE, Store, harmless_twice
 from eport_tui.store.faults import Told, fault, told_by_system
 from eport_tui.store.turns import turn
 
@@ -33,8 +34,10 @@ APPLICATION_ID = 0x45505455
 """`EPTU`, in the header of every database of ours."""
 
 _LONGEST_NAP = 0.025
+_PATIENCE_OF_COPY = 60_000  # milliseconds
 _TICK = 100_000_000  # nanoseconds, and more than any
 _FIRST = "；尚未建立的，用 eport-tui registry import 建立，或用 eport-tui demo 试用"
+_DAMAGED_COPY: Told = ("备份 {place} 已损坏或不完整，没有恢复", "请改用另一份备份")
 _MAGIC = b"SQLite format 3\0"
 _MIGRATION_TABLE = """
     CREATE TABLE migration (
@@ -221,11 +224,20 @@ class SqliteStore(Store):
         return Path(self._log_name)
 
     def _prepare(self) -> None:
+        self.require_ours()
+        with told_by_system(self.path):
+            if self._behind():
+                self.transact(self._migrate, done=harmless_twice)
+
+    def require_ours(self) -> None:
+        """See that the file is a database of ours, of whatever version, and not cut short.
+
+        Raises:
+            StoreError: It is not, or cannot be used.
+        """
         with told_by_system(self.path):
             self._check_place()
             self._check_identity()
-            if self._behind():
-                self.transact(self._migrate, done=harmless_twice)
 
     def _check_place(self) -> None:
         path = self.path
@@ -283,9 +295,10 @@ class SqliteStore(Store):
         # Whoever had the lock before may have done it.
         if not self._behind():
             return
-        if self.schema_version:
+        self.upgraded_from = self.schema_version
+        if self.upgraded_from:
             with self._told():
-                _back_up(self.path, migrations.latest())
+                _copy_before(self.path, migrations.latest())
         else:
             self._connections.execute_sql(_MIGRATION_TABLE)
         self._apply_migrations(self._connections)
@@ -451,8 +464,12 @@ def _create(path: Path) -> None:
             os.link(fresh, path)
 
 
-def _back_up(path: Path, number: int) -> None:
-    """Copy a database as it is before it is brought to `number`."""
+def copy_before(path: Path, number: int) -> Path:
+    """What the copy is called that is made before a database is brought to `number`."""
+    return path.with_name(f"{path.name}.before-{number}.bak")
+
+
+def _copy_before(path: Path, number: int) -> None:
     with _new_file_beside(path) as fresh:
         source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         target = apsw.Connection(str(fresh))
@@ -462,4 +479,143 @@ def _back_up(path: Path, number: int) -> None:
         finally:
             target.close()
             source.close()
-        fresh.replace(path.with_name(f"{path.name}.before-{number}.bak"))
+        fresh.replace(copy_before(path, number))
+
+
+def back_up(path: Path, target: Path) -> None:
+    """Copy a database, of whatever version, while others go on working with it.
+
+    The copy is whole and on the disk before it gets its name.  Only its owner can read it.
+
+    Raises:
+        StoreError: There is no such database, or it is damaged; the target is there
+            already, or cannot be written.  Nothing is left of the copy then.
+    """
+    if target.exists():
+        raise StoreError(f"文件 {target} 已存在，没有备份", hint="请另选文件名")
+    if not target.parent.is_dir():
+        raise StoreError(f"文件夹 {target.parent} 不存在，没有备份", hint="请检查路径")
+    _version_of(path)
+    with _whole_copy(path, target, faults.DAMAGED) as copy:
+        copy.rename(target)
+
+
+def restore(path: Path, copy: Path, stamp: str) -> tuple[Path | None, int]:
+    """Put a copy in the place of a database that nobody has open; the former is kept beside it.
+
+    Args:
+        stamp: Tells the former from others that were replaced earlier.
+
+    Returns:
+        Where the former is, if there was one; and the version of the copy.
+
+    Raises:
+        StoreError: The copy is not there, is damaged or newer than the program, or
+            somebody has the database open; nothing was changed.
+    """
+    try:
+        version = _version_of(copy)
+    except StoreError as error:
+        raise StoreError(
+            f"备份 {copy} 不能用，没有恢复：{error.message}", hint="请改用另一份备份"
+        ) from error
+    with told_by_system(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _whole_copy(copy, path, _DAMAGED_COPY) as fresh:
+        if path.exists():
+            was = path.stat()
+            # SQLite would throw away the log of what it does not take for a database.
+            if was.st_size and _starts_like_sqlite(path):
+                _require_alone(path)
+            if os.geteuid() == 0:
+                os.chown(fresh, was.st_uid, was.st_gid)
+            # A group may share it.
+            fresh.chmod(stat.S_IMODE(was.st_mode))
+        former = _set_aside(path, path.with_name(f"{path.name}.replaced-{stamp}.bak"))
+        fresh.replace(path)
+        _sync(path.parent)
+    return former, version
+
+
+def _version_of(path: Path) -> int:
+    """The version of a database, which need not be that of the program.
+
+    Raises:
+        StoreError: It is none of ours, is damaged, or newer than the program.
+    """
+    store = SqliteStore(path, read_only=True, create=False, patience=PATIENCE)
+    try:
+        store.require_ours()
+        store.require_known_version()
+        return store.schema_version
+    finally:
+        store.close()
+
+
+@contextmanager
+def _whole_copy(path: Path, target: Path, damaged: Told) -> Generator[Path]:
+    """A copy beside `target` that was read through; removed at the end unless it was moved.
+
+    Raises:
+        StoreError: As `damaged` says where not all of the database can be read.
+    """
+    with told_by_system(target), told(target), _new_file_beside(target) as fresh:
+        try:
+            source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                source.set_busy_timeout(_PATIENCE_OF_COPY)
+                # The newest saves may still lie in the log: only SQLite knows.
+                source.execute("VACUUM INTO ?", (str(fresh),))
+            finally:
+                source.close()
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise fault(damaged, "", path) from error
+        copy = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            found = copy.execute("PRAGMA integrity_check").fetchall()
+        finally:
+            copy.close()
+        if found != [("ok",)]:
+            raise fault(damaged, "", path)
+        _sync(fresh)
+        _sync(target.parent)
+        yield fresh
+
+
+def _sync(place: Path) -> None:
+    opened = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _require_alone(path: Path) -> None:
+    """See that nobody has a database open; its log is worked into it."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            # SQLite gives its log up only while nobody else has the database open.
+            is_alone = connection.pragma("journal_mode", "delete") == "delete"
+        except apsw.BusyError:
+            is_alone = False
+        finally:
+            connection.close()
+    except apsw.Error:
+        # Too damaged to be opened, which is why it is replaced.
+        return
+    if not is_alone:
+        raise StoreError("数据库正在使用，没有恢复", hint=f"请先结束所有使用 {path} 的程序，再恢复")
+
+
+def _set_aside(path: Path, former: Path) -> Path | None:
+    """Give a database another name, with what SQLite has left beside it."""
+    left = [name for name in ("-wal", "-shm") if Path(f"{path}{name}").exists()]
+    if not path.exists() and not left:
+        return None
+    if path.exists():
+        # A second name, so that there is a database under the first at any time.
+        os.link(path, former)
+    for name in left:
+        Path(f"{path}{name}").rename(f"{former}{name}")
+    return former

@@ -777,7 +777,7 @@ def test_without_websockets_the_status_says_what_to_install(
     assert reader.cards() == []
     with pytest.raises(ControlFault, match="websockets") as caught:
         reader.open(reader.ref(NUMBER))
-    assert "eport-tui[control]" in (caught.value.hint or "")
+    assert "docs/control.md" in (caught.value.hint or "")
     reader.close()
 
 

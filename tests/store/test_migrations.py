@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
@@ -15,6 +14,7 @@ from eport_tui.domain.places import Place
 from eport_tui.errors import StoreError
 from eport_tui.store import drafts, migrations, models, permissions
 from eport_tui.store.database import Store
+from tests.migrating import all_migrations, next_migration, pretend
 from tests.rows import insert_grant, insert_operator_grant
 
 DAY = date(2026, 3, 1)
@@ -46,27 +46,6 @@ def content_of(place: Place) -> object:
         return place.read_bytes()
     with Store.open(place, read_only=True) as store:
         return schema_of(store)
-
-
-def all_migrations() -> list[migrations.Migration]:
-    return list(migrations.after(0))
-
-
-def pretend(monkeypatch: pytest.MonkeyPatch, found: list[migrations.Migration]) -> None:
-    """Let the program know these migrations alone."""
-
-    def after(number: int) -> Iterator[migrations.Migration]:
-        return (migration for migration in found if number < migration.NUMBER)
-
-    monkeypatch.setattr(migrations, "latest", lambda: max(each.NUMBER for each in found))
-    monkeypatch.setattr(migrations, "after", after)
-
-
-def next_migration(statement: str) -> migrations.Migration:
-    number = migrations.latest() + 1
-    return SimpleNamespace(  # type: ignore[return-value]
-        NUMBER=number, NAME="next", apply=lambda schema: schema.execute_sql(statement)
-    )
 
 
 def test_numbers_are_unique_without_gaps_and_the_same_as_in_the_file_name() -> None:
@@ -208,6 +187,7 @@ def test_an_old_database_is_not_migrated_for_reading_only(
 ) -> None:
     Store.open(place).close()
     pretend(monkeypatch, [*all_migrations(), next_migration("CREATE TABLE novelty (a TEXT)")])
-    with pytest.raises(StoreError, match="需要先升级"):
+    with pytest.raises(StoreError, match="需要先升级") as caught:
         Store.open(place, read_only=True)
+    assert caught.value.hint == "请运行 eport-tui db upgrade"
     assert list(tmp_path.glob("*.bak")) == []

@@ -13,6 +13,7 @@ import pytest
 
 from docs import keys
 from eport_tui.__main__ import _parser
+from eport_tui.commands.demo import demo_dir
 from eport_tui.services import demo
 from eport_tui.settings import load_settings
 
@@ -72,6 +73,20 @@ def test_the_readme_names_every_demo_card_with_its_enterprise(name: str) -> None
     rows = (ROOT / name).read_text("utf-8").splitlines()
     for card in demo.CARDS:
         assert [row for row in rows if card.number in row and card.customs_code in row]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_what_the_readme_exports_leaves_no_command_with_data_that_is_not_the_demos(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    page = (ROOT / name).read_text("utf-8")
+    exported = dict(re.findall(r"^export (\w+)=(\S+)$", page, re.MULTILINE))
+    told = load_settings(environment=exported)
+    demos = load_settings(environment={}, demo_dir=demo_dir())
+    for place in ("database", "cards_dir", "authority_dir", "trust_dir"):
+        assert getattr(told, place) == getattr(demos, place)
 
 
 def test_every_command_is_described() -> None:
