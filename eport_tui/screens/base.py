@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from eport_tui.actions import bindings, legend
-from eport_tui.errors import EportError, StoreError
+from eport_tui.errors import EportError, OutOfReach
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
 from eport_tui.widgets.grid import Grid
@@ -109,7 +109,7 @@ class EportScreen(LeanScreen[None]):
 
     def say_error(self, error: EportError) -> None:
         """Say what is wrong and what to do; forms also put the cursor there."""
-        if isinstance(error, StoreError) and error.is_offline:
+        if isinstance(error, OutOfReach):
             self.say(f"{error.message}（{STAYS}{error.hint}）", "error")
         else:
             self.say(str(error), "error")
