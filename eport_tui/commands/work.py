@@ -35,7 +35,7 @@ def work(settings: Settings) -> int:
     load_textual()
     from eport_tui.app import EportApp
 
-    with only_python_writes_errors(settings.log_file):
+    with only_python_writes_errors():
         app = EportApp(settings)
         app.run()
     return app.return_code or 0

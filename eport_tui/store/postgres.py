@@ -458,11 +458,11 @@ class _Outage:
         self._since = 0.0
 
     def goes_on(self, error: _Unreachable) -> None:
-        """There is no connection; that is news at the beginning and where the reason is another."""
+        """There is no connection: news at the beginning, and for a reason to do something about."""
         with self._lock:
             if self._why is None:
                 self._since = time.monotonic()
-            elif error.told in (self._why, _STARTING):
+            elif error.told in (self._why, *_PASSING):
                 return
             self._why = error.told
         _log.warning("no connection to the database: %s", _in_one_line(str(error)))

@@ -10,7 +10,7 @@ import pytest
 from eport_tui.__main__ import main
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.places import Place
-from eport_tui.errors import OutOfReach, StoreError
+from eport_tui.errors import OutOfReach
 from eport_tui.services import databases
 from eport_tui.services.verification import Finding, Verification
 from eport_tui.store import ledger
