@@ -18,7 +18,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import first_line
-from eport_tui.errors import EportError, OutOfReach
+from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.themes import look
 from eport_tui.widgets.window import RowSource, Window, around, counted, first, last, reaching
@@ -268,8 +268,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
             await self.reload(select=self._key(row))
 
     def tell_unread(self, why: EportError) -> None:
-        """Say in the place of the rows why there are none, so that nobody takes them for all."""
-        if not self._window.rows:
+        """Say in the place of the rows why there are none, so that nobody takes them for all.
+
+        What was read, and has none, stays so unless it is the database that fails.
+        """
+        if not self._window.rows and (self._count is None or isinstance(why, StoreError)):
             self._unread, self._count = why, None
             self.refresh()
 

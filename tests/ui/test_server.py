@@ -216,6 +216,33 @@ async def test_an_answer_appears_by_itself_unless_the_question_is_another_by_now
 
 
 @pytest.mark.usefixtures("soon")
+async def test_what_moves_to_another_card_is_listed_by_itself(
+    settings: Settings, server: Server
+) -> None:
+    async with at_work(settings, BROKER, "16") as operator:
+        with outage(server):
+            await operator.burst("8900000000042", "<enter>", "8900000000158", "<enter>")
+            assert operator.sees(UNREAD)
+            assert not operator.sees("暂无数据")
+        await operator.wait_for("请核对列出的")
+        assert operator.at_field == "新IC卡号"
+        await operator.press("end", "backspace")
+        assert operator.sees("暂无数据")
+
+
+@pytest.mark.usefixtures("soon")
+async def test_what_runs_out_soon_is_told_when_the_server_is_back(
+    settings: Settings, server: Server
+) -> None:
+    async with at_work(settings, MANUFACTURER, "1") as operator:
+        with outage(server):
+            await operator.press("escape")
+            assert operator.place == "主选单"
+            assert "无法连接数据库服务器" in operator.message
+        await operator.wait_for("30天内到期的授权")
+
+
+@pytest.mark.usefixtures("soon")
 async def test_what_others_saved_before_the_outage_is_seen_after_it(
     settings: Settings, server: Server
 ) -> None:
