@@ -44,6 +44,7 @@ test: $(VENV)/dev.stamp
 # Each worker starts a server of its own, as an ordinary user; without one they fail.
 test-postgresql: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n 2 -m postgresql tests/store tests/services tests/ledger tests/ui \
+		tests/pty/test_outage.py \
 		$(PYTEST_ARGS)
 
 # In an environment of its own: an ordinary one has neither pyscard nor a daemon.

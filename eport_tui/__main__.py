@@ -81,9 +81,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
+    from eport_tui.commands.log_file import log_to
     from eport_tui.settings import load_settings
 
-    return load_settings(config=args.config, database=args.database, output=args.screen_output)
+    settings = load_settings(config=args.config, database=args.database, output=args.screen_output)
+    # There is what the server of the database says, in its own words.
+    log_to(settings.log_file)
+    return settings
 
 
 def _work(settings: Settings) -> int:
@@ -95,7 +99,8 @@ def _work(settings: Settings) -> int:
 def _run(args: argparse.Namespace) -> int:
     import logging
 
-    # A command says in Chinese what is wrong; only the program itself has a log file.
+    # Before the log file is known, nothing is written anywhere: a command says in Chinese what is
+    # wrong.
     logging.getLogger("eport_tui").addHandler(logging.NullHandler())
     match args.command:
         case "demo":

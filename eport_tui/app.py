@@ -22,7 +22,7 @@ from textual.screen import Screen
 
 from eport_tui import workplace
 from eport_tui.actions import bindings
-from eport_tui.errors import EportError, StoreError
+from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.lean import LeanApp
@@ -93,7 +93,9 @@ class EportApp(LeanApp):
         self._store_seen: Hashable = None
         self._store_trace: Hashable = None
         self._store_due = 0.0
-        self._store_asked: Future[Hashable] | None = None
+        self._store_asked: Future[Any] | None = None
+        # Whether a screen has something to read that it could not, and asks for a look therefore.
+        self.has_unread = False
         self._unlocked = asyncio.Event()
         self._unlocked.set()
 
@@ -362,8 +364,9 @@ class EportApp(LeanApp):
         """Look at the card or for cards, and now and then at the store; runs in a thread."""
         if self.session is None:
             self.in_loop(self.on_readers_moved)
-            return
-        if self._why_lock():
+            if not self.has_unread:
+                return
+        elif self._why_lock():
             self.in_loop(self._watch)
         moment = time.monotonic()
         if moment >= self._store_due:
@@ -395,9 +398,10 @@ class EportApp(LeanApp):
             self.screen.look_for_cards()
 
     def _look_at_the_store(self) -> None:
-        if self._store is None or self.session is None or not self._unlocked.is_set():
+        store = self._store
+        if not self._unlocked.is_set() or (self.session is None and not self.has_unread):
             return
-        trace = self._store.trace_of_changes()
+        trace = store.trace_of_changes() if store is not None else None
         if trace is not None and trace == self._store_trace:
             return
         if self.is_busy or not (self._store_asked is None or self._store_asked.done()):
@@ -405,7 +409,11 @@ class EportApp(LeanApp):
         self._store_trace = trace
         # At the end of the program nothing can be asked any more.
         with suppress(RuntimeError):
-            self._store_asked = self._data_thread.submit(self._store.change_counter)
+            self._store_asked = self._data_thread.submit(
+                partial(workplace.try_to_reach, self.settings)
+                if store is None
+                else store.change_counter
+            )
             self._store_asked.add_done_callback(self._store_told)
 
     def _heed_hints(self, store: Store) -> None:
@@ -418,7 +426,7 @@ class EportApp(LeanApp):
                 if store.wait_for_change():
                     self._look_at_the_store()
 
-    def _store_told(self, told: Future[Hashable]) -> None:
+    def _store_told(self, told: Future[Any]) -> None:
         if told.cancelled():
             return
         if (failure := told.exception()) is not None:
@@ -426,18 +434,28 @@ class EportApp(LeanApp):
             # What is wrong with the store is told to whoever works with it next; a defect is not.
             if not isinstance(failure, EportError):
                 log.error("a defect", exc_info=failure)
-        elif told.result() != self._store_seen:
+        elif told.result() != self._store_seen or self.has_unread:
             self.in_loop(self._store_changed, told.result())
 
     def _store_changed(self, seen: Hashable) -> None:
-        """Read the lists again when somebody has saved something, and only then."""
+        """Read the lists again when somebody has saved something or they can be read at last."""
         screen = self.screen
-        is_calm = self.session is not None and self._unlocked.is_set() and not self.is_busy
-        if is_calm and isinstance(screen, EportScreen):
+        if self._unlocked.is_set() and not self.is_busy and isinstance(screen, EportScreen):
+            has_changed = self.session is not None and seen != self._store_seen
             self._store_seen = seen
-            self.start_flow(self._reload_lists(screen))
+            self.start_flow(self._read_again(screen, has_changed=has_changed))
         else:
             self._store_trace = None
+
+    async def _read_again(self, screen: EportScreen, *, has_changed: bool) -> None:
+        if self.has_unread:
+            try:
+                await screen.read_again()
+            finally:
+                others = (each for each in self.screen_stack if isinstance(each, EportScreen))
+                self.has_unread = any(each.is_unread for each in others)
+        if has_changed:
+            await screen.read(self._reload_lists, screen)
 
     async def _reload_lists(self, screen: EportScreen) -> None:
         for grid in screen.query(Grid):
@@ -565,6 +583,7 @@ class EportApp(LeanApp):
         self._watch()
         screen = next((s for s in reversed(self.screen_stack) if isinstance(s, EportScreen)), None)
         if isinstance(error, EportError):
+            self.has_unread |= isinstance(error, OutOfReach)
             if screen is not None:
                 screen.say_error(error)
             return

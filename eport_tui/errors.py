@@ -42,13 +42,14 @@ class NotFound(EportError):
 
 
 class StoreError(EportError):
-    """The database cannot be opened, read or written.
+    """The database cannot be opened, read or written."""
 
-    Attributes:
-        is_offline: Whether its server cannot be reached, to which the next try connects anew.
+
+class OutOfReach(StoreError):
+    """The server of the database cannot be reached, which passes.
+
+    The next try connects anew, and what only reads is done anew by itself.
     """
-
-    is_offline = False
 
 
 class SettingsError(EportError):

@@ -10,7 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, OutOfReach
 
 if TYPE_CHECKING:
     from eport_tui.card.control import ControlReader
@@ -116,6 +116,23 @@ def open_all(settings: Settings) -> tuple[Store, CodeTables, TrustStore, Softwar
         store.close()
         raise
     return store, tables, trust, reader
+
+
+def try_to_reach(settings: Settings) -> None:
+    """See whether the database is there, if it can be used or not.
+
+    Raises:
+        OutOfReach: It is not.
+    """
+    from eport_tui.store.database import Store
+
+    try:
+        Store.open(settings.database).close()
+    except OutOfReach:
+        raise
+    except EportError:
+        # What is wrong is told by whoever opens it to work with it.
+        pass
 
 
 def hardware_readers(

@@ -157,6 +157,35 @@ class Server:
             with self.connection() as connection:
                 connection.execute(f"DROP DATABASE {name} (FORCE)")
 
+    @contextmanager
+    def admitting(self, rules: str) -> Iterator[None]:
+        """Have the server admit only who is named, and `eport` to the database `postgres`.
+
+        Args:
+            rules: Lines of `pg_hba.conf`.
+        """
+        before = (self._data / "pg_hba.conf").read_text()
+        self._admit(f"local postgres eport trust\n{rules}\n")
+        try:
+            yield
+        finally:
+            self._admit(before)
+
+    def _admit(self, rules: str) -> None:
+        (self._data / "pg_hba.conf").write_text(rules)
+        sql = "SELECT pg_conf_load_time()"
+        with self.connection() as connection:
+            loaded = connection.execute(sql).fetchone()
+            connection.execute("SELECT pg_reload_conf()")
+        until = time.monotonic() + 10
+        while True:
+            # A new connection knows what the server knew when it began.
+            with self.connection() as connection:
+                if connection.execute(sql).fetchone() != loaded:
+                    return
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
 
 def database_of(place: Place) -> str:
     """The name of the database at a place on the server."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 from contextlib import suppress
 
+from eport_tui.commands.log_file import log_to, only_python_writes_errors
 from eport_tui.errors import EportError
 from eport_tui.settings import Settings
 from eport_tui.terminal.unused import load_textual
@@ -30,13 +30,14 @@ def work(settings: Settings) -> int:
         os.environ.setdefault(name, value)
     # Imports and the first screen make no garbage; the application takes it up again.
     gc.disable()
-    _log_to(settings)
+    log_to(settings.log_file)
     load_asyncio()
     load_textual()
     from eport_tui.app import EportApp
 
-    app = EportApp(settings)
-    app.run()
+    with only_python_writes_errors():
+        app = EportApp(settings)
+        app.run()
     return app.return_code or 0
 
 
@@ -75,16 +76,3 @@ def keep_memory_private() -> None:
             import ctypes
 
             ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def _log_to(settings: Settings) -> None:
-    """Write warnings and defects to the log file; without one if it cannot be written."""
-    try:
-        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = logging.FileHandler(
-            settings.log_file, encoding="utf-8", delay=True
-        )
-    except OSError:
-        handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)

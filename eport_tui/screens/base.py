@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from eport_tui.actions import bindings, legend
-from eport_tui.errors import EportError, StoreError
+from eport_tui.errors import EportError, InvalidInput, OutOfReach
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
 from eport_tui.widgets.grid import Grid
@@ -61,6 +61,11 @@ class EportScreen(LeanScreen[None]):
     IDLE: tuple[str, ...] = ()
     BINDINGS = [*bindings("help", "back", "main_menu")]
 
+    def __init__(self, *, name: str) -> None:
+        super().__init__(name=name)
+        self._unread: dict[str, Callable[[], Coroutine[Any, Any, bool]]] = {}
+        self._told_at = -1
+
     @property
     def desk(self) -> EportApp:
         """The application, which carries what all screens work with."""
@@ -109,10 +114,77 @@ class EportScreen(LeanScreen[None]):
 
     def say_error(self, error: EportError) -> None:
         """Say what is wrong and what to do; forms also put the cursor there."""
-        if isinstance(error, StoreError) and error.is_offline:
+        if isinstance(error, OutOfReach):
             self.say(f"{error.message}（{STAYS}{error.hint}）", "error")
         else:
             self.say(str(error), "error")
+
+    # Reading
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether something is to be read that could not be, as the database was out of reach."""
+        return bool(self._unread) or any(grid.is_out_of_reach for grid in self.query(Grid))
+
+    async def read(
+        self,
+        step: Callable[Parameters, Coroutine[Any, Any, None]],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> bool:
+        """Do what only reads; while the database is out of reach say so, and do it afterwards.
+
+        A list that is empty for that says so in its place.  A step that is called anew takes
+        the place of its earlier call.
+
+        Returns:
+            Whether it was done.
+        """
+        self._unread.pop(step.__name__, None)
+        try:
+            await step(*args, **kwargs)
+        except EportError as error:
+            if not isinstance(error, InvalidInput):
+                for grid in self.query(Grid):
+                    grid.tell_unread(error)
+            if not isinstance(error, OutOfReach):
+                raise
+            self._unread[step.__name__] = functools.partial(self.read, step, *args, **kwargs)
+            self.desk.has_unread = True
+            self.say_error(error)
+            self._told_at = self.query_one(MessageLine).said
+            return False
+        return True
+
+    def forget_unread(self) -> None:
+        """What could not be read is not wanted any more."""
+        self._unread.clear()
+
+    async def read_again(self) -> None:
+        """Do what could not be read; the cursor stays where it is, and what was said since."""
+        line = self.query_one(MessageLine)
+        if line.said != self._told_at:
+            with line.kept():
+                await self._read_again()
+        else:
+            self.say("")
+            await self._read_again()
+
+    async def _read_again(self) -> None:
+        focused = self.focused
+        selected = [(grid, grid.selected) for grid in self.query(Grid)]
+        unread, self._unread = self._unread, {}
+        for step in unread.values():
+            await step()
+        for grid in self.query(Grid):
+            if grid.is_out_of_reach:
+                await grid.reload()
+        for grid, row in selected:
+            if row is not None:
+                await grid.stay_at(row)
+        # What has the focus now may stand where the other one was, such as a PIN field.
+        if focused is not None and focused.is_attached and focused.display:
+            self.set_focus(focused)
 
     def on_grid_failed(self, message: Grid.Failed) -> None:
         """Say why rows of a list cannot be read."""

@@ -212,6 +212,9 @@ class CheckScreen(FormScreen):
         await self._check()
 
     async def _check(self) -> None:
+        await self.read(self._answer_form)
+
+    async def _answer_form(self) -> None:
         self.check_whole()
         desk = self.desk
         # What stood there is not the answer to a question that cannot be understood.
@@ -244,6 +247,7 @@ class CheckScreen(FormScreen):
         """The answer is to what stood there before."""
         super().on_form_edited(message)
         self._answer.show(None)
+        self.forget_unread()
 
     async def take(self, field: str) -> None:
         """Turn what was typed into its usual form."""

@@ -152,7 +152,8 @@ class DayScreen(FormScreen):
         self._view = view
         self.query_one(Banner).text = "" if view is None else _banner(view)
         self.show_legend()
-        await self.show_day()
+        if not await self.read(self.show_day):
+            return
         if view is None:
             self.say("已返回今天", "done")
         elif view.begins is not None:

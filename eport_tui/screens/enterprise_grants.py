@@ -70,9 +70,14 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def _start(self) -> None:
         self._clear()
+        await self.read(self._show_made)
+
+    async def _show_made(self) -> None:
         await self._grid.show(self.desk.rows(self._made()))
-        if self._restored is not None:
+        # When it is shown late, something may have been typed already.
+        if self._restored is not None and not self.unsaved:
             await self._put_back(self._restored)
+        self._restored = None
 
     async def show_day(self) -> None:
         """Show the grants that were made, of today or another day."""
@@ -223,8 +228,8 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again, with what others have saved meanwhile."""
-        await self._grid.reload()
-        self.say("列表已刷新", "done")
+        if await self.read(self._grid.reload):
+            self.say("列表已刷新", "done")
 
     @flow
     async def action_save(self) -> None:

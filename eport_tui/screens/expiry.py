@@ -116,7 +116,7 @@ class ExpiryScreen(DayScreen):
 
     @flow
     async def _start(self) -> None:
-        await self._show()
+        await self.read(self._show)
 
     def _days_left(self, row: DueRow) -> str:
         days = (row.grant.valid_until - self.day).days
@@ -162,7 +162,7 @@ class ExpiryScreen(DayScreen):
     async def picked(self, field: str) -> None:
         """Another time was chosen: show that; a date is taken as it is."""
         if field == "within":
-            await self._show()
+            await self.read(self._show)
         else:
             await super().picked(field)
 
@@ -237,8 +237,8 @@ class ExpiryScreen(DayScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again, with what others have saved meanwhile."""
-        await self._grid.reload()
-        self.say("列表已刷新", "done")
+        if await self.read(self._grid.reload):
+            self.say("列表已刷新", "done")
 
     @flow
     async def action_mark_all(self) -> None:
@@ -250,8 +250,7 @@ class ExpiryScreen(DayScreen):
         """List what is meant to lapse, too, or not any more."""
         self._lapsing_too = not self._lapsing_too
         before = self._grid.count
-        await self._show()
-        if not self._lapsing_too:
+        if not await self.read(self._show) or not self._lapsing_too:
             return
         if self._grid.count == before:
             self.say("没有标记为到期不续的授权")

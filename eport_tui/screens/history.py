@@ -109,6 +109,9 @@ class HistoryScreen(EportScreen):
 
     @flow
     async def _start(self) -> None:
+        await self.read(self._show)
+
+    async def _show(self) -> None:
         desk = self.desk
         if self._key is None:
             source = await desk.call(service.of_enterprise, desk.store, desk.active_session)
@@ -124,7 +127,9 @@ class HistoryScreen(EportScreen):
     @flow
     async def on_grid_selected(self, message: Grid.Selected) -> None:
         """Show the selected operation in full."""
-        row: HistoryRow | None = message.row
+        await self.read(self._show_details, message.row)
+
+    async def _show_details(self, row: HistoryRow | None) -> None:
         values = dict.fromkeys(("principal", "agent", "grant", "signer", "changes", "reason"), "")
         if keys := (row.keys if row is not None else []) or ([self._key] if self._key else []):
             values["principal"] = await self._enterprises({key.principal for key in keys})
@@ -193,8 +198,8 @@ class HistoryScreen(EportScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again."""
-        await self._grid.reload()
-        self.say("列表已刷新", "done")
+        if await self.read(self._grid.reload):
+            self.say("列表已刷新", "done")
 
     @flow
     async def action_reinstate(self) -> None:

@@ -18,7 +18,7 @@ from eport_tui.actions import IN_LISTS, bindings
 from eport_tui.card.errors import BadPin, CardBusy, CardGone, Locked, PinBlocked, WrongPin
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, OutOfReach
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.widgets.bars import Body
 from eport_tui.widgets.cells import fit, wrap
@@ -83,6 +83,11 @@ class CardRow(NamedTuple):
         return self.holder is not None and self.holder.valid_until < now()
 
     @property
+    def is_out_of_reach(self) -> bool:
+        """Whether the registry could not be asked whose card it is."""
+        return isinstance(self.problem, OutOfReach)
+
+    @property
     def remark(self) -> str:
         """The enterprise, or what is wrong with the card."""
         if self.holder is None:
@@ -129,18 +134,31 @@ class CardList(Grid[CardRow]):
     Attributes:
         refused: Whether a card was just refused, which one has chosen or which is the only one.
             What is typed then was meant for its PIN, and must not be shown as what is looked for.
+            The same holds where there is no card to be looked for that could be used.
     """
 
     refused = False
 
     def on_key(self, event: events.Key) -> None:  # type: ignore[override]
         """Take no text after a card was refused, until another key has been pressed."""
-        if self.refused and event.is_printable:
-            event.stop()
-            event.prevent_default()
+        if event.is_printable:
+            if not self._is_searched:
+                event.stop()
+                event.prevent_default()
         elif self.refused:
             self.refused = False
             self.post_message(self.Told(self, ""))
+
+    def on_paste(self, event: events.Paste) -> None:  # type: ignore[override]
+        """Take none that is pasted then, either."""
+        if not self._is_searched:
+            event.stop()
+            event.prevent_default()
+
+    @property
+    def _is_searched(self) -> bool:
+        """Whether there is a card to look for that somebody may want to use."""
+        return not self.refused and any(row.usable for row in self._window.rows)
 
 
 class LoginScreen(EportScreen):
@@ -216,8 +234,8 @@ class LoginScreen(EportScreen):
     @flow
     async def _choose_again(self) -> None:
         await self._cards.select_none()
-        await self._read_cards()
-        self._say_demo_pin()
+        if await self.read(self._read_cards):
+            self._say_demo_pin()
 
     @property
     def _step(self) -> str:
@@ -298,7 +316,7 @@ class LoginScreen(EportScreen):
 
     @flow
     async def _cards_changed(self) -> None:
-        await self._read_cards()
+        await self.read(self._read_cards)
 
     def _card_pulled(self) -> None:
         self.start_over()
@@ -307,6 +325,9 @@ class LoginScreen(EportScreen):
     @flow
     async def action_reload(self) -> None:
         """Open what is not open yet, and read all cards anew."""
+        await self.read(self._begin)
+
+    async def _begin(self) -> None:
         if not self._opened:
             await self.desk.open_workplace()
             self._opened = True
@@ -331,7 +352,7 @@ class LoginScreen(EportScreen):
         anew: list[tuple[Reader, CardRef]] = []
         for reader, ref in found:
             row = known.get(ref)
-            if row is None or row.card is None or not row.card.is_present():
+            if row is None or row.is_out_of_reach or row.card is None or not row.card.is_present():
                 anew.append((reader, ref))
         if anew:
             # All at once: to go to the thread and back takes longer than to read a card.
@@ -360,6 +381,10 @@ class LoginScreen(EportScreen):
             await self._cards.select_first()
         if len(rows) == 1 and self._step == "choose" and rows[0].holder is not None:
             await self._insert(rows[0])
+        for row in rows:
+            if row.problem is not None and row.is_out_of_reach:
+                # The list is whole; whose card it is will be asked for again.
+                raise row.problem
 
     async def _insert(self, row: CardRow) -> None:
         """Take a card: check its certificate, show its holder, ask for the PIN."""

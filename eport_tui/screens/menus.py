@@ -91,17 +91,19 @@ class MainMenuScreen(MenuScreen):
     @flow
     async def on_screen_resume(self) -> None:
         """Say how many grants run out soon, after the login and whenever one comes back."""
+        # Logging out passes by here.
+        if self.desk.session is not None:
+            await self.read(self._say_what_is_due)
+
+    async def _say_what_is_due(self) -> None:
         from eport_tui.services import expiry
 
         desk = self.desk
-        if desk.session is None:
-            # Logging out passes by here.
-            return
-        due = await desk.call(expiry.due_soon, desk.store, desk.session)
+        due = await desk.call(expiry.due_soon, desk.store, desk.active_session)
         counts = (("授出", due.made), ("受托", due.received))
         told = "，".join(f"{label}{count}条" for label, count in counts if count)
         # Only who has granted something can renew it.
-        here = "办理" if due.made and desk.session.holder.is_legal_person else "查看"
+        here = "办理" if due.made and desk.active_session.holder.is_legal_person else "查看"
         self.remark(f"30天内到期的授权：{told}。可在到期提醒中{here}" if told else "")
 
     async def chosen(self, id: str) -> None:

@@ -72,9 +72,14 @@ class OperatorGrantsScreen(DayScreen):
     @flow
     async def _start(self) -> None:
         self._clear_entry()
+        await self.read(self._show_received)
+
+    async def _show_received(self) -> None:
         await self._received.show(self.desk.rows(self._source()))
-        if self._restored is not None:
+        # When it is shown late, something may have been typed already.
+        if self._restored is not None and not self.unsaved:
             await self._put_back(self._restored)
+        self._restored = None
         if self._received.selected is None:
             await self._received.select_first()
         await self._show_operators()
@@ -110,7 +115,7 @@ class OperatorGrantsScreen(DayScreen):
     async def on_grid_selected(self, message: Grid.Selected) -> None:
         """Another received grant is selected: show its operators."""
         if message.grid is self._received and self._grant_id != self._shown_for:
-            await self._show_operators()
+            await self.read(self._show_operators)
 
     async def _reload(self) -> None:
         """Read both lists again; the selected rows, or those in their places, stay selected."""
@@ -174,7 +179,8 @@ class OperatorGrantsScreen(DayScreen):
         asked = any(self._query.value(field).strip() for field in QUICK_QUERY)
         if not asked or isinstance(self.focused, Grid):
             # Nothing to look for yet, but what others have saved since is shown.
-            await self._reload()
+            if not await self.read(self._reload):
+                return
             self._query.focus_field("customs_code")
             self._query.select_text("customs_code")
             self.say("请输入授权企业编号或授权企业社会信用代码，再按F5查询", "warning")

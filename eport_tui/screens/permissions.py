@@ -127,13 +127,19 @@ class PermissionsScreen(DayScreen):
 
     async def show_day(self) -> None:
         """Query the same for another day."""
-        await self._query(again=True)
+        await self._show_answers(*self._asked(), again=True)
 
-    async def _query(self, *, again: bool = False) -> None:
-        """Show the answers from their beginning, or `again` with the same one selected."""
+    async def _query(self) -> None:
+        await self.read(self._show_answers, *self._asked())
+
+    def _asked(self) -> tuple[str, str]:
+        """The subsystem and the card that are asked for."""
         self.check_whole()
-        desk, subsystem = self.desk, self._choice.value("subsystem")
-        card = self._choice.value("card_number").strip()
+        return self._choice.value("subsystem"), self._choice.value("card_number").strip()
+
+    async def _show_answers(self, subsystem: str, card: str, *, again: bool = False) -> None:
+        """Show the answers from their beginning, or `again` with the same one selected."""
+        desk = self.desk
         if card:
             source = await desk.call(
                 service.what_can,

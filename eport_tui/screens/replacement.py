@@ -129,7 +129,10 @@ class ReplacementScreen(FormScreen):
     def on_form_edited(self, message: Form.Edited) -> None:
         """What is listed for other numbers is not what would move."""
         super().on_form_edited(message)
-        if message.field != "reason" and self._preview is not None:
+        if message.field == "reason":
+            return
+        self.forget_unread()
+        if self._preview is not None:
             self._forget_list()
 
     @flow
@@ -153,14 +156,14 @@ class ReplacementScreen(FormScreen):
     async def enter(self) -> None:
         """Enter behind the new number lists what moves."""
         if self._entry.current == service.NEW_FIELD:
-            await self._look()
+            await self.read(self._look)
         else:
             await super().enter()
 
     @flow
     async def action_query(self) -> None:
         """List what moves."""
-        await self._look()
+        await self.read(self._look)
 
     async def _look(self) -> None:
         self.check_whole()
@@ -186,7 +189,7 @@ class ReplacementScreen(FormScreen):
     async def action_replace(self) -> None:
         """Put the new card in the place of the old one, once what moves was shown."""
         if self._preview is None:
-            await self._look()
+            await self.read(self._look)
             return
         if await self.confirm("换卡", _question(self._preview), yes="换卡", no="返回"):
             await self._replace(self._preview)

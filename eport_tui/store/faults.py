@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eport_tui.domain.places import Place
-from eport_tui.errors import StoreError
+from eport_tui.errors import OutOfReach, StoreError
 
 Told = tuple[str, str]
 """A message and its hint, with `{place}` and `{folder}` where those are named."""
@@ -45,6 +45,10 @@ class GivenUp(StoreError):
 
     The same may go through when it is done anew from its beginning.
     """
+
+
+class Lost(GivenUp, OutOfReach):
+    """The connection was lost on the way; nothing was stored."""
 
 
 class InDoubt(StoreError):

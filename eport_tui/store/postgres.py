@@ -13,10 +13,12 @@ and each is notified, which is a hint and no more.
 from __future__ import annotations
 
 import logging
+import re
 import select
 import socket
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -29,12 +31,12 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from eport_tui.domain.places import ServerUrl
-from eport_tui.errors import StoreError
+from eport_tui.errors import OutOfReach, StoreError
 from eport_tui.store import faults
 from eport_tui.store.alone import peewee
 from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.dialect import definitions, in_psycopgs_words
-from eport_tui.store.faults import GivenUp, InDoubt, Told, fault
+from eport_tui.store.faults import GivenUp, InDoubt, Lost, Told, fault
 
 SCHEMA = "eport_tui"
 """The schema that holds everything."""
@@ -115,9 +117,62 @@ _UNREACHABLE: Told = (
     "无法连接数据库服务器",
     "请检查网络和 {place}",
 )
+_STARTING: Told = (
+    "数据库服务器正在启动或关闭",
+    "一直如此则请管理员检查 {place}",
+)
+_NO_HOST: Told = (
+    "找不到数据库服务器的主机",
+    "请检查 {place} 中的主机名和域名解析",
+)
+_NO_PRIMARY: Told = (
+    "没有可以保存的数据库服务器，连得上的都是备用的",
+    "请检查 {place} 中的主机和主服务器",
+)
+_TOO_MANY: Told = ("数据库服务器的连接已满", "一直如此则请管理员增加连接数")
 _READ_ONLY: Told = ("数据库是只读的，不能保存", "请检查 {place} 是否为备用服务器")
-_NO_ACCESS: Told = ("没有权限使用数据库", "请检查 {place} 的用户、密码文件和权限")
-_TOO_MANY: Told = ("数据库服务器的连接已满", "请稍候再试，一直如此则请管理员增加连接数")
+_NO_USER: Told = (
+    "数据库服务器上没有该用户",
+    "请检查 {place} 中的用户名，或请管理员建立该用户",
+)
+_NO_LOGIN: Told = ("该数据库用户不能登录", "请检查 {place} 中的用户名，或请管理员准许其登录")
+_NO_DATABASE: Told = (
+    "服务器上没有该数据库",
+    "请检查 {place} 中的数据库名，或请管理员建立该数据库",
+)
+_NO_SERVICE: Told = (
+    "没有找到数据库地址中的服务名",
+    "请检查 {place}，以及 ~/.pg_service.conf 或 PGSERVICEFILE 指定的文件",
+)
+_NOT_ADMITTED: Told = (
+    "数据库服务器不准从本机以该用户连接该数据库",
+    "请管理员检查服务器的 pg_hba.conf，并核对 {place}",
+)
+_WRONG_PASSWORD: Told = (
+    "数据库的用户名或密码不对",
+    "请检查 {place} 的用户，以及 ~/.pgpass 或 PGPASSFILE 指定的文件",
+)
+_NO_PASSWORD: Told = (
+    "没有找到数据库的密码",
+    "请为 {place} 把密码写在 ~/.pgpass 或 PGPASSFILE 指定的文件中，该文件只能由本人读写",
+)
+_NOT_PROVEN: Told = (
+    "数据库服务器没有认可该用户的身份",
+    "请检查 {place} 的用户，以及服务器的 pg_hba.conf 规定的认证方式",
+)
+_NOT_SECURE: Told = (
+    "与数据库服务器的加密连接没有建立",
+    "请检查 {place} 的 sslmode 和证书，详情见日志",
+)
+_MAY_NOT_CONNECT: Told = (
+    "该用户没有连接该数据库的权限",
+    "请管理员执行 GRANT CONNECT，或检查 {place}",
+)
+_NO_GRANT: Told = (
+    "该数据库用户没有所需的权限",
+    "请管理员按文档执行 GRANT，或检查 {place} 的用户，详情见日志",
+)
+_TURNED_AWAY: Told = ("数据库服务器拒绝了连接", "原因见日志，请检查 {place}")
 _GIVEN_UP: Told = (
     "与其他程序的修改互相冲突，没有保存",
     "请稍候再试，一直如此则检查谁在占用 {place}",
@@ -133,16 +188,16 @@ _TOLD: dict[str, Told] = {
     "40": _GIVEN_UP,
     "57014": _TIMED_OUT,
     "53100": faults.FULL,
-    "53300": _TOO_MANY,
     "25006": _READ_ONLY,
-    "42501": _NO_ACCESS,
-    "28": _NO_ACCESS,
-    "3D000": ("服务器上没有该数据库", "请检查 {place}"),
+    "42501": _NO_GRANT,
     "23": faults.REFUSED,
     "58030": faults.DISK,
     "XX001": faults.DAMAGED,
     "XX002": faults.DAMAGED,
 }
+
+# What happens every day, and nobody has to look for the reason of.
+_EVERYDAY = (faults.LOCKED, _GIVEN_UP, _TIMED_OUT)
 
 # What is surely rolled back and may go through when it is done anew.
 _WORTH_ANOTHER_TRY = {"40001", "40P01"}
@@ -150,14 +205,35 @@ _WORTH_ANOTHER_TRY = {"40001", "40P01"}
 # What a commit may end with although it is done.
 _OUTCOME_UNKNOWN = {"40003", "08007"}
 
-# libpq gives no SQLSTATE where there is no connection yet.
-_TOLD_BY_TEXT = (
-    ("authentication failed", _NO_ACCESS),
-    ("no password supplied", _NO_ACCESS),
-    ("does not exist", _TOLD["3D000"]),
-    ("too many", _TOO_MANY),
-    ("remaining connection slots", _TOO_MANY),
+# libpq gives no SQLSTATE where there is no connection yet.  Of several hosts each has its own
+# reason: what somebody has to put right goes before what passes.
+_TOLD_BY_TEXT = tuple(
+    (re.compile(pattern), told)
+    for pattern, told in (
+        (r"definition of service|service file", _NO_SERVICE),
+        (r"pg_hba\.conf", _NOT_ADMITTED),
+        (r"password authentication failed", _WRONG_PASSWORD),
+        (r"no password supplied", _NO_PASSWORD),
+        (r"authentication failed|authentication method", _NOT_PROVEN),
+        (r'role ".*" does not exist', _NO_USER),
+        (r"not permitted to log in", _NO_LOGIN),
+        (r'database ".*" does not exist', _NO_DATABASE),
+        (r"permission denied for database", _MAY_NOT_CONNECT),
+        (r"too many|remaining connection slots", _TOO_MANY),
+        (r"is (starting up|shutting down|not yet accepting)|in recovery mode", _STARTING),
+        (r"session is read-only|server is in hot standby mode", _NO_PRIMARY),
+        (r"SSL|certificate", _NOT_SECURE),
+        (r"resolve host|translate host name", _NO_HOST),
+        # A server may speak its administrator's language.
+        (r"FATAL:|致命错误:", _TURNED_AWAY),
+    )
 )
+
+# What passes without anybody doing something about it on this side.
+_PASSING = (_UNREACHABLE, _STARTING, _NO_HOST, _NO_PRIMARY, _TOO_MANY)
+
+_LOG_AGAIN_SECONDS = 600.0
+"""How soon the same text of the server is logged once more."""
 
 
 class PostgresStore(Store):
@@ -168,6 +244,7 @@ class PostgresStore(Store):
     def __init__(self, url: ServerUrl, *, read_only: bool, patience: float) -> None:
         self._connections = _Database(url, patience=patience)
         self._hints = _Hints()
+        self._logged, self._log_again = "", 0.0
         super().__init__(url, read_only=read_only)
 
     @property
@@ -248,22 +325,27 @@ class PostgresStore(Store):
         if isinstance(error, _InDoubt):
             return fault(_IN_DOUBT, "", self.place, InDoubt)
         if isinstance(error, _Unreachable):
-            _log.warning("no connection: %s", error)
-            text = str(error)
-            told = (told for part, told in _TOLD_BY_TEXT if part in text)
-            found = next(told, _UNREACHABLE)
-            unreachable = fault(found, "", self.place)
-            unreachable.is_offline = found is _UNREACHABLE
-            return unreachable
+            told = error.told
+            kind = OutOfReach if told in _PASSING else StoreError
+            return fault(told, "", self.place, kind)
         if state == "57014" and self._connections.wait_was_cancelled():
             return fault(faults.CANCELLED, state, self.place)
         found = next((_TOLD[part] for part in (state, state[:3], state[:2]) if part in _TOLD), None)
         if found is None and isinstance(error, psycopg.OperationalError) and not state:
             found = _LOST
-        again = found is _LOST or state in _WORTH_ANOTHER_TRY
-        lost = fault(found, state, self.place, GivenUp if again else StoreError)
-        lost.is_offline = found is _LOST
-        return lost
+        if found not in _EVERYDAY:
+            self._log_why(f"{state} {error}")
+        if found is _LOST:
+            return fault(found, state, self.place, Lost)
+        again = state in _WORTH_ANOTHER_TRY
+        return fault(found, state, self.place, GivenUp if again else StoreError)
+
+    def _log_why(self, text: str) -> None:
+        """Log what the server says; what it repeats, now and then."""
+        moment = time.monotonic()
+        if text != self._logged or moment >= self._log_again:
+            self._logged, self._log_again = text, moment + _LOG_AGAIN_SECONDS
+            _log.warning("the database says: %s", _in_one_line(text))
 
     # -- tables ----------------------------------------------------------------
 
@@ -307,7 +389,8 @@ class PostgresStore(Store):
             " WHERE nspname = ? AND NOT has_schema_privilege(oid, 'USAGE')",
             (SCHEMA,),
         ):
-            raise fault(_NO_ACCESS, "", self.place)
+            self._log_why(f"no USAGE on the schema {SCHEMA}")
+            raise fault(_NO_GRANT, "", self.place)
         if self._behind():
             self._until_stored(self._migrating, self._migrate, harmless_twice)
 
@@ -355,7 +438,52 @@ class _Closed(psycopg.OperationalError):
 
 
 class _Unreachable(psycopg.OperationalError):
-    """There is no connection to be had."""
+    """There is no connection to be had.
+
+    Attributes:
+        told: Why not.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        found = (told for pattern, told in _TOLD_BY_TEXT if pattern.search(text))
+        self.told = next(found, _UNREACHABLE)
+
+
+class _Outage:
+    """When there was a connection to a database last: logged when none is to be had, and again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._why: Told | None = None
+        self._since = 0.0
+
+    def goes_on(self, error: _Unreachable) -> None:
+        """There is no connection: news at the beginning, and for a reason to do something about."""
+        with self._lock:
+            if self._why is None:
+                self._since = time.monotonic()
+            elif error.told in (self._why, *_PASSING):
+                return
+            self._why = error.told
+        _log.warning("no connection to the database: %s", _in_one_line(str(error)))
+
+    def ends(self) -> None:
+        """There is a connection."""
+        with self._lock:
+            if self._why is None:
+                return
+            self._why = None
+            seconds = time.monotonic() - self._since
+        _log.warning("connected to the database again, after %.0f seconds", seconds)
+
+
+_outages: defaultdict[str, _Outage] = defaultdict(_Outage)
+"""By URL, because a store that could not be opened is not there any more at the next try."""
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 class _InDoubt(psycopg.OperationalError):
@@ -528,13 +656,16 @@ class _Database(peewee.PostgresqlDatabase):
                 **wanted,
             )
         except psycopg.OperationalError as error:
-            raise _Unreachable(*error.args) from error
+            unreachable = _Unreachable(str(error))
+            _outages[self.database].goes_on(unreachable)
+            raise unreachable from error
         try:
             # As 0 it would be no limit at all.
             connection.execute(_SETTINGS, (str(max(1, round(self._seconds * 1000))),))
         except BaseException:
             connection.close()
             raise
+        _outages[self.database].ends()
         self._open = [each for each in self._open if not each.closed]
         self._open.append(connection)
         return connection

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.reactive import reactive
@@ -52,6 +55,10 @@ class MessageLine(Widget):
 
     The kind is shown by a mark as well as by the colour.  A hint about the field
     at the cursor replaces a message only when a further key was pressed since.
+
+    Attributes:
+        fresh: Whether no key was pressed since.
+        said: How often something was said; what was said later is newer.
     """
 
     MARKS = {"hint": " ", "note": " ", "done": "+", "warning": "!", "error": "x", "busy": "~"}
@@ -59,11 +66,13 @@ class MessageLine(Widget):
     text: reactive[str] = reactive("")
     kind: reactive[str] = reactive("hint")
     fresh: bool = False
+    said: int = 0
 
     def say(self, text: str, kind: str = "note") -> None:
         """Show a message; `kind` is note, done, warning, error or busy."""
         self.kind, self.text = kind, text
         self.fresh = bool(text)
+        self.said += 1
 
     def remark(self, text: str) -> None:
         """Show a note, unless something else was said at the same key."""
@@ -74,6 +83,17 @@ class MessageLine(Widget):
         """Show a hint, unless there is a message that has not been seen for a key yet."""
         if not self.fresh:
             self.kind, self.text = "hint", text
+            self.said += 1
+
+    @contextmanager
+    def kept(self) -> Generator[None]:
+        """Show in the end what is shown now, whatever is said meanwhile."""
+        shown = self.text, self.kind, self.fresh
+        try:
+            yield
+        finally:
+            self.text, self.kind, self.fresh = shown
+            self.said += 1
 
     def render_line(self, y: int) -> Strip:
         """Draw the mark and the text."""

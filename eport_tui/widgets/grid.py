@@ -18,7 +18,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import first_line
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.themes import look
 from eport_tui.widgets.window import RowSource, Window, around, counted, first, last, reaching
@@ -32,6 +32,7 @@ WIDE = 100
 CURSOR_COLUMNS = 2
 """So many columns say which row it is; the cursor covers them, and states keep their colour."""
 EMPTY = "暂无数据"
+UNREAD = "没有读到数据"
 MOST_MARKED = 1_000
 """As many rows as are marked at once."""
 
@@ -148,6 +149,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._bar: int | None = None
         self._typed = ""
         self._found = True
+        self._unread: EportError | None = None
 
     # What is shown
 
@@ -155,6 +157,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
     def count(self) -> int:
         """How many rows the list has, as far as they are counted; 0 until that is known."""
         return self._count.number if self._count else 0
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether nothing is shown because the database cannot be reached."""
+        return isinstance(self._unread, OutOfReach)
 
     @property
     def selected(self) -> Row | None:
@@ -254,6 +261,21 @@ class Grid(Widget, Generic[Row], can_focus=True):
         await self.select_none()
         return False
 
+    async def stay_at(self, row: Row) -> None:
+        """Select a row that was selected before the list was shown anew, if it is still there."""
+        now = self.selected
+        if now is None or self._key(now) != self._key(row):
+            await self.reload(select=self._key(row))
+
+    def tell_unread(self, why: EportError) -> None:
+        """Say in the place of the rows why there are none, so that nobody takes them for all.
+
+        What was read, and has none, stays so unless it is the database that fails.
+        """
+        if not self._window.rows and (self._count is None or isinstance(why, StoreError)):
+            self._unread, self._count = why, None
+            self.refresh()
+
     async def _read(
         self,
         select: Hashable | None,
@@ -293,6 +315,10 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
         try:
             window, at, wanted, self._count = await source.do(read)
+            self._unread = None
+        except EportError as error:
+            self.tell_unread(error)
+            raise
         finally:
             self.refresh()
         line = line if cursor is None else cursor - self._top
@@ -587,6 +613,9 @@ class Grid(Widget, Generic[Row], can_focus=True):
             style = look(self, "dim")
             text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
             return Strip([Segment(fit(f"  {text}", width), style)], width)
+        if self._unread is not None and y == 3:
+            text = f"  {UNREAD}：{self._unread.message}"
+            return Strip([Segment(fit(text, width), look(self, "warning"))], width)
         if self._count is not None and not self._window.rows and y == 3:
             style = look(self, "dim")
             empty = EMPTY

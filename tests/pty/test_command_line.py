@@ -141,6 +141,9 @@ def test_a_server_that_is_not_there_is_told_in_the_words_of_a_command(
             "错误：无法连接数据库服务器\n"
             f"提示：没有改动任何内容；请检查网络和 {url}，恢复后重新运行本命令\n"
         )
+    log = (tmp_path / ".local/state/eport-tui/eport-tui.log").read_text().splitlines()
+    assert all("Connection refused" in line for line in log)
+    assert len(log) == 3
 
 
 def test_a_command_with_nothing_to_store_makes_no_database(run: Run, tmp_path: Path) -> None:
@@ -170,6 +173,13 @@ def test_a_file_that_is_not_there_is_told_by_every_command_alike(
     code, out, err = run(*arguments, database.parent / "no.card", **there)
     assert (code in (1, 2), out) == (True, "")
     assert err == f"错误：{what} {database.parent}/no.card 不存在\n提示：请检查路径\n"
+
+
+def test_a_log_that_cannot_be_written_is_no_failure_of_a_command(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".local").write_text("no folder")
+    code, _, err = run("--database", "postgresql://eport@127.0.0.1:1/eport", "expiring")
+    assert code == 2
+    assert re.match("错误：无法连接数据库服务器", err)
 
 
 # Settings and info

@@ -10,7 +10,7 @@ import pytest
 from eport_tui.__main__ import main
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.places import Place
-from eport_tui.errors import StoreError
+from eport_tui.errors import OutOfReach
 from eport_tui.services import databases
 from eport_tui.services.verification import Finding, Verification
 from eport_tui.store import ledger
@@ -107,9 +107,7 @@ def test_a_copy_whose_ledger_could_not_be_verified_is_not_said_to_be_undone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def lose(verification: Verification) -> Iterator[Finding]:
-        lost = StoreError("与数据库服务器的连接已断开，没有保存", hint="请检查网络")
-        lost.is_offline = True
-        raise lost
+        raise OutOfReach("与数据库服务器的连接已断开，没有保存", hint="请检查网络")
 
     monkeypatch.setattr(Verification, "findings", lose)
     assert main(["db", "copy", str(worked_in.place), str(target)]) == 2

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eport_tui.domain.dates import now
 from eport_tui.domain.places import Place, ServerUrl
-from eport_tui.errors import StoreError
+from eport_tui.errors import OutOfReach, StoreError
 from eport_tui.store import drafts
 from eport_tui.store.database import Store
 from eport_tui.store.faults import GivenUp
@@ -51,7 +54,7 @@ def test_a_connection_that_is_lost_in_a_transaction_loses_the_whole_of_it(
 
     with pytest.raises(StoreError, match="与数据库服务器的连接已断开，没有保存") as lost:
         save()
-    assert lost.value.is_offline
+    assert isinstance(lost.value, OutOfReach)
     assert contents(store) == ["before"]
     write_something(store, "after")
     assert contents(store) == ["after"]
@@ -96,7 +99,7 @@ def test_a_server_that_is_gone_is_told_and_work_goes_on_when_it_is_back(
         for _ in range(2):
             with pytest.raises(StoreError, match="无法连接数据库服务器") as refused:
                 contents(store)
-            assert refused.value.is_offline
+            assert isinstance(refused.value, OutOfReach)
             assert refused.value.hint == f"请检查网络和 {store.place}"
             with pytest.raises(StoreError, match="无法连接数据库服务器"):
                 write_something(store, "lost")
@@ -112,9 +115,149 @@ def test_a_server_that_is_not_there(server: Server) -> None:
         Store.open(ServerUrl("postgresql://eport@/eport?host=/nowhere"))
 
 
-def test_a_database_that_is_not_there(server: Server) -> None:
-    with pytest.raises(StoreError, match="服务器上没有该数据库"):
-        Store.open(server.url("absent"))
+# -- a connection that is refused ----------------------------------------------------
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What was logged so far, line by line."""
+    return lambda: [line for each in caplog.records for line in each.getMessage().splitlines()]
+
+
+@pytest.fixture
+def clerk(other: Any) -> Iterator[Any]:
+    """A user with a password and without rights; the connection is the administrator's."""
+    other.execute("CREATE ROLE clerk LOGIN PASSWORD 'right'")
+    try:
+        yield other
+    finally:
+        other.execute("DROP OWNED BY clerk; DROP ROLE clerk")
+
+
+def refused(place: Place) -> StoreError:
+    """Why a database cannot be opened."""
+    with pytest.raises(StoreError) as refusal:
+        Store.open(place)
+    return refusal.value
+
+
+def test_a_database_that_is_not_there(server: Server, log: Callable[[], list[str]]) -> None:
+    why = refused(server.url("absent"))
+    assert why.message == "服务器上没有该数据库"
+    assert "数据库名" in (why.hint or "")
+    assert any('database "absent" does not exist' in line for line in log())
+
+
+def test_a_user_who_is_not_there(place: Place, server: Server) -> None:
+    why = refused(server.url(database_of(place), user="nobody"))
+    assert why.message == "数据库服务器上没有该用户"
+    assert "用户名" in (why.hint or "")
+
+
+def test_a_user_who_may_not_log_in(place: Place, server: Server, clerk: Any) -> None:
+    clerk.execute("ALTER ROLE clerk NOLOGIN")
+    assert refused(server.url(database_of(place), user="clerk")).message == "该数据库用户不能登录"
+
+
+def test_a_service_that_is_not_there(server: Server, log: Callable[[], list[str]]) -> None:
+    why = refused(ServerUrl("postgresql:///?service=y"))
+    assert why.message == "没有找到数据库地址中的服务名"
+    assert "PGSERVICEFILE" in (why.hint or "")
+    assert any('"y" not found' in line for line in log())
+
+
+@pytest.mark.parametrize("rule", ["local all eport reject", ""])
+def test_a_host_that_is_not_admitted(place: Place, server: Server, rule: str) -> None:
+    with server.admitting(rule):
+        why = refused(place)
+    assert why.message == "数据库服务器不准从本机以该用户连接该数据库"
+    assert "pg_hba.conf" in (why.hint or "")
+
+
+def test_a_wrong_password(
+    place: Place, server: Server, clerk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = tmp_path / "passwords"
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    url = server.url(database_of(place), user="clerk")
+    with server.admitting("local all clerk scram-sha-256"):
+        assert refused(url).message == "没有找到数据库的密码"
+        passwords.write_text("*:*:*:*:wrong")
+        passwords.chmod(0o600)
+        assert refused(url).message == "数据库的用户名或密码不对"
+        passwords.write_text("*:*:*:*:right")
+        # It is the right one; what is missing now is something else.
+        assert refused(url).message == "该数据库用户没有所需的权限"
+
+
+def test_another_way_to_prove_who_one_is(place: Place, server: Server, clerk: Any) -> None:
+    with server.admitting("local all clerk peer"):
+        why = refused(server.url(database_of(place), user="clerk"))
+    assert why.message == "数据库服务器没有认可该用户的身份"
+
+
+def test_a_user_who_may_not_connect(place: Place, server: Server, clerk: Any) -> None:
+    clerk.execute(f"REVOKE CONNECT ON DATABASE {database_of(place)} FROM PUBLIC")
+    why = refused(server.url(database_of(place), user="clerk"))
+    assert why.message == "该用户没有连接该数据库的权限"
+
+
+def test_a_user_without_grants_is_told_so(
+    place: Place, server: Server, clerk: Any, log: Callable[[], list[str]]
+) -> None:
+    url = server.url(database_of(place), user="clerk")
+    assert refused(url).message == "该数据库用户没有所需的权限"
+    clerk.execute("GRANT USAGE ON SCHEMA eport_tui TO clerk")
+    assert refused(url).message == "该数据库用户没有所需的权限"
+    assert any("permission denied for table migration" in line for line in log())
+
+
+def test_more_connections_than_the_user_may_have(place: Place, server: Server, clerk: Any) -> None:
+    clerk.execute("ALTER ROLE clerk CONNECTION LIMIT 0")
+    why = refused(server.url(database_of(place), user="clerk"))
+    assert why.message == "数据库服务器的连接已满"
+
+
+def test_a_host_that_has_no_address() -> None:
+    why = refused(ServerUrl("postgresql://eport@nowhere.invalid/eport"))
+    assert why.message == "找不到数据库服务器的主机"
+
+
+def test_a_server_without_encryption_where_that_is_wanted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse_encryption() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(8)
+                connection.sendall(b"N")
+
+        answering = threading.Thread(target=refuse_encryption)
+        answering.start()
+        port = listening.getsockname()[1]
+        why = refused(ServerUrl(f"postgresql://eport@127.0.0.1:{port}/eport?sslmode=require"))
+        answering.join()
+    assert why.message == "与数据库服务器的加密连接没有建立"
+
+
+def test_an_outage_is_logged_when_it_begins_and_when_it_ends(
+    store: Store, server: Server, log: Callable[[], list[str]]
+) -> None:
+    contents(store)
+    server.stop()
+    try:
+        for _ in range(3):
+            with pytest.raises(StoreError):
+                contents(store)
+            refused(store.place)
+        (told,) = [line for line in log() if "connection" in line]
+        assert told.startswith("no connection to the database: ")
+    finally:
+        server.start()
+    contents(store)
+    contents(store)
+    (again,) = [line for line in log() if "again" in line]
+    assert again.startswith("connected to the database again, after ")
 
 
 def test_a_url_that_libpq_does_not_understand() -> None:
@@ -207,28 +350,14 @@ def test_a_table_of_the_same_name_elsewhere_is_not_ours(new_place: Place, server
         assert contents(store) == ["ours"]
 
 
-def test_a_user_without_rights_is_told_so(place: Place, server: Server, other: Any) -> None:
-    Store.open(place).close()
-    other.execute("CREATE ROLE guest LOGIN")
-    try:
-        with pytest.raises(StoreError, match="没有权限使用数据库"):
-            Store.open(server.url(database_of(place), user="guest"))
-    finally:
-        other.execute("DROP ROLE guest")
-
-
 def test_a_user_who_may_not_make_tables_can_work_with_those_that_are_there(
-    place: Place, server: Server, other: Any
+    place: Place, server: Server, clerk: Any
 ) -> None:
-    other.execute("CREATE ROLE clerk LOGIN")
-    other.execute("GRANT USAGE ON SCHEMA eport_tui TO clerk")
-    other.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA eport_tui TO clerk")
-    try:
-        with Store.open(server.url(database_of(place), user="clerk")) as store:
-            write_something(store, "kept")
-            assert contents(store) == ["kept"]
-    finally:
-        other.execute("DROP OWNED BY clerk; DROP ROLE clerk")
+    clerk.execute("GRANT USAGE ON SCHEMA eport_tui TO clerk")
+    clerk.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA eport_tui TO clerk")
+    with Store.open(server.url(database_of(place), user="clerk")) as store:
+        write_something(store, "kept")
+        assert contents(store) == ["kept"]
 
 
 def test_a_database_in_another_encoding_is_refused(server: Server) -> None:

@@ -124,7 +124,7 @@ async def test_a_database_that_cannot_be_used_is_told_left_alone_and_tried_again
         assert told in operator.message
         assert settings.database.read_bytes() == broken
         await operator.press("enter")
-        assert operator.sees("请插入IC卡或Ikey")
+        assert operator.sees("请插入IC卡或Ikey", "没有读到数据")
         await operator.press("f5")
         assert told in operator.message
         settings.database.write_bytes(good)
@@ -378,6 +378,9 @@ async def test_looking_at_permissions_in_a_broken_database(
         overwritten(settings.database)
         await operator.press("f5")
         assert "数据库已损坏" in operator.message
+        await operator.press("tab", "up")
+        assert operator.sees("没有读到数据：数据库已损坏或不完整")
+        assert not operator.sees("暂无数据")
         await operator.press("escape")
         assert operator.place == "委托授权系统"
 

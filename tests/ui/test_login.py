@@ -77,6 +77,22 @@ async def test_without_a_card_one_is_asked_for_and_noticed_without_a_key(
         assert operator.value("企业名称") == "上海样例第一报关有限公司"
 
 
+async def test_what_is_typed_without_a_card_to_use_is_not_shown(settings: Settings) -> None:
+    only(settings, EXPIRED)
+    async with at_login(settings) as operator:
+        assert operator.sees(EXPIRED, "共1条")
+        await operator.press("home")
+        await operator.type(PIN)
+        await operator.paste(PIN)
+        assert PIN not in operator.text
+        assert not operator.sees("查找")
+    only(settings)
+    async with at_login(settings) as operator:
+        await operator.type(PIN)
+        await operator.paste(PIN)
+        assert not operator.sees("查找")
+
+
 @pytest.mark.usefixtures("watchful")
 async def test_a_further_card_appears_in_the_list_without_a_key(settings: Settings) -> None:
     card = set_aside(settings, BROKER)

@@ -191,6 +191,7 @@ async def test_another_agent_moves_nothing_of_this_one(
     async with at_work(settings, OTHER_BROKER, REPLACEMENT) as operator:
         await look(operator)
         assert "没有本企业授予的权限" in operator.message
+        assert operator.sees("暂无数据")
     assert count(broker, OLD) == held
 
 
