@@ -249,9 +249,11 @@ def _row(row: tuple[Any, ...]) -> PermissionRow:
     return PermissionRow(
         row[0],
         _DIRECTIONS[row[1]],
-        Enterprise(*row[2:5]),
-        Enterprise(*row[5:8]),
-        *row[8:11],
+        Enterprise(row[2], row[3], row[4]),
+        Enterprise(row[5], row[6], row[7]),
+        row[8],
+        row[9],
+        row[10],
         date.fromisoformat(row[11]),
         date.fromisoformat(row[12]),
     )
