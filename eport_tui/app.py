@@ -246,7 +246,8 @@ class EportApp(LeanApp):
     def on_mount(self) -> None:
         """Listen for a line that drops, and watch the card."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        # SIGINT comes from outside alone: the terminal sends Ctrl+C as a key.
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._line_dropped, number)
         self.every(min(WATCH_SECONDS, SEE_OTHERS_SECONDS), self._look)
 
