@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from eport_tui.card.errors import CardDamaged, CardError, CardGone, Locked, PinBlocked, WrongPin
 from eport_tui.card.files import file_error, locked, write_whole
 from eport_tui.card.protocol import CardRef, ReaderStatus, check_pin
+from eport_tui.giving_up import point_of_no_return
 
 if TYPE_CHECKING:
     from hashlib import sha256
@@ -415,6 +416,7 @@ class SoftwareCard:
             raise PinBlocked("该卡的密码计数丢失或损坏，卡已锁定")
         if left == 0:
             raise PinBlocked
+        point_of_no_return()
         # Spent before it is tested: neither a crash nor a second process can test for free.
         _write_tries(self._path, self.certificate, left - 1)
         key = self._content.open(pin)

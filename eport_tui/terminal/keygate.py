@@ -71,9 +71,7 @@ class KeyGate(App[None]):
         """Run a flow; keys that come meanwhile wait for it."""
         self._hold()
         self._begun += 1
-        self._to_begin.add(
-            self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False)
-        )
+        self._to_begin.add(self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False))
 
     async def _run_flow(self, flow: Coroutine[Any, Any, None]) -> None:
         worker = get_current_worker()
