@@ -365,6 +365,7 @@ class EportApp(LeanApp):
             for ref in self.demo_reader.ejected():
                 self.demo_reader.insert(ref)
         self.cancel_other_flows()
+        self._lock_screen = None
         self._unlocked.set()
         while len(self.screen_stack) > 1:
             await self.pop_screen()
@@ -391,10 +392,11 @@ class EportApp(LeanApp):
 
     async def unlock(self) -> None:
         """The same card was unlocked again: back to where one was."""
-        assert self._lock_screen is not None
+        lock, self._lock_screen = self._lock_screen, None
+        assert lock is not None
         self._last_input = time.monotonic()
         self._unlocked.set()
-        await self._pop(self._lock_screen)
+        await self._pop(lock)
 
     # Screens, as flows open and close them: never above the lock, and never the lock
 
