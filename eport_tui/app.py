@@ -23,6 +23,7 @@ from textual.screen import Screen
 from eport_tui import workplace
 from eport_tui.actions import bindings
 from eport_tui.errors import EportError, OutOfReach, StoreError
+from eport_tui.giving_up import Cancelled, OutcomeUnknown, Step
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.lean import LeanApp
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from eport_tui.card.trust import TrustStore
     from eport_tui.domain.codes import CodeTables
     from eport_tui.domain.lists import PageSource
+    from eport_tui.screens.lock import LockScreen
     from eport_tui.services.proof import Proof
     from eport_tui.settings import Settings
     from eport_tui.store.database import Store
@@ -88,7 +90,7 @@ class EportApp(LeanApp):
         self._data_thread = ThreadPoolExecutor(1, thread_name_prefix="data")
         self._card_thread = workplace.CardThread()
         self._last_input = time.monotonic()
-        self._give_up: asyncio.Event | None = None
+        self._long_waits: list[asyncio.Event] = []
         self._kept_drafts: set[str] = set()
         self._store_seen: Hashable = None
         self._store_trace: Hashable = None
@@ -96,6 +98,7 @@ class EportApp(LeanApp):
         self._store_asked: Future[Any] | None = None
         # Whether a screen has something to read that it could not, and asks for a look therefore.
         self.has_unread = False
+        self._lock_screen: LockScreen | None = None
         self._unlocked = asyncio.Event()
         self._unlocked.set()
 
@@ -166,36 +169,81 @@ class EportApp(LeanApp):
         """Run a step with the card in the card thread, beside which the data go on."""
         return await self._run(self._card_thread, partial(step, *args, **kwargs))
 
-    async def _run(self, thread: Executor, step: Callable[[], Result]) -> Result:
-        working = asyncio.get_running_loop().run_in_executor(thread, step)
-        # Whoever waits may be gone before it is done, and it cannot be stopped.
+    async def give_pins(self, step: Callable[..., object], *pins: bytearray) -> None:
+        """Run a step with the card and some PINs, which are wiped here at once.
+
+        The step has them in buffers of its own, which are wiped when it is done with them:
+        the card may be given them when nobody waits for it any more.
+        """
+        own = [bytearray(pin) for pin in pins]
+        for pin in pins:
+            pin[:] = bytes(len(pin))
+
+        def give() -> None:
+            try:
+                step(*own)
+            finally:
+                for pin in own:
+                    pin[:] = bytes(len(pin))
+
+        await self.call_card(give)
+
+    async def _run(self, thread: Executor, work: Callable[[], Result]) -> Result:
+        step = Step()
+        working = asyncio.get_running_loop().run_in_executor(thread, step.run, work)
+        # Whoever waits may be gone before it is done.
         working.add_done_callback(_drop_result)
         done, _ = await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
         if not done:
-            await self._show_busy(working)
+            await self._show_busy(step, working)
         return await working
 
-    async def _show_busy(self, working: asyncio.Future[Any]) -> None:
-        """Say that something takes its time, until it is done or Esc gives it up."""
+    async def _show_busy(self, step: Step, working: asyncio.Future[Any]) -> None:
+        """Say that something takes its time, until it is done or Esc gives it up.
+
+        Raises:
+            Cancelled: It was given up, and changes nothing.
+            OutcomeUnknown: It could not be stopped any more, and Esc was pressed once more.
+        """
         screen = self.screen
-        self._give_up = given_up = asyncio.Event()
-        if isinstance(screen, EportScreen):
-            screen.say("正在处理，请稍候。按Esc可取消", "busy")
+
+        async def is_done(told: str) -> bool:
+            if isinstance(screen, EportScreen):
+                screen.say(told, "busy")
+            return await self._is_done_before_esc(working)
+
+        try:
+            can = "已不能取消" if step.is_past else "按Esc可取消"
+            if await is_done(f"正在处理，请稍候。{can}"):
+                return
+            if step.give_up():
+                await self._stop_waiting(working)
+            elif not await is_done("已来不及取消，正在等待结果。再按Esc不再等待"):
+                raise OutcomeUnknown
+        finally:
+            if isinstance(screen, EportScreen) and screen.is_mounted:
+                screen.say("")
+
+    async def _is_done_before_esc(self, working: asyncio.Future[Any]) -> bool:
+        given_up = asyncio.Event()
+        self._long_waits.append(given_up)
         giving_up = asyncio.create_task(given_up.wait())
         try:
             await asyncio.wait({working, giving_up}, return_when=asyncio.FIRST_COMPLETED)
-            if given_up.is_set() and self._store is not None:
-                # A write that waits for its turn gives up by itself, and is rolled back.
-                self._store.cancel_waiting()
-                await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
-            if not working.done():
-                # Nothing can stop it, but nobody has to wait for it either.
-                raise EportError("已取消")
         finally:
             giving_up.cancel()
-            self._give_up = None
-            if isinstance(screen, EportScreen) and screen.is_mounted:
-                screen.say("")
+            self._long_waits.remove(given_up)
+        return working.done()
+
+    async def _stop_waiting(self, working: asyncio.Future[Any]) -> None:
+        """Wait no longer for what was given up, and will change nothing."""
+        if self._store is not None:
+            # A write that waits for its turn gives up by itself.
+            self._store.cancel_waiting()
+            await asyncio.wait({working}, timeout=SHOW_BUSY_AFTER)
+        # What it had to say for itself is better; nobody asks for what it found any more.
+        if not working.done() or working.exception() is None:
+            raise Cancelled
 
     async def on_event(self, event: events.Event) -> None:
         """Note when somebody was last there, and how large the terminal is by now."""
@@ -217,10 +265,11 @@ class EportApp(LeanApp):
 
     def passes_at_once(self, event: events.Key) -> bool:
         """Esc during a long wait gives it up."""
-        if self._give_up is not None and event.key in ("escape", "f12"):
-            self._give_up.set()
-            return True
-        return False
+        if event.key not in ("escape", "f12") or not self._long_waits:
+            return False
+        for given_up in self._long_waits:
+            given_up.set()
+        return True
 
     @property
     def cursor_position(self) -> Offset:  # type: ignore[override]
@@ -248,7 +297,8 @@ class EportApp(LeanApp):
     def on_mount(self) -> None:
         """Listen for a line that drops, and watch the card."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        # SIGINT comes from outside alone: the terminal sends Ctrl+C as a key.
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._line_dropped, number)
         self.every(min(WATCH_SECONDS, SEE_OTHERS_SECONDS), self._look)
 
@@ -292,13 +342,20 @@ class EportApp(LeanApp):
     # The session
 
     async def log_in(self, session: CardSession) -> None:
-        """A card was unlocked: show the main menu, and offer what was left unsaved."""
+        """A card was unlocked: show the main menu, and offer what was left unsaved.
+
+        Raises:
+            EportError: The database cannot be read.
+            Locked, CardGone: The card was pulled meanwhile.
+        """
         from eport_tui.screens.menus import MainMenuScreen
 
         # Before the first list is read, so that nothing is missed that is saved meanwhile.
         self._store_trace = None
         self._store_due = time.monotonic() + SEE_OTHERS_SECONDS
         self._store_seen = await self.call(self.store.change_counter)
+        # The card may have been pulled meanwhile, and its session be over.
+        session.require()
         self.session = session
         await self.push_screen(MainMenuScreen())
 
@@ -310,6 +367,7 @@ class EportApp(LeanApp):
             for ref in self.demo_reader.ejected():
                 self.demo_reader.insert(ref)
         self.cancel_other_flows()
+        self._lock_screen = None
         self._unlocked.set()
         while len(self.screen_stack) > 1:
             await self.pop_screen()
@@ -331,27 +389,59 @@ class EportApp(LeanApp):
             return
         self.session.lock()
         self._unlocked.clear()
-        self.push_screen(LockScreen(why))
+        self._lock_screen = LockScreen(why)
+        self.push_screen(self._lock_screen)
 
     async def unlock(self) -> None:
         """The same card was unlocked again: back to where one was."""
+        lock, self._lock_screen = self._lock_screen, None
+        assert lock is not None
         self._last_input = time.monotonic()
         self._unlocked.set()
-        await self.pop_screen()
+        await self._pop(lock)
+
+    # Screens, as flows open and close them: never above the lock, and never the lock
+
+    async def open_screen(self, screen: Screen[Any]) -> None:
+        """Show another screen from within a flow, once the program is not locked."""
+        await self._until_unlocked()
+        await self.push_screen(screen)
+
+    async def open_while_locked(self, screen: Screen[Any]) -> None:
+        """Show what the lock itself has to show."""
+        await self.push_screen(screen)
+
+    async def close_screen(self, screen: Screen[Any]) -> None:
+        """Close this screen, and what was opened from it, once the program is not locked."""
+        await self._until_unlocked()
+        await self._pop(screen)
 
     async def ask(self, dialog: Screen[Result]) -> Result | None:
         """Ask within a flow; while the program is locked, no question is shown."""
-        if not self._unlocked.is_set():
-            self._release()
-            try:
-                await self._unlocked.wait()
-            finally:
-                self._hold()
+        await self._until_unlocked()
         return await super().ask(dialog)
 
     async def ask_while_locked(self, dialog: Screen[Result]) -> Result | None:
         """Ask what the lock itself has to ask."""
         return await super().ask(dialog)
+
+    async def _until_unlocked(self) -> None:
+        """Wait within a flow; keys go to the lock meanwhile."""
+        # It may be locked again before whoever waits comes to it.
+        while not self._unlocked.is_set():
+            self._release()
+            try:
+                await self._unlocked.wait()
+            finally:
+                self._hold()
+
+    async def _pop(self, screen: Screen[Any]) -> None:
+        # All at once: while one is being taken down the lock may come.
+        popped = []
+        while screen in self.screen_stack:
+            popped.append(self.pop_screen())
+        for each in popped:
+            await each
 
     async def leave_locked(self) -> None:
         """Give up a locked session; what is unsaved is kept for the card's next login."""
@@ -464,11 +554,10 @@ class EportApp(LeanApp):
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""
-        while len(self.screen_stack) > 2:
-            screen = self.screen
+        for screen in reversed(self.screen_stack[2:]):
             if isinstance(screen, EportScreen) and not await screen.may_leave():
                 return
-            await self.pop_screen()
+            await self.close_screen(screen)
 
     # Drafts
 

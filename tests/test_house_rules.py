@@ -60,6 +60,12 @@ def test_no_table_holds_a_character_of_ambiguous_width(path: Path) -> None:
     assert ambiguous(path.read_text("utf-8")) == set()
 
 
+def test_no_screen_opens_or_closes_another_past_the_lock() -> None:
+    past = re.compile(r"[.](?:push_screen|pop_screen|switch_screen|pop_until_active)\b")
+    found = [path.name for path in SOURCES if past.search(path.read_text("utf-8"))]
+    assert found == ["app.py", "keygate.py"]
+
+
 @pytest.mark.parametrize("unwanted", [REGISTRY, WORKPLACE], ids=["registry", "workplace"])
 def test_no_file_names_a_package_registry_or_the_place_it_was_written_in(unwanted: str) -> None:
     assert [name for name, text in repository() if re.search(unwanted, text)] == []

@@ -26,6 +26,7 @@ from eport_tui.card.errors import (
     WrongPin,
 )
 from eport_tui.card.protocol import CardRef, ReaderStatus, check_pin
+from eport_tui.giving_up import point_of_no_return
 
 TRIES = 5
 """Wrong PINs in a row that lock a card of China E-Port."""
@@ -280,6 +281,7 @@ class ControlCard:
             raise PinBlocked("密码已连续输错5次，该卡应已锁定")
         self._verified = False
         self._demand_same()
+        point_of_no_return()
         right = attempt()
         self._reader.note_try(self.ref.label, right=right)
         if not right:

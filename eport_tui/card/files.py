@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,13 +46,25 @@ def make_folder(folder: Path, *, mode: int = 0o700) -> None:
         raise file_error("建立文件夹", folder, error) from error
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def write_whole(
+    path: Path,
+    data: bytes,
+    *,
+    mode: int = 0o600,
+    before: Callable[[os.stat_result], None] | None = None,
+) -> os.stat_result:
     """Replace the content of `path`; whatever happens it holds the old content or the new.
 
     The caller holds a lock that keeps others from writing the same file.
 
+    Args:
+        before: Told of the file that is about to take the place of `path`.
+
+    Returns:
+        The file that is at `path` now.
+
     Raises:
-        CardError: The file cannot be written; it holds what it held.
+        CardError: The file cannot be written, or not so that it outlasts a power cut.
     """
     beside = path.with_name(path.name + ".new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -63,12 +75,17 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(beside, path)
+                if before is not None:
+                    before(os.fstat(file.fileno()))
+                os.replace(beside, path)
+                # Not by its path, where somebody may have put another one since.
+                status = os.fstat(file.fileno())
         except OSError:
             with suppress(OSError):
                 beside.unlink()
             raise
         _sync_folder(path.parent)
+        return status
     except OSError as error:
         raise file_error("写入", path, error) from error
 

@@ -19,6 +19,7 @@ from eport_tui.card.piv import (
     check_puk,
 )
 from eport_tui.card.protocol import CardRef
+from eport_tui.giving_up import point_of_no_return
 
 if TYPE_CHECKING:
     from eport_tui.card.piv import PublicKey
@@ -201,7 +202,7 @@ class PivCard:
         """Give the PIN and keep the card; see `Card.verify_pin`."""
         check_pin(pin)
         try:
-            self._run(lambda client: client.verify(pin), keep=True)
+            self._run(lambda client: client.verify(pin), keep=True, gives_pin=True)
         except CardError:
             self.close()
             raise
@@ -212,7 +213,7 @@ class PivCard:
         """Replace the PIN; see `Card.change_pin`."""
         check_pin(old)
         check_pin(new)
-        self._run(lambda client: client.change_pin(old, new))
+        self._run(lambda client: client.change_pin(old, new), gives_pin=True)
 
     def unblock(self, puk: bytearray, new: bytearray) -> None:
         """Set a new PIN with the unblocking key.
@@ -245,6 +246,7 @@ class PivCard:
         *,
         verified: bool = False,
         keep: bool = False,
+        gives_pin: bool = False,
     ) -> Result:
         """Do `step` with the card that is held, or with a connection of its own.
 
@@ -260,6 +262,8 @@ class PivCard:
             client = held
             try:
                 client = client or self._reach()
+                if gives_pin:
+                    point_of_no_return()
                 result = step(client)
                 with self._state:
                     if closings != self._closings:

@@ -95,7 +95,10 @@ class Card(Protocol):
     def verify_pin(self, pin: bytearray) -> None:
         """Check the PIN, so that `sign` works until `close`.
 
+        Right before the card is given it, the `point_of_no_return` is passed.
+
         Raises:
+            Cancelled: It was given up before; no try was spent.
             BadPin: It has not the form of a PIN; no try was spent.
             WrongPin, PinBlocked: It is not the card's.
             CardGone: The card cannot be asked.

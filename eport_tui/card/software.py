@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from eport_tui.card.errors import CardDamaged, CardError, CardGone, Locked, PinBlocked, WrongPin
 from eport_tui.card.files import file_error, locked, write_whole
 from eport_tui.card.protocol import CardRef, ReaderStatus, check_pin
+from eport_tui.giving_up import point_of_no_return
 
 if TYPE_CHECKING:
     from hashlib import sha256
@@ -268,6 +269,23 @@ def _stamp(status: os.stat_result) -> _Stamp:
     )
 
 
+class _Known(NamedTuple):
+    """The files that are the card.
+
+    Attributes:
+        stamp: The one that was opened, or written since.
+        coming: What of the stamp of the one that is about to be renamed into its place stays
+            the same then; the renaming changes ctime.
+    """
+
+    stamp: _Stamp
+    coming: tuple[int, ...] | None = None
+
+    def has(self, stamp: _Stamp) -> bool:
+        """Whether a file is one of them."""
+        return stamp == self.stamp or stamp[:-1] == self.coming
+
+
 class SoftwareCard:
     """A card in a file; made by `SoftwareReader.open`."""
 
@@ -279,7 +297,7 @@ class SoftwareCard:
         self.ref = ref
         self._path = Path(ref.key)
         self._content = content
-        self._stamp = stamp
+        self._known = _Known(stamp)
         self._is_inserted = is_inserted
         self._key: SigningKey | None = None
 
@@ -289,14 +307,23 @@ class SoftwareCard:
         return self._content.certificate
 
     def is_present(self) -> bool:
-        """Tell whether the file is the very one that was opened, untouched since; one `stat`."""
+        """Tell whether the file is the very one that was opened, untouched by others; one `stat`.
+
+        May be asked while another thread changes the PIN, and so the file.
+        """
         if not self._is_inserted():
             return False
-        try:
-            # A `Path` would be turned into a string at every look.
-            return _stamp(os.lstat(self.ref.key)) == self._stamp
-        except OSError:
-            return False
+        while True:
+            known = self._known
+            try:
+                # A `Path` would be turned into a string at every look.
+                stamp = _stamp(os.lstat(self.ref.key))
+            except OSError:
+                return False
+            if known.has(stamp):
+                return True
+            if known is self._known:
+                return False
 
     def confirm(self) -> None:
         """See that the file is still there and the key is held; see `Card.confirm`."""
@@ -340,9 +367,16 @@ class SoftwareCard:
                 data = seal(self.certificate, key, new, self._content.cost)
             finally:
                 wipe(key)
-            write_whole(self._path, data)
-            self._content = _Content.parse(data)
-            self._stamp = _stamp(os.lstat(self._path))
+            known = self._known
+
+            def expect(status: os.stat_result) -> None:
+                self._known = _Known(known.stamp, _stamp(status)[:-1])
+
+            try:
+                known = _Known(_stamp(write_whole(self._path, data, before=expect)))
+                self._content = _Content.parse(data)
+            finally:
+                self._known = known
 
     def sign(self, data: bytes) -> bytes:
         """Sign `data`; see `Card.sign`."""
@@ -382,6 +416,7 @@ class SoftwareCard:
             raise PinBlocked("该卡的密码计数丢失或损坏，卡已锁定")
         if left == 0:
             raise PinBlocked
+        point_of_no_return()
         # Spent before it is tested: neither a crash nor a second process can test for free.
         _write_tries(self._path, self.certificate, left - 1)
         key = self._content.open(pin)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from textual import events
@@ -18,6 +19,7 @@ from eport_tui.widgets.grid import Grid
 
 if TYPE_CHECKING:
     from eport_tui.app import EportApp
+    from eport_tui.screens.help import HelpScreen
     from eport_tui.widgets.dialogs import Question
 
 COLUMNS, LINES = 80, 24
@@ -41,6 +43,21 @@ def flow(
         self.desk.start_flow(method(self, *args, **kwargs))
 
     return start
+
+
+@contextmanager
+def though(done: str) -> Generator[None]:
+    """Read lists again after something was done: where that fails, what was done is told, too.
+
+    Args:
+        done: What was done, in words.
+    """
+    try:
+        yield
+    except EportError as error:
+        raise EportError(
+            f"{done}，但列表没有重新读出：{error.message}", hint="请按F5刷新"
+        ) from error
 
 
 class EportScreen(LeanScreen[None]):
@@ -293,14 +310,15 @@ class EportScreen(LeanScreen[None]):
         if isinstance(self.focused, Grid) and self.focused.filter:
             await self.focused.narrow("")
         elif await self.may_leave():
-            await self.desk.pop_screen()
+            await self.desk.close_screen(self)
 
     @flow
     async def action_main_menu(self) -> None:
         """Back to the main menu."""
         await self.desk.back_to_main_menu()
 
-    def action_help(self) -> None:
+    @flow
+    async def action_help(self) -> None:
         """Show what the screen is for and what its keys do."""
         from eport_tui.screens.help import HelpScreen
 
@@ -314,7 +332,11 @@ class EportScreen(LeanScreen[None]):
         if "leave" in shown:
             # Both are on the same keys, and this is what they do here.
             ids.pop("back", None)
-        self.app.push_screen(HelpScreen(self.PLACE, self.ABOUT, list(ids), self.MOVING))
+        await self.open_help(HelpScreen(self.PLACE, self.ABOUT, list(ids), self.MOVING))
+
+    async def open_help(self, screen: HelpScreen) -> None:
+        """Show the help; on a screen that the lock hides it waits until that is gone."""
+        await self.desk.open_screen(screen)
 
     def _bound(self) -> list[str]:
         """The actions that have keys on this screen, without those that do nothing on it."""

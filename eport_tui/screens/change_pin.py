@@ -9,6 +9,7 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.card.errors import BadPin
 from eport_tui.errors import InvalidInput
+from eport_tui.giving_up import OutcomeUnknown
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.screens.login import TYPE_AGAIN, PinRow, may_try
 from eport_tui.widgets.pin import PinField
@@ -84,12 +85,16 @@ class ChangePinScreen(EportScreen):
                 self._again.give_back(again)
                 self.say(TYPE_AGAIN, "warning")
                 return
-            await self.desk.call_card(session.card.change_pin, old, new)
+            await self.desk.give_pins(session.card.change_pin, old, new)
+        except OutcomeUnknown:
+            raise OutcomeUnknown(
+                "没有等到结果，密码可能已修改，也可能没有", hint="下次请先试新密码"
+            ) from None
         finally:
             for pin in (old, new, again):
                 pin[:] = bytes(len(pin))
         await self.tell("密码已修改")
-        await self.desk.pop_screen()
+        await self.desk.close_screen(self)
 
     def on_pin_field_refused(self, message: PinField.Refused) -> None:
         """Say why a key was not taken."""

@@ -113,7 +113,7 @@ class DayScreen(FormScreen):
         if key is None:
             await self.tell("请选择数据!")
         else:
-            await self.desk.push_screen(
+            await self.desk.open_screen(
                 check.about(self.desk.tables, key, card_number, on=self.day)
             )
 
@@ -124,7 +124,7 @@ class DayScreen(FormScreen):
         if key is None:
             await self.tell("请选择数据!")
         else:
-            await self.desk.push_screen(HistoryScreen(key, card_number))
+            await self.desk.open_screen(HistoryScreen(key, card_number))
 
     @flow
     async def action_as_of(self) -> None:

@@ -16,7 +16,7 @@ from eport_tui.domain.lists import PageSource
 from eport_tui.errors import EportError, NotFound
 from eport_tui.screens import grant_forms, grant_lists
 from eport_tui.screens import grant_questions as questions
-from eport_tui.screens.base import flow
+from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.services import enterprise_grants as service
 from eport_tui.services.enterprise_grants import GrantRow, LossPreview
@@ -289,7 +289,13 @@ class EnterpriseGrantsScreen(DayScreen):
             await self._settle_conflict(error, draft)
             return
         await desk.forget_draft(self)
-        await self._show_saved(saved.grant.id)
+        with though("已保存" if saved.changed else "没有改动"):
+            try:
+                await self._show_saved(saved.grant.id)
+            except EportError:
+                # What is stored must not stay in the form as if it were not.
+                self._clear()
+                raise
         if not saved.changed:
             self.say("没有改动，不需要保存")
         elif opened and not saved.renewed and opened.valid_until == saved.grant.valid_until:
@@ -386,8 +392,10 @@ class EnterpriseGrantsScreen(DayScreen):
         )
         if self._opened is not None and self._opened.id == grant.id:
             self._clear()
-        await self._grid.reload()
-        self.say(f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权", "done")
+        told = f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权"
+        with though(told):
+            await self._grid.reload()
+        self.say(told, "done")
 
     @property
     def _selected_key(self) -> GrantKey | None:

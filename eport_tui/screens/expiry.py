@@ -12,8 +12,9 @@ from eport_tui.domain.dates import parse_valid_until, today
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.text import printable
-from eport_tui.errors import NotFound
-from eport_tui.screens.base import flow
+from eport_tui.errors import EportError, NotFound
+from eport_tui.giving_up import NotAwaited
+from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.grant_lists import what_columns
 from eport_tui.screens.grant_questions import LONG_YEARS, is_long, what_is_granted
@@ -336,8 +337,10 @@ class ExpiryScreen(DayScreen):
         )
         # The date was for these; another F10 must not offer it for whatever is selected now.
         self._choice.set_value(service.DATE_FIELD, "")
-        await self._begin_anew()
-        self.say(f"已将{preview.count}条授权续期至 {preview.valid_until}", "done")
+        told = f"已将{preview.count}条授权续期至 {preview.valid_until}"
+        with though(told):
+            await self._begin_anew()
+        self.say(told, "done")
 
     def _named_grant(self, made: list[EnterpriseGrant]) -> str:
         """Which grant it is, where it is one."""
@@ -364,12 +367,18 @@ class ExpiryScreen(DayScreen):
             changed = await desk.call(
                 change, desk.store, desk.active_session, [row.grant for row in rows]
             )
-        finally:
+        except NotAwaited:
+            raise
+        except EportError:
             await self._begin_anew()
+            raise
         if taking_back:
-            self.say(f"已恢复提醒{changed}条", "done")
+            told = f"已恢复提醒{changed}条"
         else:
-            self.say(f"已标记到期不续{changed}条，不再提醒。按F2可查看和恢复", "done")
+            told = f"已标记到期不续{changed}条，不再提醒。按F2可查看和恢复"
+        with though(told):
+            await self._begin_anew()
+        self.say(told, "done")
 
     @flow
     async def action_check(self) -> None:

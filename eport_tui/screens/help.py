@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.actions import ACTIONS, bindings
+from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend, TitleBar
 from eport_tui.widgets.cells import fit, wrap
 from eport_tui.widgets.themes import look
@@ -61,7 +62,7 @@ class HelpText(Widget):
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(LeanScreen[None], ModalScreen[None]):
     """The help of one screen; Esc or F1 goes back to it."""
 
     BINDINGS = [

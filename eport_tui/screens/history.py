@@ -19,7 +19,7 @@ from eport_tui.domain.operations import (
 )
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError
-from eport_tui.screens.base import EportScreen, flow
+from eport_tui.screens.base import EportScreen, flow, though
 from eport_tui.services import history as service
 from eport_tui.services import registry, reinstatement
 from eport_tui.services.history import HistoryRow
@@ -193,7 +193,7 @@ class HistoryScreen(EportScreen):
         whole = await desk.call(service.entry, desk.store, desk.active_session, row.number)
         person = await desk.call(service.signer, desk.store, whole)
         enterprise = await self._enterprise(whole.enterprise) if whole.enterprise else ""
-        await desk.push_screen(OperationScreen(whole, person, enterprise))
+        await desk.open_screen(OperationScreen(whole, person, enterprise))
 
     @flow
     async def action_reload(self) -> None:
@@ -208,8 +208,9 @@ class HistoryScreen(EportScreen):
         if row is None:
             await self.tell("请选择数据!")
         elif await self._reinstate(row.number):
-            await self._grid.reload()
-            await self._grid.select_first()
+            with though("恢复成功"):
+                await self._grid.reload()
+                await self._grid.select_first()
             await self.tell("恢复成功")
 
     async def _reinstate(self, number: int) -> bool:

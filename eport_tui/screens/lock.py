@@ -17,14 +17,23 @@ from eport_tui.card.errors import (
     WrongPin,
 )
 from eport_tui.errors import EportError
+from eport_tui.giving_up import NotAwaited
 from eport_tui.screens.base import EportScreen, flow
-from eport_tui.screens.login import TYPE_AGAIN, PinRow, fill_holder, holder_form, may_try
+from eport_tui.screens.login import (
+    TYPE_AGAIN,
+    PinRow,
+    fill_holder,
+    holder_form,
+    may_try,
+    unlock,
+)
 from eport_tui.widgets.bars import Banner
 from eport_tui.widgets.dialogs import confirmation
 from eport_tui.widgets.pin import PinField
 
 if TYPE_CHECKING:
     from eport_tui.card.protocol import CardRef, Reader
+    from eport_tui.screens.help import HelpScreen
 
 LOOK_SECONDS = 0.3
 
@@ -167,7 +176,11 @@ class LockScreen(EportScreen):
                 self.say(TYPE_AGAIN, "warning")
                 return
             self.say("正在验证密码")
-            await desk.call_card(self._session.unlock, pin)
+            await unlock(desk, self._session, pin)
+        except NotAwaited:
+            # Whatever becomes of it, it must not be unlocked behind this screen.
+            self._session.lock()
+            raise
         except (WrongPin, PinBlocked, BadPin) as error:
             self.say_error(error)
             return
@@ -181,6 +194,10 @@ class LockScreen(EportScreen):
         """Ask here and now; what others ask waits until the program is unlocked."""
         dialog = confirmation(title, text, yes=yes, no=no, dangerous=dangerous)
         return bool(await self.desk.ask_while_locked(dialog))
+
+    async def open_help(self, screen: HelpScreen) -> None:
+        """Show the help of the lock itself."""
+        await self.desk.open_while_locked(screen)
 
     def on_pin_field_refused(self, message: PinField.Refused) -> None:
         """Say why a key was not taken."""

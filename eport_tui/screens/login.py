@@ -19,6 +19,7 @@ from eport_tui.card.errors import BadPin, CardBusy, CardGone, Locked, PinBlocked
 from eport_tui.domain.dates import now
 from eport_tui.domain.holders import Holder
 from eport_tui.errors import EportError, OutOfReach
+from eport_tui.giving_up import NotAwaited, OutcomeUnknown
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.widgets.bars import Body
 from eport_tui.widgets.cells import fit, wrap
@@ -27,6 +28,7 @@ from eport_tui.widgets.pin import PinField
 from eport_tui.widgets.window import ListSource
 
 if TYPE_CHECKING:
+    from eport_tui.app import EportApp
     from eport_tui.card.protocol import Card, CardRef, Reader
     from eport_tui.card.session import CardSession
     from eport_tui.card.trust import TrustStore
@@ -452,7 +454,13 @@ class LoginScreen(EportScreen):
                     self.say(TYPE_AGAIN, "warning")
                 return
             self.say("正在验证密码")
-            await self.desk.call_card(session.unlock, pin)
+            await unlock(self.desk, session, pin)
+            self.say("")
+            await self.desk.log_in(session)
+        except NotAwaited:
+            # Whatever becomes of it, it must not stay unlocked behind this screen.
+            session.lock()
+            raise
         except CardGone:
             self.start_over()
             raise
@@ -462,11 +470,8 @@ class LoginScreen(EportScreen):
             raise CardGone from None
         except (WrongPin, BadPin) as error:
             self.say_error(error)
-            return
         finally:
             pin[:] = bytes(len(pin))
-        self.say("")
-        await self.desk.log_in(session)
 
     def on_pin_field_refused(self, message: PinField.Refused) -> None:
         """Say why a key was not taken."""
@@ -533,6 +538,22 @@ async def may_try(screen: EportScreen, session: CardSession, pin: bytearray) -> 
     return await screen.confirm(
         "最后一次机会", "密码只剩最后一次机会，输错卡即锁定。确定继续吗？", yes="继续"
     )
+
+
+async def unlock(desk: EportApp, session: CardSession, pin: bytearray) -> None:
+    """Give the card its PIN, which is wiped.
+
+    Raises:
+        Cancelled: It was given up before the card was given it; no try was spent.
+        OutcomeUnknown: It was given up after that.
+        EportError: As `CardSession.unlock`.
+    """
+    try:
+        await desk.give_pins(session.unlock, pin)
+    except OutcomeUnknown:
+        raise OutcomeUnknown(
+            "没有等到密码验证的结果，可能已用去一次机会", hint="请重新输入密码"
+        ) from None
 
 
 class ReaderStates(Widget):

@@ -82,8 +82,8 @@ class MainMenuScreen(MenuScreen):
             if answer == "restore":
                 await desk.call(drafts.take_over, desk.store, desk.active_session, kept)
                 screen.restore(kept.content)
-                await desk.push_screen(AuthorizationMenuScreen())
-                await desk.push_screen(screen)
+                await desk.open_screen(AuthorizationMenuScreen())
+                await desk.open_screen(screen)
                 return
             if answer == "forget":
                 await desk.call(drafts.give_up, desk.store, desk.active_session, kept)
@@ -109,7 +109,7 @@ class MainMenuScreen(MenuScreen):
     async def chosen(self, id: str) -> None:
         """Enter the subsystem, or leave."""
         if id == "authorization":
-            await self.desk.push_screen(AuthorizationMenuScreen())
+            await self.desk.open_screen(AuthorizationMenuScreen())
         elif id == "log_out":
             await self.desk.log_out()
         elif id == "change_pin":
@@ -137,7 +137,7 @@ class MainMenuScreen(MenuScreen):
     async def _change_pin(self) -> None:
         from eport_tui.screens.change_pin import ChangePinScreen
 
-        await self.desk.push_screen(ChangePinScreen())
+        await self.desk.open_screen(ChangePinScreen())
 
 
 class AuthorizationMenuScreen(MenuScreen):
@@ -175,7 +175,7 @@ class AuthorizationMenuScreen(MenuScreen):
         if granting and not self.desk.active_session.holder.is_legal_person:
             await self.tell(guard.NOT_LEGAL_PERSON, kind="warning")
             return
-        await self.desk.push_screen(screen)
+        await self.desk.open_screen(screen)
 
 
 def screen_named(name: str) -> EportScreen | None:

@@ -13,9 +13,10 @@ from eport_tui.domain.grants import GrantKey, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.lists import PageSource
 from eport_tui.errors import EportError, NotFound
+from eport_tui.giving_up import NotAwaited
 from eport_tui.screens import grant_forms, grant_lists
 from eport_tui.screens import grant_questions as questions
-from eport_tui.screens.base import flow
+from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.operator_entries import Entries, OperatorRows
 from eport_tui.services import operator_grants as service
@@ -367,6 +368,11 @@ class OperatorGrantsScreen(DayScreen):
             except NotFound:
                 # There is no row left to correct them at, and they must not hold the others up.
                 lost += [entry.card_number or "全部操作员" for entry in entries]
+            except NotAwaited as error:
+                if not saved:
+                    raise
+                told = f"已保存{saved}条。其余的：{error.message}"
+                raise EportError(told, hint=error.hint) from error
             except EportError:
                 # Show the grant whose entries were refused; the others stay as they are.
                 await self._received.reload(select=grant_id)
@@ -376,8 +382,9 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.set_value("reason", "")
         await desk.forget_draft(self)
         self.say("")
-        await self._received.reload()
-        await self._show_operators()
+        with though("已保存" if saved else "没有保存"):
+            await self._received.reload()
+            await self._show_operators()
         if lost:
             self.set_focus(self._received)
             await self.tell(
@@ -414,12 +421,12 @@ class OperatorGrantsScreen(DayScreen):
             except NotFound:
                 await self._reload()
                 raise
-        await self._reload()
+        told = f"已从列表中去掉{whom}" if row.stored is None else f"已删除{whom}的权限"
+        with though(told):
+            await self._reload()
+        self.say(told, "done")
         if row.stored is None:
-            self.say(f"已从列表中去掉{whom}", "done")
             await desk.keep_draft(self)
-        else:
-            self.say(f"已删除{whom}的权限", "done")
 
     async def _delete_stored(self, grant: OperatorGrant, whom: str) -> bool:
         """Show what stops working, and delete the grant; false where the answer is no."""

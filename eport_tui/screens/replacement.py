@@ -225,7 +225,7 @@ class ReplacementScreen(FormScreen):
         if row is None or preview is None:
             await self.tell("请选择数据!")
             return
-        await self.desk.push_screen(check.about(self.desk.tables, row.grant.key, preview.old_card))
+        await self.desk.open_screen(check.about(self.desk.tables, row.grant.key, preview.old_card))
 
     def legend_ids(self) -> tuple[str, ...]:
         """In the list F11 asks about a row."""

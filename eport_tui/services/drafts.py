@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from eport_tui.domain.dates import now
+from eport_tui.giving_up import point_of_no_return
 from eport_tui.store import drafts
 from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.drafts import DraftKey
@@ -68,6 +69,7 @@ def take_over(store: Store, session: CardSession, kept: KeptDraft) -> None:
     text = json.dumps(kept.content, ensure_ascii=False)
 
     def move() -> None:
+        point_of_no_return()
         drafts.delete(store, theirs)
         drafts.put(store, ours, text, kept.saved_at)
 
@@ -77,7 +79,12 @@ def take_over(store: Store, session: CardSession, kept: KeptDraft) -> None:
 def give_up(store: Store, session: CardSession, kept: KeptDraft) -> None:
     """Remove a draft that was offered."""
     key = _offered(session, kept)
-    store.transact(lambda: drafts.delete(store, key), done=harmless_twice)
+
+    def remove() -> None:
+        point_of_no_return()
+        drafts.delete(store, key)
+
+    store.transact(remove, done=harmless_twice)
 
 
 def forget(store: Store, session: CardSession, screen: str) -> None:

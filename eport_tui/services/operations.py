@@ -30,6 +30,7 @@ from eport_tui.domain.operations import (
 )
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotPermitted
+from eport_tui.giving_up import point_of_no_return, stop_if_given_up
 from eport_tui.services.guard import require_legal_person
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
@@ -100,6 +101,7 @@ def perform(
     Raises:
         NotPermitted: The card may not change grants; see `require_legal_person`.
         InvalidInput: The reason is too long.
+        Cancelled: The operator gave it up in time; nothing was stored.
         ClockSetBack: The server's clock is behind the last entry.
         InDoubt: The connection to the database was lost at the commit, and did not
             come back.
@@ -115,6 +117,7 @@ def perform(
         seen = ledger.head(store)
         operation = _operation(permit.holder, planned, changes, reason, _moment(today), seen)
         payload = operation.canonical()
+        stop_if_given_up()
         signature = session.sign(SIGNED_FOR + payload.encode())
         signed = _Signed(planned, operation, payload, signature, session.certificate)
         number = store.transact(
@@ -178,6 +181,8 @@ def _record(
         or tuple(_with_found(store, signed.planned.changes, proof)) != operation.changes
     ):
         return None
+    # Nothing of it is stored, also where this is run anew.
+    point_of_no_return()
     return ledger.append(
         store,
         signed.payload,

@@ -20,7 +20,7 @@ from textual import events
 from textual.app import App
 from textual.message_pump import MessagePump
 from textual.screen import Screen
-from textual.worker import get_current_worker
+from textual.worker import Worker, get_current_worker
 
 Result = TypeVar("Result")
 
@@ -61,6 +61,7 @@ class KeyGate(App[None]):
         self._delivering: asyncio.Task[None] | None = None
         self._flows = 0
         self._begun = 0
+        self._to_begin: set[Worker[None]] = set()
         self._flows_done = asyncio.Event()
         self._flows_done.set()
 
@@ -70,11 +71,16 @@ class KeyGate(App[None]):
         """Run a flow; keys that come meanwhile wait for it."""
         self._hold()
         self._begun += 1
-        self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False)
+        self._to_begin.add(self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False))
 
     async def _run_flow(self, flow: Coroutine[Any, Any, None]) -> None:
+        worker = get_current_worker()
         try:
-            await flow
+            if worker in self._to_begin:
+                self._to_begin.discard(worker)
+                await flow
+            else:
+                flow.close()
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -85,9 +91,14 @@ class KeyGate(App[None]):
 
     def cancel_other_flows(self) -> None:
         """Stop all flows but the one that calls, such as those that wait for an answer."""
+        # One that is cancelled before its first step never takes it, and would hold the keys for
+        # good; so it is left to find that it is called off.
+        called_off = set(self._to_begin)
+        self._to_begin.clear()
         for worker in list(self.workers):
-            if worker.group == FLOWS and worker is not get_current_worker():
-                worker.cancel()
+            if worker.group != FLOWS or worker is get_current_worker() or worker in called_off:
+                continue
+            worker.cancel()
 
     def flow_failed(self, error: Exception) -> None:
         """A flow ended with an error."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.color import ColorSystem
 from textual import events
+from textual.await_complete import AwaitComplete
 from textual.driver import Driver
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -286,6 +287,14 @@ class LeanScreen(Screen[Result]):
         super().__init__(*arguments, **options)
         self._compositor = CroppingCompositor()
         self._held_back = self._gathers = False
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Close this screen with an answer; not while another one stands on it.
+
+        The stock method closes whatever screen is the topmost, which may have come since the
+        key that is the answer, as the lock does.
+        """
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
 
     @property
     def _holds_frames(self) -> bool:

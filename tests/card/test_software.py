@@ -399,6 +399,57 @@ def test_changing_the_pin_counts_a_wrong_old_one(card_file, open_card):
     assert card_file.read_bytes() == before
 
 
+@pytest.fixture
+def at_each_call(monkeypatch):
+    """Does something before and after each call that reaches the disk."""
+
+    def watch(deed):
+        for module, name in [
+            (os, "open"),
+            (os, "fsync"),
+            (os, "replace"),
+            (files, "_sync_folder"),
+        ]:
+            real = getattr(module, name)
+
+            def call(*arguments, real=real, **options):
+                deed()
+                try:
+                    return real(*arguments, **options)
+                finally:
+                    deed()
+
+            monkeypatch.setattr(module, name, call)
+
+    return watch
+
+
+def test_a_card_whose_own_pin_is_being_changed_is_there_all_the_time(open_card, at_each_call):
+    card, seen = open_card(), []
+    at_each_call(lambda: seen.append(card.is_present()))
+    card.change_pin(right(), wrong())
+    assert len(seen) > 10
+    assert all(seen)
+
+
+def test_another_file_in_the_place_of_the_one_just_written_is_a_pull(
+    card_file, open_card, monkeypatch
+):
+    card, sync, before = open_card(), files._sync_folder, card_file.read_bytes()
+
+    def others_come(folder):
+        sync(folder)
+        if card_file.read_bytes() != before:
+            copy = card_file.with_suffix(".copy")
+            copy.write_bytes(card_file.read_bytes())
+            copy.rename(card_file)
+            assert not card.is_present()
+
+    monkeypatch.setattr(files, "_sync_folder", others_come)
+    card.change_pin(right(), wrong())
+    assert not card.is_present()
+
+
 def test_changing_the_pin_elsewhere_takes_this_card_out(open_card):
     card = open_card()
     card.verify_pin(right())

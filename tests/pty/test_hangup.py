@@ -73,20 +73,21 @@ def test_a_killed_program_loses_at_most_the_field_being_typed(launch: Launch) ->
     at_the_next_login(launch())
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_program_that_is_told_to_end_keeps_the_form_and_restores_the_terminal(
-    launch: Launch,
+    launch: Launch, number: signal.Signals
 ) -> None:
     desk = launch()
     in_the_middle_of_a_form(desk)
-    desk.signal(signal.SIGTERM)
-    assert desk.exit_code() == 128 + signal.SIGTERM
+    desk.signal(number)
+    assert desk.exit_code() == 128 + number
     assert desk.left_on == []
     desk = launch()
     at_the_next_login(desk)
     desk.wait_value("权限有效期", "2031")
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_without_a_card_there_is_nothing_to_keep_and_the_program_ends(
     launch: Launch, number: signal.Signals
 ) -> None:

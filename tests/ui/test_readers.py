@@ -508,6 +508,37 @@ async def test_the_pin_of_a_real_card_is_changed(
     assert count(own, CHANGE) == 1
 
 
+async def test_a_login_given_up_while_the_card_is_reached_spends_no_try(
+    at_work: Settings, reader: FakeReader, own
+) -> None:
+    answers = threading.Event()
+    answers.set()
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await operator.wait_for("请输入密码，按Enter登录")
+        # Asked how many tries are left, it still answers; the next time it takes its time.
+        seen, given = count(own, SELECT), list[bytes]()
+
+        def silent(apdu: bytes) -> None:
+            if count(own, SELECT) > seen and apdu[1] == SELECT:
+                answers.wait(PATIENCE)
+            if apdu[1] == VERIFY and len(apdu) > 5:
+                given.append(apdu)
+
+        reader.before = silent
+        answers.clear()
+        await operator.type(PIN)
+        operator.send("<enter>")
+        await operator.wait_while_busy()
+        operator.send("<escape>")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        answers.set()
+        await operator.wait_until(operator.app._card_thread.submit(int).done)
+        assert (given, own.tries) == ([], 3)
+        await give(operator)
+        assert operator.place == MENU
+
+
 # -- the lock ------------------------------------------------------------------------
 
 

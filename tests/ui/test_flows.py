@@ -1,0 +1,426 @@
+"""Flows: what goes on over several messages, while others end, lock or give up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from eport_tui.card import software
+from eport_tui.card.software import SoftwareCard
+from eport_tui.services import drafts, history
+from eport_tui.settings import Settings
+from eport_tui.store import ledger
+from tests.ui.colleague import BROKER_CODE, Colleague
+from tests.ui.operator import MANUFACTURER, OPERATOR, PATIENCE, PIN, Operator, at_login, at_work
+from tests.ui.test_change_pin import NEW
+from tests.ui.test_faults import GRANT, taken
+from tests.ui.test_lock import LOCKED, PUT_BACK, file_gone, half_a_grant, put_back, unlock
+
+TOO_LATE = "已来不及取消，正在等待结果。再按Esc不再等待"
+GRANTS = "委托授权系统 / 企业间授权录入"
+
+
+class Gate:
+    """Where threads have to wait while it is shut; it is open at first."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+        self._opened = threading.Event()
+        self.open()
+
+    def before(self, owner: object, name: str) -> None:
+        """Have a function wait at the gate before it does anything."""
+        real = getattr(owner, name)
+
+        def call(*arguments: object, **options: object) -> object:
+            self.wait()
+            return real(*arguments, **options)
+
+        self._patch.setattr(owner, name, call)
+
+    def wait(self) -> None:
+        assert self._opened.wait(PATIENCE)
+
+    def shut(self) -> None:
+        self._opened.clear()
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate(monkeypatch)
+    yield gate
+    gate.open()
+
+
+async def give_up(operator: Operator, *keys: str) -> None:
+    """Press keys of which something comes that takes its time, and Esc then."""
+    operator.send(*keys)
+    await operator.wait_while_busy()
+    operator.send("<escape>")
+
+
+async def threads_are_done(operator: Operator) -> None:
+    """Wait for what the threads still have to do."""
+    app = operator.app
+    await operator.wait_until(app._data_thread.submit(int).done)
+    await operator.wait_until(app._card_thread.submit(int).done)
+
+
+# -- given up in time ------------------------------------------------------------------
+
+
+async def test_a_deletion_given_up_while_the_card_signs_is_not_done_later(
+    settings: Settings, colleague: Colleague, gate: Gate
+) -> None:
+    gate.before(SoftwareCard, "sign")
+    async with at_work(settings, typed="11") as operator:
+        await operator.press(*["tab"] * 5, "delete")
+        gate.shut()
+        await give_up(operator, "y")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        gate.open()
+        await threads_are_done(operator)
+        assert operator.sees("第1条 共5条")
+        assert operator.message == "x 已取消"
+    assert len(colleague.made()) == 5
+
+
+async def test_a_save_given_up_while_the_card_signs_leaves_the_form_for_another_try(
+    settings: Settings, colleague: Colleague, gate: Gate
+) -> None:
+    gate.before(SoftwareCard, "sign")
+    async with at_work(settings, typed="11") as operator:
+        await operator.burst(*GRANT)
+        before = operator.lines[:-3]
+        gate.shut()
+        await give_up(operator, "<f10>")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        gate.open()
+        await threads_are_done(operator)
+        assert operator.lines[:-3] == before
+        assert len(colleague.made()) == 5
+        await operator.press("f10")
+        assert "保存成功" in operator.dialog
+    assert len(colleague.made()) == 6
+
+
+async def test_marks_stay_where_letting_grants_lapse_is_given_up(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(SoftwareCard, "sign")
+    async with at_work(settings, typed="15") as operator:
+        await operator.press("space")
+        before = operator.lines[:-3]
+        gate.shut()
+        await give_up(operator, "<f8>")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        assert operator.lines[:-3] == before
+        gate.open()
+
+
+# -- too late --------------------------------------------------------------------------
+
+
+async def test_a_save_that_is_being_written_is_waited_for_and_told_as_it_comes_out(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(ledger, "append")
+    async with at_work(settings, typed="11") as operator:
+        await operator.burst(*GRANT)
+        gate.shut()
+        await give_up(operator, "<f10>")
+        await operator._wait_until(lambda: TOO_LATE in operator.message, "being too late")
+        gate.open()
+        await operator.wait_for("保存成功")
+        await operator.press("enter")
+        assert operator.sees("共6条")
+
+
+async def test_who_does_not_wait_for_it_either_is_told_that_the_outcome_is_unknown(
+    settings: Settings, colleague: Colleague, gate: Gate
+) -> None:
+    gate.before(ledger, "append")
+    async with at_work(settings, typed="11") as operator:
+        await operator.burst(*GRANT)
+        gate.shut()
+        await give_up(operator, "<f10>")
+        await operator._wait_until(lambda: TOO_LATE in operator.message, "being too late")
+        await operator.press("escape")
+        assert "没有等到结果，刚才的操作可能已经完成，也可能没有" in operator.message
+        assert operator.value("代理企业编号") == BROKER_CODE
+        gate.open()
+        await threads_are_done(operator)
+        await operator.press("f5")
+        assert operator.sees("共6条")
+
+
+async def test_a_list_that_is_not_read_again_does_not_hide_that_something_was_saved(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, gate: Gate
+) -> None:
+    forget = drafts.forget
+    async with at_work(settings, typed="11") as operator:
+        await operator.burst(*GRANT)
+
+        def forget_and_hold_up_what_comes_next(*arguments: object) -> None:
+            forget(*arguments)  # type: ignore[arg-type]
+            operator.app._data_thread.submit(gate.wait)
+
+        monkeypatch.setattr(drafts, "forget", forget_and_hold_up_what_comes_next)
+        gate.shut()
+        await give_up(operator, "<f10>")
+        told = "已保存，但列表没有重新读出：已取消（请按F5刷新）"
+        await operator.wait_until(lambda: told in operator.message)
+        assert operator.value("代理企业编号") == ""
+        gate.open()
+        await operator.press("f5")
+        assert operator.sees("共6条")
+
+
+# -- PINs ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pins(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> list[tuple[bytes, bytearray]]:
+    """What the card was given as PINs, and the buffers, which it is given at the gate."""
+    given: list[tuple[bytes, bytearray]] = []
+    verify, change = SoftwareCard.verify_pin, SoftwareCard.change_pin
+
+    def verifies(self: SoftwareCard, pin: bytearray) -> None:
+        gate.wait()
+        given.append((bytes(pin), pin))
+        verify(self, pin)
+
+    def changes(self: SoftwareCard, old: bytearray, new: bytearray) -> None:
+        gate.wait()
+        given.extend([(bytes(old), old), (bytes(new), new)])
+        change(self, old, new)
+
+    monkeypatch.setattr(SoftwareCard, "verify_pin", verifies)
+    monkeypatch.setattr(SoftwareCard, "change_pin", changes)
+    return given
+
+
+def tries(settings: Settings) -> str:
+    return (settings.cards_dir / f"{MANUFACTURER}.tries").read_text().split()[0]
+
+
+async def test_no_wiped_pin_is_ever_given_to_the_card_and_each_is_wiped_then(
+    settings: Settings, gate: Gate, pins: list[tuple[bytes, bytearray]]
+) -> None:
+    async with at_login(settings) as operator:
+        await operator.insert(MANUFACTURER)
+        await operator.type(PIN)
+        gate.shut()
+        await give_up(operator, "<enter>")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        gate.open()
+        await threads_are_done(operator)
+        assert tries(settings) == "5"
+        await operator.type(PIN)
+        await operator.press("enter")
+        assert operator.place == "主选单"
+        await operator.type("3")
+        gate.shut()
+        await give_up(operator, PIN, "<enter>", NEW, "<enter>", NEW, "<enter>")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        gate.open()
+        await threads_are_done(operator)
+        assert tries(settings) == "5"
+    assert [pin.decode() for pin, _ in pins] == [PIN, PIN, PIN, NEW]
+    assert not any(any(buffer) for _, buffer in pins)
+
+
+async def test_a_pin_that_is_being_changed_is_not_called_given_up(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(software, "seal")
+    async with at_work(settings, typed="3") as operator:
+        gate.shut()
+        await give_up(operator, PIN, "<enter>", NEW, "<enter>", NEW, "<enter>")
+        await operator._wait_until(lambda: TOO_LATE in operator.message, "being too late")
+        gate.open()
+        await operator.wait_for("密码已修改")
+    async with at_login(settings) as operator:
+        await operator.log_in(MANUFACTURER, NEW)
+        assert operator.place == "主选单"
+
+
+async def test_a_pin_whose_change_is_not_waited_for_may_be_the_new_one(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(software, "seal")
+    async with at_work(settings, typed="3") as operator:
+        gate.shut()
+        await give_up(operator, PIN, "<enter>", NEW, "<enter>", NEW, "<enter>")
+        await operator._wait_until(lambda: TOO_LATE in operator.message, "being too late")
+        await operator.press("escape")
+        assert "密码可能已修改，也可能没有（下次请先试新密码）" in operator.message
+        gate.open()
+        await threads_are_done(operator)
+
+
+async def test_a_login_that_is_not_waited_for_does_not_stay_unlocked(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(software, "_derive")
+    async with at_login(settings) as operator:
+        await operator.insert(MANUFACTURER)
+        await operator.type(PIN)
+        gate.shut()
+        await give_up(operator, "<enter>")
+        await operator._wait_until(lambda: TOO_LATE in operator.message, "being too late")
+        await operator.press("escape")
+        assert "没有等到密码验证的结果，可能已用去一次机会" in operator.message
+        session = operator.app.screen._session  # type: ignore[attr-defined]
+        gate.open()
+        await threads_are_done(operator)
+        assert not session.unlocked
+        await operator.type(PIN)
+        await operator.press("enter")
+        assert operator.place == "主选单"
+
+
+# -- the lock --------------------------------------------------------------------------
+
+
+async def comes_back(operator: Operator, settings: Settings) -> None:
+    """Put the card back and unlock."""
+    put_back(settings)
+    await operator.wait_for(PUT_BACK)
+    await unlock(operator)
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_a_screen_that_is_being_left_is_left_only_when_the_lock_is_gone(
+    settings: Settings,
+) -> None:
+    async with at_work(settings) as operator:
+        await half_a_grant(operator)
+        await operator.press("escape")
+        with taken(settings.database):
+            operator.send("y")
+            await operator.wait_while_busy()
+            file_gone(settings)
+            await operator._wait_until(lambda: operator.place == LOCKED, "the lock")
+        await threads_are_done(operator)
+        assert operator.place == LOCKED
+        await comes_back(operator, settings)
+        assert operator.place == "委托授权系统"
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_the_way_back_to_the_main_menu_stops_at_the_lock(settings: Settings) -> None:
+    async with at_work(settings) as operator:
+        await half_a_grant(operator)
+        await operator.press("f3")
+        with taken(settings.database):
+            operator.send("y")
+            await operator.wait_while_busy()
+            file_gone(settings)
+            await operator._wait_until(lambda: operator.place == LOCKED, "the lock")
+        await threads_are_done(operator)
+        assert operator.place == LOCKED
+        await comes_back(operator, settings)
+        assert operator.place == "主选单"
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_a_screen_that_is_being_opened_does_not_cover_the_lock(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(history, "signer")
+    async with at_work(settings, typed="17") as operator:
+        gate.shut()
+        operator.send("<enter>")
+        await operator.wait_while_busy()
+        file_gone(settings)
+        await operator._wait_until(lambda: operator.place == LOCKED, "the lock")
+        gate.open()
+        await threads_are_done(operator)
+        assert operator.place == LOCKED
+        await comes_back(operator, settings)
+        assert operator.sees("操作卡号")
+
+
+@pytest.mark.usefixtures("watchful")
+@pytest.mark.parametrize(
+    "late",
+    [
+        lambda dialog, screen: dialog.dismiss(True),
+        lambda dialog, screen: screen.action_help(),
+        lambda dialog, screen: screen.action_back(),
+    ],
+    ids=["answer", "help", "back"],
+)
+async def test_a_key_that_takes_effect_only_when_the_lock_is_there_leaves_it_there(
+    settings: Settings, late: Callable[[Any, Any], object]
+) -> None:
+    async with at_work(settings, typed="11") as operator:
+        await operator.press(*["tab"] * 5, "delete")
+        screens = operator.app.screen_stack
+        file_gone(settings)
+        await operator.wait_until(lambda: operator.place == LOCKED)
+        late(screens[-1], screens[-2])
+        await operator.settle()
+        assert operator.place == LOCKED
+        assert operator.dialog == ""
+        await operator.press("escape")
+        assert operator.sees("请插入IC卡或Ikey")
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_the_lock_has_help_of_its_own(settings: Settings) -> None:
+    async with at_work(settings) as operator:
+        await operator.press("f7", "f1")
+        assert operator.sees("插回原来的卡并输入密码")
+        await operator.press("escape")
+        assert operator.place == LOCKED
+
+
+# -- beginning and end of a session ----------------------------------------------------
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_a_card_pulled_right_after_its_pin_was_right_is_not_logged_in(
+    settings: Settings, gate: Gate
+) -> None:
+    async with at_login(settings) as operator:
+        gate.before(operator.app.store, "change_counter")
+        await operator.insert(MANUFACTURER)
+        gate.shut()
+        operator.send(PIN, "<enter>")
+        await operator.wait_while_busy()
+        file_gone(settings)
+        await operator._wait_until(lambda: operator.sees("请插入IC卡或Ikey"), "the card list")
+        gate.open()
+        await operator.wait_for("卡已拔出")
+        assert operator.app.session is None
+        put_back(settings)
+        await operator.log_in(MANUFACTURER)
+        assert operator.place == "主选单"
+
+
+async def test_a_list_that_is_just_to_be_read_again_at_the_logout_leaves_the_keyboard_alive(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_work(settings) as operator:
+        app = operator.app
+        end = app._end_session
+
+        def others_saved_something() -> None:
+            app.start_flow(app._reload_lists(app.screen))  # type: ignore[arg-type]
+            end()
+
+        monkeypatch.setattr(app, "_end_session", others_saved_something)
+        operator.send("2")
+        await operator._wait_until(
+            lambda: operator.sees("请插入IC卡或Ikey") and not app.is_busy, "the login screen"
+        )
+        await operator.log_in(OPERATOR)
+        assert operator.place == "主选单"
