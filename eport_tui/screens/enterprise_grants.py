@@ -254,7 +254,7 @@ class EnterpriseGrantsScreen(DayScreen):
     async def _save(self, draft: GrantDraft, *, confirm_renewal: bool = False) -> None:
         desk, opened = self.desk, self._opened
         agreed = await self._loss_of_shortening(draft)
-        if agreed is not None:
+        if agreed is not None and await desk.call(agreed.losses.count):
             reason = await questions.agree_to_a_shortening(
                 self, agreed, _date_of(draft), self.form.value("reason")
             )
@@ -293,22 +293,22 @@ class EnterpriseGrantsScreen(DayScreen):
             await self.tell("保存成功")
 
     async def _loss_of_shortening(self, draft: GrantDraft) -> LossPreview | None:
-        """What stops working because the opened grant ends earlier; none where nothing does."""
+        """What stops working because the opened grant ends earlier; none where it does not."""
         desk, opened = self.desk, self._opened
         if opened is None:
             return None
         until = _date_of(draft)
         if until >= opened.valid_until:
             return None
-        preview = await desk.call(
+        return await desk.call(
             service.shortening_preview,
             desk.store,
             desk.tables,
             desk.active_session,
             opened.id,
             until,
+            key=opened.key,
         )
-        return preview if await desk.call(preview.losses.count) else None
 
     async def _show_saved(self, grant_id: int) -> None:
         self.say("")
@@ -363,7 +363,12 @@ class EnterpriseGrantsScreen(DayScreen):
     async def _delete_row(self, row: GrantRow) -> None:
         desk = self.desk
         preview = await desk.call(
-            service.deletion_preview, desk.store, desk.tables, desk.active_session, row.grant.id
+            service.deletion_preview,
+            desk.store,
+            desk.tables,
+            desk.active_session,
+            row.grant.id,
+            key=row.grant.key,
         )
         grant = preview.row.grant
         reason = await questions.agree_to_a_deletion(self, preview)
@@ -377,6 +382,7 @@ class EnterpriseGrantsScreen(DayScreen):
             revision=grant.revision,
             operator_grants=preview.operator_grants,
             newest=preview.newest,
+            key=grant.key,
             reason=reason,
         )
         if self._opened is not None and self._opened.id == grant.id:

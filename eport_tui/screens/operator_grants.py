@@ -19,6 +19,7 @@ from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.operator_entries import Entries, OperatorRows
 from eport_tui.services import operator_grants as service
+from eport_tui.services.enterprise_grants import row_of_operator_grant
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
@@ -287,6 +288,7 @@ class OperatorGrantsScreen(DayScreen):
             grant_id,
             entry,
             self._entries.under(grant_id),
+            key=row.grant.key,
         )
         if checked.replaces:
             sure = await self.confirm(
@@ -403,7 +405,7 @@ class OperatorGrantsScreen(DayScreen):
             self._entries.remove(grant_id, row.card_number)
         else:
             try:
-                if not await self._delete_stored(row.stored, whom):
+                if not await self._delete_stored(received.grant.key, row.stored, whom):
                     return
             except NotFound:
                 await self._reload()
@@ -415,16 +417,28 @@ class OperatorGrantsScreen(DayScreen):
         else:
             self.say(f"已删除{whom}的权限", "done")
 
-    async def _delete_stored(self, grant: OperatorGrant, whom: str) -> bool:
+    async def _delete_stored(self, key: GrantKey, grant: OperatorGrant, whom: str) -> bool:
         """Show what stops working, and delete the grant; false where the answer is no."""
-        desk = self.desk
+        desk, shown = self.desk, row_of_operator_grant(key, grant)
         preview = await desk.call(
-            service.deletion_preview, desk.store, desk.tables, desk.active_session, grant.id
+            service.deletion_preview,
+            desk.store,
+            desk.tables,
+            desk.active_session,
+            grant.id,
+            shown=shown,
         )
         reason = await questions.agree_to_an_operators_deletion(self, preview, whom)
         if reason is None:
             return False
-        await desk.call(service.delete, desk.store, desk.active_session, grant.id, reason=reason)
+        await desk.call(
+            service.delete,
+            desk.store,
+            desk.active_session,
+            grant.id,
+            shown=shown,
+            reason=reason,
+        )
         return True
 
     @property

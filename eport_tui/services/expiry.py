@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
@@ -14,7 +14,7 @@ from eport_tui.domain.lists import NO_BOUND, Count, PageSource
 from eport_tui.domain.operations import Change, EnterpriseGrantRow, Kind, LapseMark
 from eport_tui.domain.text import printable
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
-from eport_tui.services.enterprise_grants import Conflict, row_of
+from eport_tui.services.enterprise_grants import Conflict, not_shown, row_of
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
 from eport_tui.services.pages import Listing, by_last_day
@@ -74,7 +74,7 @@ def due(
         lapsing_too: Whether to list, too, what the enterprise lets lapse.
     """
     own, day = session.require().enterprise.customs_code, today or dates.today()
-    question = Question(own, day + timedelta(days=within), lapsing_too=lapsing_too)
+    question = Question(own, dates.later(day, within), lapsing_too=lapsing_too)
     return _listing(store, question, day)
 
 
@@ -88,7 +88,7 @@ def of_database(
             out, and with none what the principal lets lapse.
     """
     day = today or dates.today()
-    until = day + timedelta(days=within)
+    until = dates.later(day, within)
     return _listing(store, Question(enterprise, until, since=day, under=NO_BOUND), day)
 
 
@@ -100,7 +100,7 @@ def due_soon(store: Store, session: CardSession, *, today: date | None = None) -
     """How many grants are 即将到期 (spec §2.1) and not meant to lapse; for any card."""
     own = session.require().enterprise.customs_code
     day = today or dates.today()
-    counts = expiry.count_each(store, Question(own, day + EXPIRING_WITHIN, since=day))
+    counts = expiry.count_each(store, Question(own, dates.later(day, EXPIRING_WITHIN.days), since=day))
     return DueCounts(counts[Direction.THEIRS], counts[Direction.OURS])
 
 
@@ -124,7 +124,7 @@ def renewal_preview(
     Raises:
         NotPermitted: The card may not grant, or one of the grants is another's.
         InvalidInput: The date is not good, or one of the grants runs longer already.
-        NotFound: One of them is gone.
+        NotFound: One of them is gone, or its number is another grant's.
         Conflict: One of them has been changed since it was shown.
     """
     day = today or dates.today()
@@ -153,15 +153,23 @@ def renew(
         proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
-        As `renewal_preview`; also Conflict where the operator grants that would come
-        to life are not as many as was confirmed.
+        As `renewal_preview`; also Conflict where what has run out, or the operator grants
+        that would come to life, are not as many as was confirmed.
         EportError: What else `perform` raises.
     """
     day = today or dates.today()
 
     def plan(holder: Holder) -> Planned:
-        now, changes = _renewal(store, holder, chosen, confirmed.valid_until, day)
-        if (now.expired, now.revived) != (confirmed.expired, confirmed.revived):
+        until = confirmed.valid_until
+        # Midnight may have passed since.
+        dates.require_not_past(until, today=day, field=DATE_FIELD, label=DATE_LABEL)
+        now, changes = _renewal(store, holder, chosen, until, day)
+        if now.expired != confirmed.expired:
+            raise Conflict(
+                f"所选授权中已过期的由 {confirmed.expired} 条变为 {now.expired} 条，没有续期",
+                current=chosen[0],
+            )
+        if now.revived != confirmed.revived:
             raise Conflict(
                 f"将一并恢复的企业内授权由 {confirmed.revived} 条变为 {now.revived} 条，没有续期",
                 current=chosen[0],
@@ -209,6 +217,8 @@ def _as_shown(store: Store, shown: EnterpriseGrant) -> EnterpriseGrant:
     current = grants.get(store, shown.id)
     if current is None:
         raise NotFound("所选授权中有一条已不存在", hint="可能已被删除，请刷新列表")
+    if current.key != shown.key:
+        raise not_shown()
     if current.revision != shown.revision:
         raise Conflict(
             f"{current.key.principal} 授予 {current.key.agent} 的一条授权已被他人修改，没有保存",

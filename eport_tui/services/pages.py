@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Generic, TypeVar
 
+from eport_tui.domain.dates import later
 from eport_tui.domain.grants import EXPIRING_WITHIN, GrantState
 from eport_tui.domain.lists import Count, Order, Span, beginning, days
 from eport_tui.store.keyset import Keyset
@@ -20,11 +21,11 @@ def by_code(column: str, label: str) -> Order:
 
 def by_last_day(today: date) -> Order:
     """By 权限有效期; one may type a state, too."""
-    soon = today + EXPIRING_WITHIN + timedelta(days=1)
+    soon = Span.of_days(today, later(today, EXPIRING_WITHIN.days))
     states = {
-        GrantState.ACTIVE: Span(low=soon.isoformat()),
-        GrantState.EXPIRING: Span(today.isoformat(), soon.isoformat()),
-        GrantState.EXPIRED: Span(high=today.isoformat()),
+        GrantState.ACTIVE: Span(low=soon.high),
+        GrantState.EXPIRING: soon,
+        GrantState.EXPIRED: Span(high=soon.low),
     }
 
     def read(text: str) -> Span:

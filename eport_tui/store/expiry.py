@@ -38,7 +38,7 @@ class Question:
     @property
     def days(self) -> Span:
         """The last days."""
-        return Span(self.since.isoformat(), (self.until + timedelta(days=1)).isoformat())
+        return Span.of_days(self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)

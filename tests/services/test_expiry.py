@@ -118,6 +118,18 @@ def test_the_last_day_of_the_time_asked_for_is_included(
     assert len(listed(store, within=within)) == count
 
 
+@pytest.mark.parametrize("left", [0, 29, 31])
+def test_the_calendar_s_last_days_are_days_like_others(store: Store, left: int) -> None:
+    last = grant(store, valid_until=date.max)
+    grant(store, subsystem="B1")
+    day = date.max - days(left)
+    due = listed(store, today=day)
+    assert [row.grant for row in due][1:] == ([last] if left <= 30 else [])
+    source = expiry.due(store, session(MANUFACTURER), within=30, lapsing_too=True, today=day)
+    assert [row.grant for row in rows(source.filtered("即将"))] == ([last] if left <= 30 else [])
+    assert expiry.due_soon(store, session(MANUFACTURER), today=day).made.number == (left <= 30)
+
+
 def test_on_one_day_they_stand_by_the_other_end_and_what_is_granted(store: Store) -> None:
     day = TODAY + days(5)
     for agent, subsystem in ((OTHER_BROKER, "95"), (BROKER, "B1"), (BROKER, "95")):
@@ -299,6 +311,41 @@ def test_the_operators_that_come_back_are_as_many_as_was_agreed_to(store: Store)
     with pytest.raises(Conflict, match="由 2 条变为 1 条"):
         expiry.renew(store, by, [over], preview, today=TODAY)
     assert enterprise_grants.get(store, over.id) == over
+
+
+def test_a_renewal_that_was_confirmed_for_yesterday_alone_is_told_so(store: Store) -> None:
+    over = grant(store, today=TODAY - days(9), valid_until=TODAY - days(1))
+    by = session(MANUFACTURER)
+    preview = expiry.renewal_preview(store, by, [over], "+0", today=TODAY)
+    with pytest.raises(InvalidInput, match=f"续期至 {TODAY} 已过") as error:
+        expiry.renew(store, by, [over], preview, today=TODAY + days(1))
+    assert error.value.field == expiry.DATE_FIELD
+    assert enterprise_grants.get(store, over.id) == over
+
+
+def test_one_that_ran_out_after_the_question_is_told_as_that(store: Store) -> None:
+    standing = grant(store, valid_until=TODAY)
+    by = session(MANUFACTURER)
+    preview = expiry.renewal_preview(store, by, [standing], "+1y", today=TODAY)
+    with pytest.raises(Conflict, match="已过期的由 0 条变为 1 条，没有续期"):
+        expiry.renew(store, by, [standing], preview, today=TODAY + days(1))
+    assert enterprise_grants.get(store, standing.id) == standing
+
+
+def test_a_number_is_not_taken_for_another_grant_than_was_shown(store: Store) -> None:
+    standing, other = grant(store, subsystem="B1"), grant(store)
+    shown, by = other._replace(id=standing.id), session(MANUFACTURER)
+    before = tables_of(store)
+    preview = RenewalPreview(LATER, 1, 0, 0)
+    for attempt in (
+        lambda: expiry.renewal_preview(store, by, [shown], "+1y", today=TODAY),
+        lambda: expiry.renew(store, by, [shown], preview, today=TODAY),
+        lambda: expiry.let_lapse(store, by, [shown], today=TODAY),
+        lambda: expiry.keep(store, by, [shown], today=TODAY),
+    ):
+        with pytest.raises(NotFound, match="不是同一条授权，没有改动"):
+            attempt()
+    assert tables_of(store) == before
 
 
 # -- meant to lapse ------------------------------------------------------------

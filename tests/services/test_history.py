@@ -218,6 +218,21 @@ def test_operators_that_were_exchanged_since_are_not_deleted_unseen(store: Store
     assert enterprise_grants.made(store, OURS).count().number == 1
 
 
+def test_a_shortening_takes_nothing_that_was_handed_on_after_the_question(store: Store) -> None:
+    standing = grant(store)
+    asked = enterprise_grants.shortening_preview(
+        store, TABLES, OURS, standing.id, TOMORROW, today=TODAY
+    )
+    assert asked.losses.count().number == 0
+    hand_on(store, standing, CARD)
+    for agreed in (asked, None):
+        with pytest.raises(LossChanged, match="核对新的清单"):
+            enterprise_grants.save(
+                store, TABLES, OURS, opened(standing, TOMORROW), agreed=agreed, today=TODAY
+            )
+    assert rows(enterprise_grants.made(store, OURS))[0].grant == standing
+
+
 def test_a_shortening_that_would_take_more_than_was_agreed_to_is_refused(store: Store) -> None:
     standing = grant(store)
     hand_on(store, standing, CARD)
