@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eport_tui.domain import dates
 from eport_tui.domain.grants import EXPIRING_WITHIN, EnterpriseGrant, GrantState
@@ -241,7 +241,8 @@ def let_lapse(
     """Mark grants as meant to lapse, so that they are not listed any more; all or none.
 
     The mark is the enterprise's own and about the present last day: the other end
-    still has the grant in its list, and once it is renewed it is listed again.
+    still has the grant in its list, and once it is renewed, or granted again after a
+    deletion, it is listed again.
 
     Args:
         chosen: The grants as they were shown.
@@ -255,10 +256,10 @@ def let_lapse(
     """
 
     def plan(holder: Holder) -> Planned | None:
-        unmarked = [pair for pair in _marks(store, holder, chosen) if pair[0] != pair[1]]
-        # The ledger knows marks as put and as taken away, so those about an earlier end go first.
-        outdated = [Change(stored, None) for _, stored in unmarked if stored is not None]
-        put = [Change(None, wanted) for wanted, _ in unmarked]
+        unmarked = [mark for mark in _marks(store, holder, chosen) if not mark.counts]
+        # The ledger knows marks as put and as taken away, so those that are outdated go first.
+        outdated = [Change(mark.stored, None) for mark in unmarked if mark.stored is not None]
+        put = [Change(None, mark.wanted) for mark in unmarked]
         return Planned(Kind.LAPSE, (*outdated, *put)) if put else None
 
     done = perform(store, session, plan, reason=reason, today=today)
@@ -281,20 +282,28 @@ def keep(
 
     def plan(holder: Holder) -> Planned | None:
         marks = _marks(store, holder, chosen)
-        changes = [Change(stored, None) for wanted, stored in marks if stored == wanted]
+        changes = [Change(mark.stored, None) for mark in marks if mark.counts]
         return Planned(Kind.KEEP, tuple(changes)) if changes else None
 
     done = perform(store, session, plan, reason=reason, today=today)
     return len(done.planned.changes) if done else 0
 
 
-_Marks = list[tuple[LapseMark, LapseMark | None]]
-"""For each grant the mark about its present end, and the mark that is stored."""
+class _Mark(NamedTuple):
+    """The mark about a grant's present end, and the one that is stored.
+
+    Attributes:
+        counts: Whether the stored one is that, and not about a grant that stood here before.
+    """
+
+    wanted: LapseMark
+    stored: LapseMark | None
+    counts: bool
 
 
-def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> _Marks:
+def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> list[_Mark]:
     own = holder.enterprise.customs_code
-    marks: _Marks = []
+    marks: list[_Mark] = []
     for shown in chosen:
         current = _as_shown(store, shown)
         if own not in (current.key.principal, current.key.agent):
@@ -302,5 +311,6 @@ def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> _
         wanted = LapseMark(current.key, own, current.valid_until)
         stored = ledger.proven(store, wanted)
         assert stored is None or isinstance(stored, LapseMark)
-        marks.append((wanted, stored))
+        counts = stored == wanted and not expiry.is_granted_anew(store, wanted)
+        marks.append(_Mark(wanted, stored, counts))
     return marks

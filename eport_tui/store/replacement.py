@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.operations import Kind
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
@@ -56,3 +57,30 @@ def held(store: Store, agent: str, old_card: str, new_card: str) -> list[Held]:
         )
         for row in rows
     ]
+
+
+def replacements_since(store: Store, agent: str, after: int) -> list[int]:
+    """The numbers of the entries after another one with which an agent replaced a card."""
+    rows = store.rows(
+        f"""
+        SELECT DISTINCT e.number FROM ledger_subject s
+        CROSS JOIN ledger_entry e ON e.number = s.entry
+        WHERE s.agent = ? AND s.entry > ? AND e.payload ->> '$.kind' = '{Kind.REPLACE_CARD}'
+        ORDER BY e.number
+        """,
+        (agent, after),
+    )
+    return [number for (number,) in rows]
+
+
+def was_handed_on_after(store: Store, agent: str, card_number: str, entry: int) -> bool:
+    """Whether an agent handed anything on to a card after an entry."""
+    return bool(
+        store.rows(
+            """
+            SELECT 1 FROM operator_grant_version
+            WHERE card_number = ? AND agent = ? AND from_entry > ? LIMIT 1
+            """,
+            (card_number, agent, entry),
+        )
+    )
