@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from eport_tui import workplace
 from eport_tui.actions import bindings
+from eport_tui.domain.dates import today
 from eport_tui.errors import EportError, StoreError
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
@@ -94,6 +95,7 @@ class EportApp(LeanApp):
         self._store_trace: Hashable = None
         self._store_due = 0.0
         self._store_asked: Future[Hashable] | None = None
+        self._day = today()
         self._unlocked = asyncio.Event()
         self._unlocked.set()
 
@@ -297,6 +299,7 @@ class EportApp(LeanApp):
         self._store_trace = None
         self._store_due = time.monotonic() + SEE_OTHERS_SECONDS
         self._store_seen = await self.call(self.store.change_counter)
+        self._day = today()
         self.session = session
         await self.push_screen(MainMenuScreen())
 
@@ -336,6 +339,9 @@ class EportApp(LeanApp):
         self._last_input = time.monotonic()
         self._unlocked.set()
         await self.pop_screen()
+        if self._begun == 1:
+            # Nothing else goes on below, so the next key finds the lists as of today.
+            await self._begin_day()
 
     async def ask(self, dialog: Screen[Result]) -> Result | None:
         """Ask within a flow; while the program is locked, no question is shown."""
@@ -365,6 +371,8 @@ class EportApp(LeanApp):
             return
         if self._why_lock():
             self.in_loop(self._watch)
+        if today() != self._day:
+            self.in_loop(self._day_began)
         moment = time.monotonic()
         if moment >= self._store_due:
             # A little early, so that the next look does not miss it by a hair.
@@ -432,8 +440,7 @@ class EportApp(LeanApp):
     def _store_changed(self, seen: Hashable) -> None:
         """Read the lists again when somebody has saved something, and only then."""
         screen = self.screen
-        is_calm = self.session is not None and self._unlocked.is_set() and not self.is_busy
-        if is_calm and isinstance(screen, EportScreen):
+        if self._is_calm and isinstance(screen, EportScreen):
             self._store_seen = seen
             self.start_flow(self._reload_lists(screen))
         else:
@@ -443,6 +450,33 @@ class EportApp(LeanApp):
         for grid in screen.query(Grid):
             if not await grid.refresh_rows():
                 screen.say("所选的记录已被他人删除", "warning")
+
+    @property
+    def _is_calm(self) -> bool:
+        """Whether somebody is logged in and nothing goes on that a reading would disturb."""
+        return self.session is not None and self._unlocked.is_set() and not self.is_busy
+
+    def _day_began(self) -> None:
+        """Show everything as of today, unless something goes on; then the next look does."""
+        if self._is_calm:
+            self.start_flow(self._begin_day())
+
+    async def _begin_day(self) -> None:
+        day = today()
+        if day == self._day:
+            return
+        # Where it fails that is told once; F5 shows a list as of today, too.
+        self._day = day
+        is_kept = True
+        # What lies below is come back to.
+        for screen in self.screen_stack:
+            if isinstance(screen, EportScreen):
+                await screen.day_began()
+                for grid in screen.query(Grid):
+                    is_kept &= await grid.refresh_rows()
+        if isinstance(self.screen, EportScreen):
+            gone = "" if is_kept else "，所选的记录已不在列表中"
+            self.screen.remark(f"已到 {day}，列表已按今天更新{gone}")
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""

@@ -79,7 +79,7 @@ class EnterpriseGrantsScreen(DayScreen):
         await self.show_rows(self._grid, self._made())
 
     def _made(self) -> PageSource[GrantRow]:
-        return service.made(self.store, self.desk.active_session, today=self.day)
+        return service.made(self.store, self.desk.active_session, today=self.other_day)
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""
@@ -115,9 +115,19 @@ class EnterpriseGrantsScreen(DayScreen):
         for field in ("agent", "agent_uscc", "agent_name", "subsystem", "valid_until", "reason"):
             form.set_value(field, "")
         form.set_value("grant_type", self.desk.tables.default_grant_type)
-        form.set_value("granted_on", today().isoformat())
+        self._show_today()
         self._clean = form.values()
         form.focus_field("agent")
+
+    def _show_today(self) -> None:
+        """授权日期 of a new grant."""
+        if self._opened is None:
+            self.form.set_value("granted_on", today().isoformat())
+
+    async def day_began(self) -> None:
+        """A new grant is granted today."""
+        self._show_today()
+        await super().day_began()
 
     def _load(self, row: GrantRow) -> None:
         """Open a grant that was made, to change how long it holds."""
@@ -223,6 +233,7 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again, with what others have saved meanwhile."""
+        self._show_today()
         await self._grid.reload()
         self.say("列表已刷新", "done")
 

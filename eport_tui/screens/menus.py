@@ -91,6 +91,13 @@ class MainMenuScreen(MenuScreen):
     @flow
     async def on_screen_resume(self) -> None:
         """Say how many grants run out soon, after the login and whenever one comes back."""
+        await self._tell_due()
+
+    async def day_began(self) -> None:
+        """Other grants run out soon."""
+        await self._tell_due()
+
+    async def _tell_due(self) -> None:
         from eport_tui.services import expiry
 
         desk = self.desk

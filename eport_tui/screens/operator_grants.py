@@ -81,13 +81,21 @@ class OperatorGrantsScreen(DayScreen):
         await self._show_operators()
 
     def _source(self) -> PageSource[ReceivedRow]:
-        return service.received(self.store, self.desk.active_session, today=self.day)
+        return service.received(self.store, self.desk.active_session, today=self.other_day)
 
     async def show_day(self) -> None:
         """Show what was received and handed on, of today or another day."""
+        kept = self._last_query, self._shown_for, self._operators_of
+        name = self._entry.value("principal_name")
         self._last_query = {}
-        await self.show_rows(self._received, self._source())
-        await self._show_operators(of_another_day=True)
+        try:
+            await self.show_rows(self._received, self._source())
+            await self._show_operators(of_another_day=True)
+        except BaseException:
+            # The lists are shown as they were, too.
+            self._last_query, self._shown_for, self._operators_of = kept
+            self._entry.set_value("principal_name", name)
+            raise
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Take up the entries of a draft that was kept, where their grants still stand."""
@@ -332,7 +340,8 @@ class OperatorGrantsScreen(DayScreen):
             **self._entries.kept(),
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
-            "selected": self._grant_id,
+            # On a past day it has a number that is another grant's today.
+            "selected": self._grant_id if self.other_day is None else None,
         }
 
     # Saving and deleting

@@ -31,7 +31,7 @@ from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import registry
 from eport_tui.services.operations import Planned, is_proven, perform
-from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_day
+from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, about, by_code, by_last_day
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
@@ -157,15 +157,18 @@ def made(store: Store, session: CardSession, *, today: date | None = None) -> Pa
     """The grants that the card's enterprise has made; the key of a row is the grant's number.
 
     By agent, by last day, or by subsystem.
+
+    Args:
+        today: The day that the states are about; without it that on which it is read.
     """
     own = session.require().enterprise.customs_code
-    day = today or dates.today()
+    day = about(today)
 
     def rows(order: Order, span: Span) -> Keyset[GrantRow]:
         return Keyset(
             store,
             [MADE.leg(own, order.column, span)],
-            lambda row: _row(grants.listed(row), day),
+            lambda row: _row(grants.listed(row), day()),
             lambda row: MADE.place(row.grant, order.column),
         )
 

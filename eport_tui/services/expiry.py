@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +17,7 @@ from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import Conflict, not_shown, row_of
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import Listing, by_last_day
+from eport_tui.services.pages import Day, Listing, about, by_last_day
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import enterprises, expiry, ledger, operator_grants
 from eport_tui.store.database import Store
@@ -72,10 +72,12 @@ def due(
     Args:
         within: Days from today; 0 is today.
         lapsing_too: Whether to list, too, what the enterprise lets lapse.
+        today: The day that it is about; without it that on which it is read.
     """
-    own, day = session.require().enterprise.customs_code, today or dates.today()
-    question = Question(own, dates.later(day, within), lapsing_too=lapsing_too)
-    return _listing(store, question, day)
+    own, day = session.require().enterprise.customs_code, about(today)
+    return _listing(
+        store, lambda: Question(own, dates.later(day(), within), lapsing_too=lapsing_too), day
+    )
 
 
 def of_database(
@@ -87,13 +89,17 @@ def of_database(
         enterprise: One end of the grants; none for all.  What it lets lapse is left
             out, and with none what the principal lets lapse.
     """
-    day = today or dates.today()
-    until = dates.later(day, within)
-    return _listing(store, Question(enterprise, until, since=day, under=NO_BOUND), day)
+    day = about(today)
+
+    def question() -> Question:
+        first = day()
+        return Question(enterprise, dates.later(first, within), since=first, under=NO_BOUND)
+
+    return _listing(store, question, day)
 
 
-def _listing(store: Store, question: Question, day: date) -> PageSource[DueRow]:
-    return Listing(lambda _, span: expiry.listed(store, question, span), (by_last_day(day),))
+def _listing(store: Store, question: Callable[[], Question], day: Day) -> PageSource[DueRow]:
+    return Listing(lambda _, span: expiry.listed(store, question(), span), (by_last_day(day),))
 
 
 def due_soon(store: Store, session: CardSession, *, today: date | None = None) -> DueCounts:

@@ -26,7 +26,7 @@ from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import Conflict, not_shown, row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_day
+from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, about, by_code, by_last_day
 from eport_tui.store import enterprise_grants
 from eport_tui.store import operator_grants as grants
 from eport_tui.store.database import Store
@@ -123,14 +123,17 @@ def received(
     """The enterprise grants that the card's enterprise has received; key: the grant's number.
 
     By principal, by last day, or by subsystem.
+
+    Args:
+        today: The day that the states are about; without it that on which it is read.
     """
     own = session.require().enterprise.customs_code
-    day = today or dates.today()
+    day = about(today)
 
     def row(values: tuple[Any, ...]) -> ReceivedRow:
         item = enterprise_grants.listed(values)
         return ReceivedRow(
-            item.grant, item.other, item.grant.state(day), item.operator_grants, item.to_all
+            item.grant, item.other, item.grant.state(day()), item.operator_grants, item.to_all
         )
 
     def rows(order: Order, span: Span) -> Keyset[ReceivedRow]:

@@ -148,6 +148,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._bar: int | None = None
         self._typed = ""
         self._found = True
+        self._hidden = False
 
     # What is shown
 
@@ -239,6 +240,24 @@ class Grid(Widget, Generic[Row], can_focus=True):
         if source is not None and await source.do(lambda pages: pages.at(key)) is None:
             self._source = source.filtered("")
 
+    def hide_rows(self) -> Callable[[], None]:
+        """Show no rows until the list is read anew; what is returned shows it as it was."""
+        kept = (
+            *(self.title, self._source, self._window, self._count),
+            *(self._top, self._cursor, self._marks),
+        )
+        self._hidden = True
+        self.refresh()
+
+        def put_back() -> None:
+            self.title, self._source, self._window, self._count, *where = kept
+            self._top, self._cursor, self._marks = where
+            self._hidden = False
+            self.refresh()
+            self.post_message(self.Selected(self, self.selected))
+
+        return put_back
+
     async def refresh_rows(self) -> bool:
         """Read the list again, because others have changed it.
 
@@ -295,6 +314,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             window, at, wanted, self._count = await source.do(read)
         finally:
             self.refresh()
+        self._hidden = False
         line = line if cursor is None else cursor - self._top
         top = at - line if at is not None else 0
         if old.rows and (still := self._index_of(window, old.rows[self._top])) is not None:
@@ -587,6 +607,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
             style = look(self, "dim")
             text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
             return Strip([Segment(fit(f"  {text}", width), style)], width)
+        if self._hidden:
+            return Strip.blank(width, self.rich_style)
         if self._count is not None and not self._window.rows and y == 3:
             style = look(self, "dim")
             empty = EMPTY
@@ -631,7 +653,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def _told(self) -> Iterator[str]:
         """What the title says about where one is and how the list is shown."""
-        if self._count is not None:
+        if self._count is not None and not self._hidden:
             if self._cursor is not None:
                 yield self._place(self._cursor, self._count)
             yield f"共{self._count}条"
