@@ -474,9 +474,13 @@ class EportApp(LeanApp):
                 await screen.day_began()
                 for grid in screen.query(Grid):
                     is_kept &= await grid.refresh_rows()
-        if isinstance(self.screen, EportScreen):
-            gone = "" if is_kept else "，所选的记录已不在列表中"
-            self.screen.remark(f"已到 {day}，列表已按今天更新{gone}")
+        if not isinstance(self.screen, EportScreen):
+            return
+        told = f"已到 {day}，列表已按今天更新"
+        if is_kept:
+            self.screen.remark(told)
+        else:
+            self.screen.say(f"{told}，所选的记录已不在列表中", "warning")
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""

@@ -252,7 +252,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         def put_back() -> None:
             self.title, self._source, self._window, self._count, *where = kept
             self._top, self._cursor, self._marks = where
-            self._hidden = False
+            self._hidden, self._bar = False, self._bar_line(self._top)
             self.refresh()
             self.post_message(self.Selected(self, self.selected))
 
