@@ -362,7 +362,8 @@ def _what_comes_back(deleted: Deleted, tables: CodeTables) -> str:
         text += "确定恢复其下的操作员吗？"
     else:
         text += f"确定恢复这条授权吗？有效期至 {deleted.grant.valid_until}。"
-        text += f"企业内授权{count}条一并恢复。" if count else "其下没有企业内授权。"
+        nothing = "其下没有企业内授权恢复。" if deleted.replaced else "其下没有企业内授权。"
+        text += f"企业内授权{count}条一并恢复。" if count else nothing
     if deleted.replaced:
         text += (
             f"另有{len(deleted.replaced)}张卡已由代理企业换卡，不恢复：{_few(deleted.replaced)}。"

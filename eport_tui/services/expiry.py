@@ -106,7 +106,8 @@ def due_soon(store: Store, session: CardSession, *, today: date | None = None) -
     """How many grants are 即将到期 (spec §2.1) and not meant to lapse; for any card."""
     own = session.require().enterprise.customs_code
     day = today or dates.today()
-    counts = expiry.count_each(store, Question(own, dates.later(day, EXPIRING_WITHIN.days), since=day))
+    until = dates.later(day, EXPIRING_WITHIN.days)
+    counts = expiry.count_each(store, Question(own, until, since=day))
     return DueCounts(counts[Direction.THEIRS], counts[Direction.OURS])
 
 

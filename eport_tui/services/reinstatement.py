@@ -86,8 +86,8 @@ def reinstate(
 ) -> Deleted:
     """Have what an entry deleted stand again, each row exactly as it was.
 
-    An operator grant to a card that the agent has replaced since is left out.  The rows get new numbers, so that a form which was open on a deleted one cannot
-    overwrite it.
+    An operator grant to a card that the agent has replaced since is left out.  The rows
+    get new numbers, so that a form which was open on a deleted one cannot overwrite it.
 
     Raises:
         NotPermitted: The card may not grant, or another enterprise deleted it.

@@ -152,7 +152,8 @@ def _leg(question: Question, direction: Direction, span: Span) -> Leg:
         columns=f"""
             {COLUMNS}, '{direction}', {marked},
             coalesce(p.uscc, ''), coalesce(p.name, ''),
-            coalesce(a.uscc, ''), coalesce(a.name, ''), {count_under(question.under)}, {_INTERRUPTED}
+            coalesce(a.uscc, ''), coalesce(a.name, ''),
+            {count_under(question.under)}, {_INTERRUPTED}
         """,
         tables="enterprise_grant g",
         names="""

@@ -242,15 +242,13 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def hide_rows(self) -> Callable[[], None]:
         """Show no rows until the list is read anew; what is returned shows it as it was."""
-        kept = (
-            *(self.title, self._source, self._window, self._count),
-            *(self._top, self._cursor, self._marks),
-        )
+        what = self.title, self._source, self._window, self._count
+        where = self._top, self._cursor, self._marks
         self._hidden = True
         self.refresh()
 
         def put_back() -> None:
-            self.title, self._source, self._window, self._count, *where = kept
+            self.title, self._source, self._window, self._count = what
             self._top, self._cursor, self._marks = where
             self._hidden, self._bar = False, self._bar_line(self._top)
             self.refresh()

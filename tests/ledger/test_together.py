@@ -223,9 +223,7 @@ def test_a_clock_that_was_set_back_is_refused_and_there_is_a_way_to_go_on(
     later, earlier = moment("2026-04-01T12:00:00"), moment("2026-04-01T11:00:00")
     with time_machine.travel(later, tick=False):
         by, standing = session(MANUFACTURER), current(store)
-        agreed = enterprise_grants.shortening_preview(
-            store, TABLES, by, standing.id, later.date()
-        )
+        agreed = enterprise_grants.shortening_preview(store, TABLES, by, standing.id, later.date())
         draft = opened(standing, later.date())
         saved = enterprise_grants.save(store, TABLES, by, draft, agreed=agreed).grant
         with pytest.raises(InvalidInput, match="不必处理"):
