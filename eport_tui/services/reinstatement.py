@@ -148,10 +148,10 @@ def _replaced(
     """The cards that their agent has replaced since, and handed nothing on to after that."""
     if not operators:
         return {}
-    agent = operators[0].key.agent
+    key = operators[0].key
     cards = dict.fromkeys(row.card_number for row in operators)
     given_up: dict[str, int] = {}
-    for entry in replacement.replacements_since(store, agent, number):
+    for entry in replacement.replacements_since(store, key, number):
         for change in _operation(store, entry).changes:
             if change.after is None and not change.found:
                 assert isinstance(change.before, OperatorGrantRow)
@@ -160,7 +160,7 @@ def _replaced(
         card: None
         for card in cards
         if (entry := given_up.get(card)) is not None
-        and not replacement.was_handed_on_after(store, agent, card, entry)
+        and not replacement.was_handed_on_after(store, key.agent, card, entry)
     }
 
 

@@ -76,8 +76,10 @@ class DueRow:
     gap: Gap | None
 
 
+# Few grants change after they are marked, so the operations, which may be long, are rarely read.
 _GRANTED_ANEW = f"""
-    coalesce(
+    CASE WHEN g.changed_at < m.changed_at AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset)
+    THEN FALSE ELSE coalesce(
         (
             SELECT e.payload ->> '$.kind' FROM ledger_subject s
             CROSS JOIN ledger_entry e ON e.number = s.entry
@@ -93,7 +95,7 @@ _GRANTED_ANEW = f"""
             ORDER BY s.entry DESC LIMIT 1
         ),
         ''
-    ) = '{Kind.GRANT}'
+    ) = '{Kind.GRANT}' END
 """
 """Whether a mark is about a grant that was deleted, and that was granted again since.
 
@@ -232,7 +234,9 @@ def _gap(interrupted: str) -> Gap:
 def is_granted_anew(store: Store, mark: LapseMark) -> bool:
     """Whether the grant that a stored mark is about was deleted, and granted again since."""
     sql = f"""
-        SELECT 1 FROM lapse_mark m
+        SELECT 1 FROM lapse_mark m JOIN enterprise_grant g
+            ON g.principal = m.principal AND g.agent = m.agent
+            AND g.subsystem = m.subsystem AND g.grant_type = m.grant_type
         WHERE m.principal = ? AND m.agent = ? AND m.subsystem = ? AND m.grant_type = ?
           AND m.owner = ? AND {_GRANTED_ANEW}
     """

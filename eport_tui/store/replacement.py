@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
+from eport_tui.domain.grants import EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.operations import Kind
 from eport_tui.store.database import Store
@@ -59,16 +59,21 @@ def held(store: Store, agent: str, old_card: str, new_card: str) -> list[Held]:
     ]
 
 
-def replacements_since(store: Store, agent: str, after: int) -> list[int]:
-    """The numbers of the entries after another one with which an agent replaced a card."""
+def replacements_since(store: Store, key: GrantKey, entry: int) -> list[int]:
+    """The entries, oldest first, that replaced cards whose grants with a key went in an entry."""
     rows = store.rows(
         f"""
-        SELECT DISTINCT e.number FROM ledger_subject s
-        CROSS JOIN ledger_entry e ON e.number = s.entry
-        WHERE s.agent = ? AND s.entry > ? AND e.payload ->> '$.kind' = '{Kind.REPLACE_CARD}'
+        SELECT e.number FROM ledger_entry e
+        WHERE e.number IN (
+            SELECT w.until_entry FROM operator_grant_version v
+            CROSS JOIN operator_grant_version w
+                ON w.card_number = v.card_number AND w.agent = v.agent
+            WHERE v.principal = ?1 AND v.agent = ?2 AND v.subsystem = ?3 AND v.grant_type = ?4
+              AND v.until_entry = ?5 AND w.until_entry > ?5
+        ) AND e.payload ->> '$.kind' = '{Kind.REPLACE_CARD}'
         ORDER BY e.number
         """,
-        (agent, after),
+        (*key, entry),
     )
     return [number for (number,) in rows]
 
