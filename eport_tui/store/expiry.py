@@ -76,9 +76,10 @@ class DueRow:
     gap: Gap | None
 
 
-# Few grants change after they are marked, so the operations, which may be long, are rarely read.
+# Most were granted on a day before their mark; the operations, which may be long, are rarely read.
 _GRANTED_ANEW = f"""
-    CASE WHEN g.changed_at < m.changed_at AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset)
+    CASE WHEN g.granted_on < substr(m.changed_at, 1, 10)
+        AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset)
     THEN FALSE ELSE coalesce(
         (
             SELECT e.payload ->> '$.kind' FROM ledger_subject s
