@@ -467,20 +467,20 @@ class EportApp(LeanApp):
             return
         # Where it fails that is told once; F5 shows a list as of today, too.
         self._day = day
-        is_kept = True
+        shown, is_kept = self.screen, True
         # What lies below is come back to.
-        for screen in self.screen_stack:
+        for screen in reversed(self.screen_stack):
             if isinstance(screen, EportScreen):
                 await screen.day_began()
                 for grid in screen.query(Grid):
-                    is_kept &= await grid.refresh_rows()
-        if not isinstance(self.screen, EportScreen):
+                    is_kept &= await grid.refresh_rows() or screen is not shown
+        if not isinstance(shown, EportScreen):
             return
-        told = f"已到 {day}，列表已按今天更新"
+        told = f"已到 {day}" + ("，列表已按今天更新" if shown.query(Grid) else "")
         if is_kept:
-            self.screen.remark(told)
+            shown.remark(told)
         else:
-            self.screen.say(f"{told}，所选的记录已不在列表中", "warning")
+            shown.say(f"{told}，所选的记录已不在列表中", "warning")
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""
