@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from eport_tui import workplace
 from eport_tui.actions import bindings
+from eport_tui.domain.dates import today
 from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.giving_up import Cancelled, OutcomeUnknown, Step
 from eport_tui.screens.base import EportScreen
@@ -98,6 +99,7 @@ class EportApp(LeanApp):
         self._store_asked: Future[Any] | None = None
         # Whether a screen has something to read that it could not, and asks for a look therefore.
         self.has_unread = False
+        self._day = today()
         self._lock_screen: LockScreen | None = None
         self._unlocked = asyncio.Event()
         self._unlocked.set()
@@ -356,6 +358,7 @@ class EportApp(LeanApp):
         self._store_seen = await self.call(self.store.change_counter)
         # The card may have been pulled meanwhile, and its session be over.
         session.require()
+        self._day = today()
         self.session = session
         await self.push_screen(MainMenuScreen())
 
@@ -399,6 +402,9 @@ class EportApp(LeanApp):
         self._last_input = time.monotonic()
         self._unlocked.set()
         await self._pop(lock)
+        if self._begun == 1:
+            # Nothing else goes on below, so the next key finds the lists as of today.
+            await self._begin_day()
 
     # Screens, as flows open and close them: never above the lock, and never the lock
 
@@ -458,6 +464,8 @@ class EportApp(LeanApp):
                 return
         elif self._why_lock():
             self.in_loop(self._watch)
+        if self.session is not None and today() != self._day:
+            self.in_loop(self._day_began)
         moment = time.monotonic()
         if moment >= self._store_due:
             # A little early, so that the next look does not miss it by a hair.
@@ -551,6 +559,37 @@ class EportApp(LeanApp):
         for grid in screen.query(Grid):
             if not await grid.refresh_rows():
                 screen.say("所选的记录已被他人删除或改动，不再列出", "warning")
+
+    @property
+    def _is_calm(self) -> bool:
+        """Whether somebody is logged in and nothing goes on that a reading would disturb."""
+        return self.session is not None and self._unlocked.is_set() and not self.is_busy
+
+    def _day_began(self) -> None:
+        """Show everything as of today, unless something goes on; then the next look does."""
+        if self._is_calm:
+            self.start_flow(self._begin_day())
+
+    async def _begin_day(self) -> None:
+        day = today()
+        if day == self._day:
+            return
+        # Where it fails that is told once; F5 shows a list as of today, too.
+        self._day = day
+        shown, is_kept = self.screen, True
+        # What lies below is come back to.
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, EportScreen):
+                await screen.day_began()
+                for grid in screen.query(Grid):
+                    is_kept &= await grid.refresh_rows() or screen is not shown
+        if not isinstance(shown, EportScreen):
+            return
+        told = f"已到 {day}" + ("，列表已按今天更新" if shown.query(Grid) else "")
+        if is_kept:
+            shown.remark(told)
+        else:
+            shown.say(f"{told}，所选的记录已不在列表中", "warning")
 
     async def back_to_main_menu(self) -> None:
         """Leave screen after screen, asking where something is unsaved."""

@@ -53,6 +53,11 @@ def add_months(start: date, months: int) -> date:
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
 
 
+def later(day: date, count: int) -> date:
+    """The day so many days later; the calendar's last one where that lies beyond it."""
+    return day + timedelta(days=min(count, (date.max - day).days))
+
+
 def parse_date(
     text: str,
     *,
@@ -133,6 +138,15 @@ def parse_valid_until(
         InvalidInput: See `parse_date`; or the day has passed.
     """
     value = parse_date(text, today=today, field=field, label=label)
-    if value < today:
-        raise InvalidInput(f"{label} {value} 已过", field=field, hint=f"不能早于今天 {today}")
+    require_not_past(value, today=today, field=field, label=label)
     return value
+
+
+def require_not_past(day: date, *, today: date, field: str | None, label: str) -> None:
+    """Refuse a day before today.
+
+    Raises:
+        InvalidInput: It has passed.
+    """
+    if day < today:
+        raise InvalidInput(f"{label} {day} 已过", field=field, hint=f"不能早于今天 {today}")

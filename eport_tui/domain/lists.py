@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Sequence
+from datetime import date
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from eport_tui.domain.text import half_width
@@ -54,6 +55,11 @@ class Span(NamedTuple):
     def beginning(prefix: str) -> Span:
         """The values that begin so."""
         return Span(prefix, prefix + _LAST)
+
+    @staticmethod
+    def of_days(first: date, last: date) -> Span:
+        """The days, as they are stored, from the first to the last."""
+        return Span(first.isoformat(), last.isoformat() + _LAST)
 
     def within(self, other: Span) -> Span:
         """The values that are in both."""

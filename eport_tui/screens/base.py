@@ -273,6 +273,9 @@ class EportScreen(LeanScreen[None]):
         """Ask a question; Esc is none of the answers."""
         return await self.desk.ask(question)
 
+    async def day_began(self) -> None:
+        """Show as of today what was shown as of yesterday; the lists are read again after it."""
+
     # Leaving
 
     @property

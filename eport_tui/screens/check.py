@@ -46,6 +46,11 @@ class Answer(Widget, can_focus=True):
         self._words: Words | None = None
         self._top = 0
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is an answer."""
+        return self._words is not None
+
     def show(self, words: Words | None) -> None:
         """Show another answer, or none."""
         self._words, self._top = words, 0
@@ -126,6 +131,7 @@ class CheckScreen(FormScreen):
     def __init__(self, asked: Asked | None = None) -> None:
         super().__init__(name="check")
         self._asked = asked
+        self._today = today()
 
     def body(self) -> Iterable[Widget]:
         """Form and answer."""
@@ -194,7 +200,7 @@ class CheckScreen(FormScreen):
         for field, value in asdict(asked).items():
             self.form.set_value(field, value)
         if not asked.on:
-            self.form.set_value("on", today().isoformat())
+            self.form.set_value("on", self._today.isoformat())
         self._start()
 
     @flow
@@ -205,6 +211,16 @@ class CheckScreen(FormScreen):
             await self._check()
         else:
             self.form.focus_field(empty)
+
+    async def day_began(self) -> None:
+        """What was asked about today is asked about today still."""
+        form = self.form
+        if form.value("on") != self._today.isoformat():
+            return
+        self._today = today()
+        form.set_value("on", self._today.isoformat())
+        if self._answer.is_shown:
+            await self._check()
 
     @flow
     async def action_ask(self) -> None:

@@ -77,7 +77,12 @@ class DayScreen(FormScreen):
     @property
     def day(self) -> date:
         """The day that the lists are about."""
-        return today() if self._view is None else self._view.on
+        return self.other_day or today()
+
+    @property
+    def other_day(self) -> date | None:
+        """The day that is shown in place of today; none where it is today, whichever that is."""
+        return None if self._view is None else self._view.on
 
     async def show_day(self) -> None:
         """Read the lists anew, from `store` and as of `day`."""
@@ -145,21 +150,38 @@ class DayScreen(FormScreen):
         await self._look_at(_parsed(text))
 
     async def _look_at(self, on: date) -> None:
-        desk = self.desk
+        desk, before = self.desk, self._view
         view = None
         if on != today():
             view = await desk.call(history.on_day, desk.store, on)
-        self._view = view
-        self.query_one(Banner).text = "" if view is None else _banner(view)
-        self.show_legend()
-        if not await self.read(self.show_day):
-            return
+        # No row is seen under the banner of another day, however long the reading takes.
+        put_back = [grid.hide_rows() for grid in self.query(Grid)]
+        self._show_as(view)
+        try:
+            await self.show_day()
+        except BaseException:
+            # Given up or failed: numbers of rows mean other grants on another day.
+            self._show_as(before)
+            for restore in put_back:
+                restore()
+            raise
         if view is None:
             self.say("已返回今天", "done")
         elif view.begins is not None:
             self.say(f"操作记录从 {view.begins} 开始，看不到 {on} 的授权", "warning")
         else:
             self.say("")
+
+    def _show_as(self, view: DayView | None) -> None:
+        self._view = view
+        self.query_one(Banner).text = "" if view is None else _banner(view)
+        self.show_legend()
+
+    async def day_began(self) -> None:
+        """A day that was to come is looked at as today, or as the past one that it is by now."""
+        view = self._view
+        if view is not None and not view.past and view.on <= today():
+            await self._look_at(view.on)
 
     def is_another_day(self) -> bool:
         """Whether nothing can be changed, because another day is shown; then that is said."""

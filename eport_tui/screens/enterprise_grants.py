@@ -84,7 +84,7 @@ class EnterpriseGrantsScreen(DayScreen):
         await self.show_rows(self._grid, self._made())
 
     def _made(self) -> PageSource[GrantRow]:
-        return service.made(self.store, self.desk.active_session, today=self.day)
+        return service.made(self.store, self.desk.active_session, today=self.other_day)
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""
@@ -120,9 +120,19 @@ class EnterpriseGrantsScreen(DayScreen):
         for field in ("agent", "agent_uscc", "agent_name", "subsystem", "valid_until", "reason"):
             form.set_value(field, "")
         form.set_value("grant_type", self.desk.tables.default_grant_type)
-        form.set_value("granted_on", today().isoformat())
+        self._show_today()
         self._clean = form.values()
         form.focus_field("agent")
+
+    def _show_today(self) -> None:
+        """授权日期 of a new grant."""
+        if self._opened is None:
+            self.form.set_value("granted_on", today().isoformat())
+
+    async def day_began(self) -> None:
+        """A new grant is granted today."""
+        self._show_today()
+        await super().day_began()
 
     def _load(self, row: GrantRow) -> None:
         """Open a grant that was made, to change how long it holds."""
@@ -228,6 +238,7 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again, with what others have saved meanwhile."""
+        self._show_today()
         if await self.read(self._grid.reload):
             self.say("列表已刷新", "done")
 
@@ -259,7 +270,7 @@ class EnterpriseGrantsScreen(DayScreen):
     async def _save(self, draft: GrantDraft, *, confirm_renewal: bool = False) -> None:
         desk, opened = self.desk, self._opened
         agreed = await self._loss_of_shortening(draft)
-        if agreed is not None:
+        if agreed is not None and await desk.call(agreed.losses.count):
             reason = await questions.agree_to_a_shortening(
                 self, agreed, _date_of(draft), self.form.value("reason")
             )
@@ -304,22 +315,22 @@ class EnterpriseGrantsScreen(DayScreen):
             await self.tell("保存成功")
 
     async def _loss_of_shortening(self, draft: GrantDraft) -> LossPreview | None:
-        """What stops working because the opened grant ends earlier; none where nothing does."""
+        """What stops working because the opened grant ends earlier; none where it does not."""
         desk, opened = self.desk, self._opened
         if opened is None:
             return None
         until = _date_of(draft)
         if until >= opened.valid_until:
             return None
-        preview = await desk.call(
+        return await desk.call(
             service.shortening_preview,
             desk.store,
             desk.tables,
             desk.active_session,
             opened.id,
             until,
+            key=opened.key,
         )
-        return preview if await desk.call(preview.losses.count) else None
 
     async def _show_saved(self, grant_id: int) -> None:
         self.say("")
@@ -374,7 +385,12 @@ class EnterpriseGrantsScreen(DayScreen):
     async def _delete_row(self, row: GrantRow) -> None:
         desk = self.desk
         preview = await desk.call(
-            service.deletion_preview, desk.store, desk.tables, desk.active_session, row.grant.id
+            service.deletion_preview,
+            desk.store,
+            desk.tables,
+            desk.active_session,
+            row.grant.id,
+            key=row.grant.key,
         )
         grant = preview.row.grant
         reason = await questions.agree_to_a_deletion(self, preview)
@@ -388,6 +404,7 @@ class EnterpriseGrantsScreen(DayScreen):
             revision=grant.revision,
             operator_grants=preview.operator_grants,
             newest=preview.newest,
+            key=grant.key,
             reason=reason,
         )
         if self._opened is not None and self._opened.id == grant.id:

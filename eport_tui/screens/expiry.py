@@ -144,7 +144,7 @@ class ExpiryScreen(DayScreen):
             desk.active_session,
             within=self._within,
             lapsing_too=self._lapsing_too,
-            today=self.day,
+            today=self.other_day,
         )
         if again:
             await self.show_rows(self._grid, source)

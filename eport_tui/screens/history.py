@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
@@ -33,6 +33,8 @@ from eport_tui.widgets.window import ListSource
 
 PLACE = "委托授权系统 / 操作历史"
 UNKNOWN = "内容无法识别"
+MOST_NAMED = 3
+"""How many cards a question names."""
 
 
 class HistoryScreen(EportScreen):
@@ -366,10 +368,21 @@ def _what_comes_back(deleted: Deleted, tables: CodeTables) -> str:
         text += "确定恢复其下的操作员吗？"
     else:
         text += f"确定恢复这条授权吗？有效期至 {deleted.grant.valid_until}。"
-        text += f"企业内授权{count}条一并恢复。" if count else "其下没有企业内授权。"
+        nothing = "其下没有企业内授权恢复。" if deleted.replaced else "其下没有企业内授权。"
+        text += f"企业内授权{count}条一并恢复。" if count else nothing
+    if deleted.replaced:
+        text += (
+            f"另有{len(deleted.replaced)}张卡已由代理企业换卡，不恢复：{_few(deleted.replaced)}。"
+            "新卡的权限由代理企业授予。"
+        )
     if deleted.unsigned:
         text += f"另有{deleted.unsigned}条未经代理企业签名，不恢复。"
     return text
+
+
+def _few(cards: Sequence[str]) -> str:
+    more = "等" if len(cards) > MOST_NAMED else ""
+    return "、".join(cards[:MOST_NAMED]) + more
 
 
 def _grant(key: GrantKey, tables: CodeTables) -> str:

@@ -93,9 +93,13 @@ class MainMenuScreen(MenuScreen):
         """Say how many grants run out soon, after the login and whenever one comes back."""
         # Logging out passes by here.
         if self.desk.session is not None:
-            await self.read(self._say_what_is_due)
+            await self.read(self._tell_due)
 
-    async def _say_what_is_due(self) -> None:
+    async def day_began(self) -> None:
+        """Other grants run out soon."""
+        await self.read(self._tell_due)
+
+    async def _tell_due(self) -> None:
         from eport_tui.services import expiry
 
         desk = self.desk

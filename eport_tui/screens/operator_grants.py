@@ -20,6 +20,7 @@ from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
 from eport_tui.screens.operator_entries import Entries, OperatorRows
 from eport_tui.services import operator_grants as service
+from eport_tui.services.enterprise_grants import row_of_operator_grant
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
@@ -86,13 +87,21 @@ class OperatorGrantsScreen(DayScreen):
         await self._show_operators()
 
     def _source(self) -> PageSource[ReceivedRow]:
-        return service.received(self.store, self.desk.active_session, today=self.day)
+        return service.received(self.store, self.desk.active_session, today=self.other_day)
 
     async def show_day(self) -> None:
         """Show what was received and handed on, of today or another day."""
+        kept = self._last_query, self._shown_for, self._operators_of
+        name = self._entry.value("principal_name")
         self._last_query = {}
-        await self.show_rows(self._received, self._source())
-        await self._show_operators(of_another_day=True)
+        try:
+            await self.show_rows(self._received, self._source())
+            await self._show_operators(of_another_day=True)
+        except BaseException:
+            # The lists are shown as they were, too.
+            self._last_query, self._shown_for, self._operators_of = kept
+            self._entry.set_value("principal_name", name)
+            raise
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Take up the entries of a draft that was kept, where their grants still stand."""
@@ -294,6 +303,7 @@ class OperatorGrantsScreen(DayScreen):
             grant_id,
             entry,
             self._entries.under(grant_id),
+            key=row.grant.key,
         )
         if checked.replaces:
             sure = await self.confirm(
@@ -337,7 +347,8 @@ class OperatorGrantsScreen(DayScreen):
             **self._entries.kept(),
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
-            "selected": self._grant_id,
+            # On a past day it has a number that is another grant's today.
+            "selected": self._grant_id if self.other_day is None else None,
         }
 
     # Saving and deleting
@@ -416,7 +427,7 @@ class OperatorGrantsScreen(DayScreen):
             self._entries.remove(grant_id, row.card_number)
         else:
             try:
-                if not await self._delete_stored(row.stored, whom):
+                if not await self._delete_stored(received.grant.key, row.stored, whom):
                     return
             except NotFound:
                 await self._reload()
@@ -428,16 +439,28 @@ class OperatorGrantsScreen(DayScreen):
         if row.stored is None:
             await desk.keep_draft(self)
 
-    async def _delete_stored(self, grant: OperatorGrant, whom: str) -> bool:
+    async def _delete_stored(self, key: GrantKey, grant: OperatorGrant, whom: str) -> bool:
         """Show what stops working, and delete the grant; false where the answer is no."""
-        desk = self.desk
+        desk, shown = self.desk, row_of_operator_grant(key, grant)
         preview = await desk.call(
-            service.deletion_preview, desk.store, desk.tables, desk.active_session, grant.id
+            service.deletion_preview,
+            desk.store,
+            desk.tables,
+            desk.active_session,
+            grant.id,
+            shown=shown,
         )
         reason = await questions.agree_to_an_operators_deletion(self, preview, whom)
         if reason is None:
             return False
-        await desk.call(service.delete, desk.store, desk.active_session, grant.id, reason=reason)
+        await desk.call(
+            service.delete,
+            desk.store,
+            desk.active_session,
+            grant.id,
+            shown=shown,
+            reason=reason,
+        )
         return True
 
     @property

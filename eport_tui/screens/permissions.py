@@ -147,11 +147,11 @@ class PermissionsScreen(DayScreen):
                 desk.active_session,
                 card,
                 subsystem=subsystem or None,
-                today=self.day,
+                today=self.other_day,
             )
         else:
             source = service.query(
-                self.store, desk.active_session, subsystem=subsystem or None, today=self.day
+                self.store, desk.active_session, subsystem=subsystem or None, today=self.other_day
             )
         self._choice.mark_error(None)
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL

@@ -31,7 +31,7 @@ from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import registry
 from eport_tui.services.operations import Planned, is_proven, perform
-from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_day
+from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, about, by_code, by_last_day
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
@@ -157,15 +157,18 @@ def made(store: Store, session: CardSession, *, today: date | None = None) -> Pa
     """The grants that the card's enterprise has made; the key of a row is the grant's number.
 
     By agent, by last day, or by subsystem.
+
+    Args:
+        today: The day that the states are about; without it that on which it is read.
     """
     own = session.require().enterprise.customs_code
-    day = today or dates.today()
+    day = about(today)
 
     def rows(order: Order, span: Span) -> Keyset[GrantRow]:
         return Keyset(
             store,
             [MADE.leg(own, order.column, span)],
-            lambda row: _row(grants.listed(row), day),
+            lambda row: _row(grants.listed(row), day()),
             lambda row: MADE.place(row.grant, order.column),
         )
 
@@ -202,13 +205,15 @@ def save(
     is signed by saving it as it stands.
 
     Args:
-        agreed: What was said to stop working by a shortening, and agreed to.
+        agreed: What was said to stop working by a shortening, and agreed to; without it
+            nothing may stand under a grant that is shortened.
         proof: What the ledger proves; without it, what it has counts as proven.
 
     Raises:
         NotPermitted: The card may not grant, or the opened grant is another's.
         InvalidInput: A field is at fault; the first one is told.
-        NotFound: The agent is not in the registry, or the opened grant is gone.
+        NotFound: The agent is not in the registry, or the opened grant is gone: its number
+            is that of no grant, or of one with another key.
         GrantStands: There is a grant with this key already, in force.
         RenewalNeedsConfirmation: It would revive operator grants.
         Conflict: The opened grant has been changed since.
@@ -223,12 +228,14 @@ def save(
         if checked is None:
             raise faults[0]
         if draft.grant_id is not None:
-            current = _opened(store, own, draft.grant_id)
+            current = _opened(store, own, draft.grant_id, checked.key)
             if current.revision != draft.revision:
                 raise Conflict("该授权已被他人修改，没有保存", current=current, yours=draft)
-            under = operator_grant_rows.standing(store, current.id)
-            if agreed is not None and under != (agreed.operator_grants, agreed.newest):
-                raise LossChanged
+            if checked.valid_until < current.valid_until:
+                # Nothing was asked where nothing stood under it.
+                said = (agreed.operator_grants, agreed.newest) if agreed else (0, 0)
+                if operator_grant_rows.standing(store, current.id) != said:
+                    raise LossChanged
             return _change(store, current, checked.valid_until, day, confirm_renewal, proof)
         agent = registry.look_up(store, checked.key.agent)
         current = grants.find(store, checked.key)
@@ -257,15 +264,19 @@ def deletion_preview(
     session: CardSession,
     grant_id: int,
     *,
+    key: GrantKey | None = None,
     today: date | None = None,
 ) -> LossPreview:
     """What the deletion of a grant would take away.
 
+    Args:
+        key: What it was shown to grant; where it is not given, the number alone tells.
+
     Raises:
-        NotFound: It is gone.
+        NotFound: It is gone, or the number is that of another grant than was shown.
         NotPermitted: It is another enterprise's.
     """
-    return _loss_preview(store, tables, session, grant_id, None, today or dates.today())
+    return _loss_preview(store, tables, session, grant_id, key, None, today or dates.today())
 
 
 def shortening_preview(
@@ -275,15 +286,19 @@ def shortening_preview(
     grant_id: int,
     valid_until: date,
     *,
+    key: GrantKey | None = None,
     today: date | None = None,
 ) -> LossPreview:
     """What another last day would take away from a grant; nothing where it is no earlier one.
 
+    Args:
+        key: As for `deletion_preview`.
+
     Raises:
-        NotFound: It is gone.
-        NotPermitted: It is another enterprise's.
+        NotFound, NotPermitted: As `deletion_preview`.
     """
-    return _loss_preview(store, tables, session, grant_id, valid_until, today or dates.today())
+    day = today or dates.today()
+    return _loss_preview(store, tables, session, grant_id, key, valid_until, day)
 
 
 def _loss_preview(
@@ -291,11 +306,12 @@ def _loss_preview(
     tables: CodeTables,
     session: CardSession,
     grant_id: int,
+    key: GrantKey | None,
     valid_until: date | None,
     day: date,
 ) -> LossPreview:
     own = session.require().enterprise.customs_code
-    grant = _opened(store, own, grant_id)
+    grant = _opened(store, own, grant_id, key)
     item = MADE.get(store, own, grant_id)
     if item is None:
         raise _gone()
@@ -341,6 +357,7 @@ def delete(
     revision: int,
     operator_grants: int,
     newest: int | None = None,
+    key: GrantKey | None = None,
     reason: str = "",
     today: date | None = None,
 ) -> int:
@@ -351,18 +368,19 @@ def delete(
         operator_grants: How many operator grants were said to go with it.
         newest: Number of the newest of them; where it is not given, their number is all
             that is compared.
+        key: As for `deletion_preview`.
 
     Returns:
         How many operator grants went with it.
 
     Raises:
         NotPermitted: The card may not grant, or it is another enterprise's.
-        NotFound: It is gone already.
+        NotFound: It is gone already, or the number is that of another grant than was shown.
         Conflict: It, or what stands under it, is not as it was confirmed.
     """
 
     def plan(holder: Holder) -> Planned:
-        current = _opened(store, holder.enterprise.customs_code, grant_id)
+        current = _opened(store, holder.enterprise.customs_code, grant_id, key)
         if current.revision != revision:
             raise Conflict("该授权已被他人修改，没有删除", current=current)
         under = operator_grant_rows.all_under(store, grant_id)
@@ -419,13 +437,20 @@ def _change(
     return Planned(Kind.RENEW if renewed else Kind.CHANGE, (Change(before, after),))
 
 
-def _opened(store: Store, own: str, grant_id: int) -> EnterpriseGrant:
+def _opened(store: Store, own: str, grant_id: int, key: GrantKey | None) -> EnterpriseGrant:
     current = grants.get(store, grant_id)
     if current is None:
         raise _gone()
     if current.key.principal != own:
         raise NotPermitted("该授权不是本企业所授，不能修改或删除")
+    if key is not None and current.key != key:
+        raise not_shown()
     return current
+
+
+def not_shown() -> NotFound:
+    """A number is not that of what was shown: rows of a past day have other ones."""
+    return NotFound("所选的与现在的不是同一条授权，没有改动", hint="请按F5刷新列表后重新选择")
 
 
 def _stored(store: Store, grant_id: int) -> EnterpriseGrant:

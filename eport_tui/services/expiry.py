@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
 
 from eport_tui.domain import dates
 from eport_tui.domain.grants import EXPIRING_WITHIN, EnterpriseGrant, GrantState
@@ -14,10 +14,10 @@ from eport_tui.domain.lists import NO_BOUND, Count, PageSource
 from eport_tui.domain.operations import Change, EnterpriseGrantRow, Kind, LapseMark
 from eport_tui.domain.text import printable
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
-from eport_tui.services.enterprise_grants import Conflict, row_of
+from eport_tui.services.enterprise_grants import Conflict, not_shown, row_of
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import Listing, by_last_day
+from eport_tui.services.pages import Day, Listing, about, by_last_day
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import enterprises, expiry, ledger, operator_grants
 from eport_tui.store.database import Store
@@ -72,10 +72,12 @@ def due(
     Args:
         within: Days from today; 0 is today.
         lapsing_too: Whether to list, too, what the enterprise lets lapse.
+        today: The day that it is about; without it that on which it is read.
     """
-    own, day = session.require().enterprise.customs_code, today or dates.today()
-    question = Question(own, day + timedelta(days=within), lapsing_too=lapsing_too)
-    return _listing(store, question, day)
+    own, day = session.require().enterprise.customs_code, about(today)
+    return _listing(
+        store, lambda: Question(own, dates.later(day(), within), lapsing_too=lapsing_too), day
+    )
 
 
 def of_database(
@@ -87,20 +89,25 @@ def of_database(
         enterprise: One end of the grants; none for all.  What it lets lapse is left
             out, and with none what the principal lets lapse.
     """
-    day = today or dates.today()
-    until = day + timedelta(days=within)
-    return _listing(store, Question(enterprise, until, since=day, under=NO_BOUND), day)
+    day = about(today)
+
+    def question() -> Question:
+        first = day()
+        return Question(enterprise, dates.later(first, within), since=first, under=NO_BOUND)
+
+    return _listing(store, question, day)
 
 
-def _listing(store: Store, question: Question, day: date) -> PageSource[DueRow]:
-    return Listing(lambda _, span: expiry.listed(store, question, span), (by_last_day(day),))
+def _listing(store: Store, question: Callable[[], Question], day: Day) -> PageSource[DueRow]:
+    return Listing(lambda _, span: expiry.listed(store, question(), span), (by_last_day(day),))
 
 
 def due_soon(store: Store, session: CardSession, *, today: date | None = None) -> DueCounts:
     """How many grants are 即将到期 (spec §2.1) and not meant to lapse; for any card."""
     own = session.require().enterprise.customs_code
     day = today or dates.today()
-    counts = expiry.count_each(store, Question(own, day + EXPIRING_WITHIN, since=day))
+    until = dates.later(day, EXPIRING_WITHIN.days)
+    counts = expiry.count_each(store, Question(own, until, since=day))
     return DueCounts(counts[Direction.THEIRS], counts[Direction.OURS])
 
 
@@ -124,7 +131,7 @@ def renewal_preview(
     Raises:
         NotPermitted: The card may not grant, or one of the grants is another's.
         InvalidInput: The date is not good, or one of the grants runs longer already.
-        NotFound: One of them is gone.
+        NotFound: One of them is gone, or its number is another grant's.
         Conflict: One of them has been changed since it was shown.
     """
     day = today or dates.today()
@@ -153,15 +160,23 @@ def renew(
         proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
-        As `renewal_preview`; also Conflict where the operator grants that would come
-        to life are not as many as was confirmed.
+        As `renewal_preview`; also Conflict where what has run out, or the operator grants
+        that would come to life, are not as many as was confirmed.
         EportError: What else `perform` raises.
     """
     day = today or dates.today()
 
     def plan(holder: Holder) -> Planned:
-        now, changes = _renewal(store, holder, chosen, confirmed.valid_until, day)
-        if (now.expired, now.revived) != (confirmed.expired, confirmed.revived):
+        until = confirmed.valid_until
+        # Midnight may have passed since.
+        dates.require_not_past(until, today=day, field=DATE_FIELD, label=DATE_LABEL)
+        now, changes = _renewal(store, holder, chosen, until, day)
+        if now.expired != confirmed.expired:
+            raise Conflict(
+                f"所选授权中已过期的由 {confirmed.expired} 条变为 {now.expired} 条，没有续期",
+                current=chosen[0],
+            )
+        if now.revived != confirmed.revived:
             raise Conflict(
                 f"将一并恢复的企业内授权由 {confirmed.revived} 条变为 {now.revived} 条，没有续期",
                 current=chosen[0],
@@ -209,6 +224,8 @@ def _as_shown(store: Store, shown: EnterpriseGrant) -> EnterpriseGrant:
     current = grants.get(store, shown.id)
     if current is None:
         raise NotFound("所选授权中有一条已不存在", hint="可能已被删除，请刷新列表")
+    if current.key != shown.key:
+        raise not_shown()
     if current.revision != shown.revision:
         raise Conflict(
             f"{current.key.principal} 授予 {current.key.agent} 的一条授权已被他人修改，没有保存",
@@ -231,7 +248,8 @@ def let_lapse(
     """Mark grants as meant to lapse, so that they are not listed any more; all or none.
 
     The mark is the enterprise's own and about the present last day: the other end
-    still has the grant in its list, and once it is renewed it is listed again.
+    still has the grant in its list, and once it is renewed, or granted again after a
+    deletion, it is listed again.
 
     Args:
         chosen: The grants as they were shown.
@@ -245,10 +263,10 @@ def let_lapse(
     """
 
     def plan(holder: Holder) -> Planned | None:
-        unmarked = [pair for pair in _marks(store, holder, chosen) if pair[0] != pair[1]]
-        # The ledger knows marks as put and as taken away, so those about an earlier end go first.
-        outdated = [Change(stored, None) for _, stored in unmarked if stored is not None]
-        put = [Change(None, wanted) for wanted, _ in unmarked]
+        unmarked = [mark for mark in _marks(store, holder, chosen) if not mark.counts]
+        # The ledger knows marks as put and as taken away, so those that are outdated go first.
+        outdated = [Change(mark.stored, None) for mark in unmarked if mark.stored is not None]
+        put = [Change(None, mark.wanted) for mark in unmarked]
         return Planned(Kind.LAPSE, (*outdated, *put)) if put else None
 
     done = perform(store, session, plan, reason=reason, today=today)
@@ -271,20 +289,28 @@ def keep(
 
     def plan(holder: Holder) -> Planned | None:
         marks = _marks(store, holder, chosen)
-        changes = [Change(stored, None) for wanted, stored in marks if stored == wanted]
+        changes = [Change(mark.stored, None) for mark in marks if mark.counts]
         return Planned(Kind.KEEP, tuple(changes)) if changes else None
 
     done = perform(store, session, plan, reason=reason, today=today)
     return len(done.planned.changes) if done else 0
 
 
-_Marks = list[tuple[LapseMark, LapseMark | None]]
-"""For each grant the mark about its present end, and the mark that is stored."""
+class _Mark(NamedTuple):
+    """The mark about a grant's present end, and the one that is stored.
+
+    Attributes:
+        counts: Whether the stored one is that, and not about a grant that stood here before.
+    """
+
+    wanted: LapseMark
+    stored: LapseMark | None
+    counts: bool
 
 
-def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> _Marks:
+def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> list[_Mark]:
     own = holder.enterprise.customs_code
-    marks: _Marks = []
+    marks: list[_Mark] = []
     for shown in chosen:
         current = _as_shown(store, shown)
         if own not in (current.key.principal, current.key.agent):
@@ -292,5 +318,6 @@ def _marks(store: Store, holder: Holder, chosen: Sequence[EnterpriseGrant]) -> _
         wanted = LapseMark(current.key, own, current.valid_until)
         stored = ledger.proven(store, wanted)
         assert stored is None or isinstance(stored, LapseMark)
-        marks.append((wanted, stored))
+        counts = stored == wanted and not expiry.is_granted_anew(store, wanted)
+        marks.append(_Mark(wanted, stored, counts))
     return marks

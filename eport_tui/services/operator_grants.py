@@ -12,6 +12,7 @@ from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.grants import (
     ALL_OPERATORS,
     EnterpriseGrant,
+    GrantKey,
     GrantState,
     OperatorGrant,
 )
@@ -22,10 +23,10 @@ from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
-from eport_tui.services.enterprise_grants import Conflict, row_of_operator_grant
+from eport_tui.services.enterprise_grants import Conflict, not_shown, row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, by_code, by_last_day
+from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, about, by_code, by_last_day
 from eport_tui.store import enterprise_grants
 from eport_tui.store import operator_grants as grants
 from eport_tui.store.database import Store
@@ -122,14 +123,17 @@ def received(
     """The enterprise grants that the card's enterprise has received; key: the grant's number.
 
     By principal, by last day, or by subsystem.
+
+    Args:
+        today: The day that the states are about; without it that on which it is read.
     """
     own = session.require().enterprise.customs_code
-    day = today or dates.today()
+    day = about(today)
 
     def row(values: tuple[Any, ...]) -> ReceivedRow:
         item = enterprise_grants.listed(values)
         return ReceivedRow(
-            item.grant, item.other, item.grant.state(day), item.operator_grants, item.to_all
+            item.grant, item.other, item.grant.state(day()), item.operator_grants, item.to_all
         )
 
     def rows(order: Order, span: Span) -> Keyset[ReceivedRow]:
@@ -204,18 +208,26 @@ def check_entry(
     entry: NewOperatorGrant,
     pending: Iterable[NewOperatorGrant],
     *,
+    key: GrantKey | None = None,
     today: date | None = None,
 ) -> CheckedEntry:
     """Check an entry against what is stored and what is waiting to be saved (添加).
 
+    Args:
+        key: What the enterprise grant was shown to be; where it is not given, its number
+            alone tells.
+
     Raises:
         NotPermitted: The card may not grant, or its enterprise is not the agent.
-        NotFound: The enterprise grant is gone.
+        NotFound: The enterprise grant is gone, or is another one than was shown.
         InvalidInput: The enterprise grant has expired, the card number is malformed,
             the card is there already, or a grant to all operators is.
     """
     holder = require_legal_person(session).holder
-    _require_in_force(_received(store, holder, enterprise_grant_id), today)
+    grant = _received(store, holder, enterprise_grant_id)
+    if key is not None and grant.key != key:
+        raise not_shown()
+    _require_in_force(grant, today)
     cards = {other.stored_card_number for other in pending}
     return _check(store, holder, enterprise_grant_id, entry, cards)
 
@@ -286,16 +298,20 @@ def deletion_preview(
     session: CardSession,
     operator_grant_id: int,
     *,
+    shown: OperatorGrantRow | None = None,
     today: date | None = None,
 ) -> OperatorLossPreview:
     """What the deletion of an operator grant would take away.
 
+    Args:
+        shown: As what it was shown; where it is not given, the number alone tells.
+
     Raises:
-        NotFound: It is gone.
+        NotFound: It is gone, or the number is that of another one than was shown.
         NotPermitted: The card's enterprise is not the agent.
     """
     holder = session.require()
-    grant, parent = _standing(store, holder, operator_grant_id)
+    grant, parent = _standing(store, holder, operator_grant_id, shown)
     item = RECEIVED.get(store, holder.enterprise.customs_code, parent.id)
     if item is None:
         raise _gone()
@@ -318,30 +334,37 @@ def delete(
     session: CardSession,
     operator_grant_id: int,
     *,
+    shown: OperatorGrantRow | None = None,
     reason: str = "",
     today: date | None = None,
 ) -> None:
     """Remove an operator grant.
 
+    Args:
+        shown: As for `deletion_preview`.
+
     Raises:
         NotPermitted: The card may not grant, or its enterprise is not the agent.
-        NotFound: It is gone already.
+        NotFound: It is gone already, or the number is that of another one than was shown.
     """
 
     def plan(holder: Holder) -> Planned:
-        grant, parent = _standing(store, holder, operator_grant_id)
+        grant, parent = _standing(store, holder, operator_grant_id, shown)
         return Planned(Kind.WITHDRAW, (Change(row_of_operator_grant(parent.key, grant), None),))
 
     perform(store, session, plan, reason=reason, today=today)
 
 
 def _standing(
-    store: Store, holder: Holder, operator_grant_id: int
+    store: Store, holder: Holder, operator_grant_id: int, shown: OperatorGrantRow | None
 ) -> tuple[OperatorGrant, EnterpriseGrant]:
     grant = grants.get(store, operator_grant_id)
     if grant is None:
         raise _gone()
-    return grant, _received(store, holder, grant.enterprise_grant_id)
+    parent = _received(store, holder, grant.enterprise_grant_id)
+    if shown is not None and row_of_operator_grant(parent.key, grant) != shown:
+        raise not_shown()
+    return grant, parent
 
 
 def _gone() -> NotFound:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Generic, TypeVar
 
+from eport_tui.domain import dates
 from eport_tui.domain.grants import EXPIRING_WITHIN, GrantState
 from eport_tui.domain.lists import Count, Order, Span, beginning, days
 from eport_tui.store.keyset import Keyset
@@ -18,16 +19,26 @@ def by_code(column: str, label: str) -> Order:
     return Order(column, label, f"{label}的开头几位", beginning)
 
 
-def by_last_day(today: date) -> Order:
+Day = Callable[[], date]
+"""The day that a list is about, asked at each reading: a list may be shown over midnight."""
+
+
+def about(day: date | None) -> Day:
+    """A fixed day, or without one whichever is today when the list is read."""
+    return dates.today if day is None else lambda: day
+
+
+def by_last_day(day: Day) -> Order:
     """By 权限有效期; one may type a state, too."""
-    soon = today + EXPIRING_WITHIN + timedelta(days=1)
-    states = {
-        GrantState.ACTIVE: Span(low=soon.isoformat()),
-        GrantState.EXPIRING: Span(today.isoformat(), soon.isoformat()),
-        GrantState.EXPIRED: Span(high=today.isoformat()),
-    }
 
     def read(text: str) -> Span:
+        today = day()
+        soon = Span.of_days(today, dates.later(today, EXPIRING_WITHIN.days))
+        states = {
+            GrantState.ACTIVE: Span(low=soon.high),
+            GrantState.EXPIRING: soon,
+            GrantState.EXPIRED: Span(high=soon.low),
+        }
         named = (span for state, span in states.items() if state.label.startswith(text.strip()))
         return next(named, None) or days(text) if text.strip() else Span()
 
@@ -56,8 +67,15 @@ class Listing(Generic[Row]):
         self.order = order or orders[0]
         self.filter = filter
         self._make = make
-        self._span = self.order.read(filter) if filter else Span()
-        self._rows = make(self.order, self._span)
+
+    @property
+    def _span(self) -> Span:
+        # What a text means may be another thing on another day, as a state does.
+        return self.order.read(self.filter) if self.filter else Span()
+
+    @property
+    def _rows(self) -> Keyset[Row]:
+        return self._make(self.order, self._span)
 
     def count(self) -> Count:
         """How many rows there are at the moment."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from eport_tui.domain import dates
 from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.lists import Order, PageSource, Span
 from eport_tui.errors import NotPermitted
-from eport_tui.services.pages import Listing, by_code, by_last_day
+from eport_tui.services.pages import Day, Listing, about, by_code, by_last_day
 from eport_tui.store import permissions
 from eport_tui.store.database import Store
 from eport_tui.store.keyset import Keyset
@@ -32,13 +32,14 @@ def query(
 
     Args:
         subsystem: Code of the 授权子系统; none for all.
+        today: The day that it is about; without it that on which it is read.
     """
-    own, day = session.require().enterprise.customs_code, today or dates.today()
+    own = session.require().enterprise.customs_code
     return _listing(
         store,
-        day,
-        permissions.of_operators(own, subsystem, day),
-        permissions.who_can(own, subsystem, day),
+        about(today),
+        lambda day: permissions.of_operators(own, subsystem, day),
+        lambda day: permissions.who_can(own, subsystem, day),
     )
 
 
@@ -46,8 +47,8 @@ def who_can(
     store: Store, session: CardSession, *, subsystem: str | None, today: date | None = None
 ) -> PageSource[PermissionRow]:
     """The operators who may act on the data of the card's enterprise on a day; see `query`."""
-    own, day = session.require().enterprise.customs_code, today or dates.today()
-    return _listing(store, day, permissions.who_can(own, subsystem, day))
+    own = session.require().enterprise.customs_code
+    return _listing(store, about(today), lambda day: permissions.who_can(own, subsystem, day))
 
 
 def what_can(
@@ -76,13 +77,19 @@ def what_can(
             field="card_number",
             hint="请输入本企业操作员的IC卡号",
         )
-    own, day = holder.enterprise.customs_code, today or dates.today()
-    return _listing(store, day, permissions.what_can(number, own, subsystem, day))
+    own = holder.enterprise.customs_code
+    return _listing(
+        store, about(today), lambda day: permissions.what_can(number, own, subsystem, day)
+    )
 
 
-def _listing(store: Store, day: date, *questions: Question) -> PageSource[PermissionRow]:
+def _listing(
+    store: Store, day: Day, *questions: Callable[[date], Question]
+) -> PageSource[PermissionRow]:
     def rows(order: Order, span: Span) -> Keyset[PermissionRow]:
-        return permissions.listed(store, questions, order.column, span)
+        on = day()
+        asked = [question(on) for question in questions]
+        return permissions.listed(store, asked, order.column, span)
 
     orders = (by_code(permissions.OTHER, "企业编号"), by_last_day(day))
     return Listing(rows, orders)

@@ -19,7 +19,7 @@ from eport_tui.domain.operations import (
 from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.store import enterprise_grants, history, ledger, operator_grants
+from eport_tui.store import enterprise_grants, history, ledger, operator_grants, replacement
 from eport_tui.store.database import Store
 
 if TYPE_CHECKING:
@@ -32,14 +32,17 @@ class Deleted:
 
     Attributes:
         grant: The enterprise grant, where it was deleted.
-        operator_grants: Those deleted with it, or by themselves.
+        operator_grants: Those deleted with it, or by themselves, that come back.
         unsigned: How many more went with it that their agent had never signed; they do
             not come back.
+        replaced: The cards of those that do not come back because the agent has put
+            another card in its place since (换卡); it may be lost.
     """
 
     grant: EnterpriseGrantRow | None
     operator_grants: tuple[OperatorGrantRow, ...]
     unsigned: int = 0
+    replaced: tuple[str, ...] = ()
 
     @property
     def key(self) -> GrantKey:
@@ -83,14 +86,15 @@ def reinstate(
 ) -> Deleted:
     """Have what an entry deleted stand again, each row exactly as it was.
 
-    The rows get new numbers, so that a form which was open on a deleted one cannot
-    overwrite it.
+    An operator grant to a card that the agent has replaced since is left out.  The rows
+    get new numbers, so that a form which was open on a deleted one cannot overwrite it.
 
     Raises:
         NotPermitted: The card may not grant, or another enterprise deleted it.
         NotFound: There is no such entry, or the enterprise grant above is gone.
         InvalidInput: The entry deleted nothing, it was granted or changed again since,
-            its last day has passed, or single cards and all operators would mix.
+            its last day has passed, the card was replaced, or single cards and all
+            operators would mix.
         EportError: What else `perform` raises.
     """
     day = today or dates.today()
@@ -124,12 +128,40 @@ def _reinstatable(store: Store, holder: Holder, number: int, day: date) -> Delet
     if operation.enterprise != holder.enterprise.customs_code:
         raise NotPermitted("只有删除该授权的企业才能恢复")
     unsigned = len({row.identity for row in operators}) - len(signed)
-    deleted = Deleted(grants[0] if grants else None, signed, unsigned)
+    replaced = _replaced(store, signed, number)
+    back = tuple(row for row in signed if row.card_number not in replaced)
+    if not (grants or back):
+        raise InvalidInput(
+            f"操作员 {'、'.join(replaced)} 已换卡，不能恢复原卡的权限", hint="请为新卡添加授权"
+        )
+    deleted = Deleted(grants[0] if grants else None, back, unsigned, tuple(replaced))
     if deleted.grant is not None:
         _check_grant(store, deleted.grant, number, day)
     else:
         _check_operators(store, deleted, number, day)
     return deleted
+
+
+def _replaced(
+    store: Store, operators: tuple[OperatorGrantRow, ...], number: int
+) -> dict[str, None]:
+    """The cards that their agent has replaced since, and handed nothing on to after that."""
+    if not operators:
+        return {}
+    key = operators[0].key
+    cards = dict.fromkeys(row.card_number for row in operators)
+    given_up: dict[str, int] = {}
+    for entry in replacement.replacements_since(store, key, number):
+        for change in _operation(store, entry).changes:
+            if change.after is None and not change.found:
+                assert isinstance(change.before, OperatorGrantRow)
+                given_up[change.before.card_number] = entry
+    return {
+        card: None
+        for card in cards
+        if (entry := given_up.get(card)) is not None
+        and not replacement.was_handed_on_after(store, key.agent, card, entry)
+    }
 
 
 def _operation(store: Store, number: int) -> Operation:

@@ -9,7 +9,7 @@ from functools import lru_cache
 _PARTS = re.compile(
     r"""'(?:[^']|'')*' | "[^"]*" | --[^\n]* | (?P<place>\?(?P<number>\d*))
         | (?P<join>\bCROSS\sJOIN\b) | (?P<hint>\bINDEXED\sBY\s\w+)
-        | \bCAST\((?P<value>[\w.]+)\sAS\sBLOB\)""",
+        | \bCAST\((?P<value>[\w.]+)\sAS\sBLOB\) | \bdate\((?P<day>[^'?]+),\s'\+1\sday'\)""",
     re.VERBOSE,
 )
 
@@ -27,6 +27,8 @@ def in_psycopgs_words(sql: str) -> str:
             return f"${number}"
         if found["value"]:
             return f"blob({found['value']})"
+        if found["day"]:
+            return f"to_char(CAST({found['day']} AS date) + 1, 'YYYY-MM-DD')"
         # SQLite alone needs to be told which table to begin with, and along which index.
         if found["join"]:
             return "JOIN"

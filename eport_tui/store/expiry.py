@@ -11,6 +11,7 @@ from typing import Any
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.lists import BOUND_OF_JOINED, Count, Span
+from eport_tui.domain.operations import Kind, LapseMark
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS, UNDER, count_under, from_row
 from eport_tui.store.keyset import EVERYTHING, Fixed, Keyset, Leg, Place
@@ -38,7 +39,7 @@ class Question:
     @property
     def days(self) -> Span:
         """The last days."""
-        return Span(self.since.isoformat(), (self.until + timedelta(days=1)).isoformat())
+        return Span.of_days(self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ class DueRow:
         agent: Who was granted to.
         operator_grants: How many operator grants stand under it, as far as was asked.
         lapsing: Whether the asking enterprise, or else the principal, has marked it as
-            meant to lapse on this last day.
-        gap: The interruption before the present period, as the ledger has it.
+            meant to lapse on this last day, since it was granted.
+        gap: The latest interruption of the present period, by a deletion that was taken
+            back, or that before it, as the ledger has it.
     """
 
     grant: EnterpriseGrant
@@ -74,28 +76,69 @@ class DueRow:
     gap: Gap | None
 
 
-_MARKED = """
+# Most were granted on a day before their mark; the operations, which may be long, are rarely read.
+_GRANTED_ANEW = f"""
+    CASE WHEN g.granted_on < substr(m.changed_at, 1, 10)
+        AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset)
+    THEN FALSE ELSE coalesce(
+        (
+            SELECT e.payload ->> '$.kind' FROM ledger_subject s
+            CROSS JOIN ledger_entry e ON e.number = s.entry
+            WHERE s.principal = m.principal AND s.agent = m.agent
+              AND s.subsystem = m.subsystem AND s.grant_type = m.grant_type
+              AND (
+                  e.payload ->> '$.kind' = '{Kind.GRANT}'
+                  OR (
+                      e.payload ->> '$.kind' = '{Kind.LAPSE}'
+                      AND e.payload ->> '$.enterprise' = m.owner
+                  )
+              )
+            ORDER BY s.entry DESC LIMIT 1
+        ),
+        ''
+    ) = '{Kind.GRANT}' END
+"""
+"""Whether a mark is about a grant that was deleted, and that was granted again since.
+
+The mark is its owner's, so the other end cannot take it away with the grant.
+"""
+
+_MARKED = f"""
     EXISTS (
         SELECT 1 FROM lapse_mark m
         WHERE m.principal = g.principal AND m.agent = g.agent
           AND m.subsystem = g.subsystem AND m.grant_type = g.grant_type
-          AND m.owner = g.{own} AND m.valid_until = g.valid_until
+          AND m.owner = g.{{own}} AND m.valid_until = g.valid_until AND NOT {_GRANTED_ANEW}
     )
 """
 """Whether an end lets the grant lapse; as it is about one last day, not after a renewal."""
 
-# The latest earlier period ended on its last day, or before that by a deletion.
-_ENDED = """
+# A version ends with its last day, or before that with the entry that changed or deleted it.
+_ENDED = "min(p.valid_until, substr(u.recorded_at, 1, 10))"
+_BEGAN = "max(v.granted_on, substr(f.recorded_at, 1, 10))"
+
+# On a past day there are versions that are newer than the grant was then.
+_INTERRUPTED = f"""
     (
-        SELECT min(v.valid_until, substr(e.recorded_at, 1, 10))
+        SELECT {_ENDED} || {_BEGAN}
         FROM enterprise_grant_version v
-        JOIN ledger_entry e ON e.number = v.until_entry
+        CROSS JOIN ledger_entry f ON f.number = v.from_entry
+        CROSS JOIN enterprise_grant_version p ON p.id = (
+            SELECT o.id FROM enterprise_grant_version o
+            WHERE o.principal = g.principal AND o.agent = g.agent
+              AND o.subsystem = g.subsystem AND o.grant_type = g.grant_type
+              AND o.from_entry < v.from_entry
+            ORDER BY o.from_entry DESC LIMIT 1
+        )
+        CROSS JOIN ledger_entry u ON u.number = p.until_entry
         WHERE v.principal = g.principal AND v.agent = g.agent
           AND v.subsystem = g.subsystem AND v.grant_type = g.grant_type
-          AND v.granted_on < g.granted_on
+          AND v.granted_on = g.granted_on AND f.recorded_at <= g.changed_at
+          AND {_BEGAN} > date({_ENDED}, '+1 day')
         ORDER BY v.from_entry DESC LIMIT 1
     )
 """
+"""When the latest interruption of the present period, or that before it, began and ended."""
 
 
 def _leg(question: Question, direction: Direction, span: Span) -> Leg:
@@ -112,7 +155,8 @@ def _leg(question: Question, direction: Direction, span: Span) -> Leg:
         columns=f"""
             {COLUMNS}, '{direction}', {marked},
             coalesce(p.uscc, ''), coalesce(p.name, ''),
-            coalesce(a.uscc, ''), coalesce(a.name, ''), {count_under(question.under)}, {_ENDED}
+            coalesce(a.uscc, ''), coalesce(a.name, ''),
+            {count_under(question.under)}, {_INTERRUPTED}
         """,
         tables="enterprise_grant g",
         names="""
@@ -171,7 +215,7 @@ def count_each(store: Store, question: Question) -> dict[Direction, Count]:
 
 def _row(bound: int, row: tuple[Any, ...]) -> DueRow:
     grant = from_row(row)
-    direction, lapsing, p_uscc, p_name, a_uscc, a_name, under, ended = row[10:]
+    direction, lapsing, p_uscc, p_name, a_uscc, a_name, under, interrupted = row[10:]
     return DueRow(
         grant,
         Direction(direction),
@@ -179,10 +223,22 @@ def _row(bound: int, row: tuple[Any, ...]) -> DueRow:
         Enterprise(grant.key.agent, a_uscc, a_name),
         Count.of(under, bound),
         bool(lapsing),
-        _gap(date.fromisoformat(ended), grant.granted_on) if ended else None,
+        _gap(interrupted) if interrupted else None,
     )
 
 
-def _gap(ended: date, granted_on: date) -> Gap | None:
-    first, last = ended + timedelta(days=1), granted_on - timedelta(days=1)
-    return Gap(first, last) if first <= last else None
+def _gap(interrupted: str) -> Gap:
+    ended, began = map(date.fromisoformat, (interrupted[:10], interrupted[10:]))
+    return Gap(ended + timedelta(days=1), began - timedelta(days=1))
+
+
+def is_granted_anew(store: Store, mark: LapseMark) -> bool:
+    """Whether the grant that a stored mark is about was deleted, and granted again since."""
+    sql = f"""
+        SELECT 1 FROM lapse_mark m JOIN enterprise_grant g
+            ON g.principal = m.principal AND g.agent = m.agent
+            AND g.subsystem = m.subsystem AND g.grant_type = m.grant_type
+        WHERE m.principal = ? AND m.agent = ? AND m.subsystem = ? AND m.grant_type = ?
+          AND m.owner = ? AND {_GRANTED_ANEW}
+    """
+    return bool(store.rows(sql, (*mark.key, mark.owner)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eport_tui.domain.grants import EnterpriseGrant, OperatorGrant
+from eport_tui.domain.grants import EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.operations import Kind
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
@@ -56,3 +57,35 @@ def held(store: Store, agent: str, old_card: str, new_card: str) -> list[Held]:
         )
         for row in rows
     ]
+
+
+def replacements_since(store: Store, key: GrantKey, entry: int) -> list[int]:
+    """The entries, oldest first, that replaced cards whose grants with a key went in an entry."""
+    rows = store.rows(
+        f"""
+        SELECT e.number FROM ledger_entry e
+        WHERE e.number IN (
+            SELECT w.until_entry FROM operator_grant_version v
+            CROSS JOIN operator_grant_version w
+                ON w.card_number = v.card_number AND w.agent = v.agent
+            WHERE v.principal = ?1 AND v.agent = ?2 AND v.subsystem = ?3 AND v.grant_type = ?4
+              AND v.until_entry = ?5 AND w.until_entry > ?5
+        ) AND e.payload ->> '$.kind' = '{Kind.REPLACE_CARD}'
+        ORDER BY e.number
+        """,
+        (*key, entry),
+    )
+    return [number for (number,) in rows]
+
+
+def was_handed_on_after(store: Store, agent: str, card_number: str, entry: int) -> bool:
+    """Whether an agent handed anything on to a card after an entry."""
+    return bool(
+        store.rows(
+            """
+            SELECT 1 FROM operator_grant_version
+            WHERE card_number = ? AND agent = ? AND from_entry > ? LIMIT 1
+            """,
+            (card_number, agent, entry),
+        )
+    )

@@ -150,6 +150,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._typed = ""
         self._found = True
         self._unread: EportError | None = None
+        self._hidden = False
 
     # What is shown
 
@@ -246,6 +247,22 @@ class Grid(Widget, Generic[Row], can_focus=True):
         if source is not None and await source.do(lambda pages: pages.at(key)) is None:
             self._source = source.filtered("")
 
+    def hide_rows(self) -> Callable[[], None]:
+        """Show no rows until the list is read anew; what is returned shows it as it was."""
+        what = self.title, self._source, self._window, self._count, self._unread
+        where = self._top, self._cursor, self._marks
+        self._hidden = True
+        self.refresh()
+
+        def put_back() -> None:
+            self.title, self._source, self._window, self._count, self._unread = what
+            self._top, self._cursor, self._marks = where
+            self._hidden, self._bar = False, self._bar_line(self._top)
+            self.refresh()
+            self.post_message(self.Selected(self, self.selected))
+
+        return put_back
+
     async def refresh_rows(self) -> bool:
         """Read the list again, because others have changed it.
 
@@ -321,6 +338,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             raise
         finally:
             self.refresh()
+        self._hidden = False
         line = line if cursor is None else cursor - self._top
         top = at - line if at is not None else 0
         if old.rows and (still := self._index_of(window, old.rows[self._top])) is not None:
@@ -613,6 +631,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
             style = look(self, "dim")
             text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
             return Strip([Segment(fit(f"  {text}", width), style)], width)
+        if self._hidden:
+            return Strip.blank(width, self.rich_style)
         if self._unread is not None and y == 3:
             text = f"  {UNREAD}：{self._unread.message}"
             return Strip([Segment(fit(text, width), look(self, "warning"))], width)
@@ -660,7 +680,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def _told(self) -> Iterator[str]:
         """What the title says about where one is and how the list is shown."""
-        if self._count is not None:
+        if self._count is not None and not self._hidden:
             if self._cursor is not None:
                 yield self._place(self._cursor, self._count)
             yield f"共{self._count}条"

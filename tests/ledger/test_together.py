@@ -222,9 +222,10 @@ def test_a_clock_that_was_set_back_is_refused_and_there_is_a_way_to_go_on(
 ) -> None:
     later, earlier = moment("2026-04-01T12:00:00"), moment("2026-04-01T11:00:00")
     with time_machine.travel(later, tick=False):
-        saved = enterprise_grants.save(
-            store, TABLES, session(MANUFACTURER), opened(current(store), later.date())
-        ).grant
+        by, standing = session(MANUFACTURER), current(store)
+        agreed = enterprise_grants.shortening_preview(store, TABLES, by, standing.id, later.date())
+        draft = opened(standing, later.date())
+        saved = enterprise_grants.save(store, TABLES, by, draft, agreed=agreed).grant
         with pytest.raises(InvalidInput, match="不必处理"):
             accept_clock(store)
 

@@ -34,6 +34,8 @@ from eport_tui.services import decisions, enterprise_grants, operator_grants, pe
 from eport_tui.services.enterprise_grants import (
     Conflict,
     GrantStands,
+    LossChanged,
+    LossPreview,
     RenewalNeedsConfirmation,
 )
 from eport_tui.services.operator_grants import NewOperatorGrant
@@ -144,7 +146,14 @@ class AnyStory(RuleBasedStateMachine):
             self.renew(standing, draft, until, confirmed)
 
     @precondition(lambda self: self.all)
-    @rule(data=st.data(), rightly=rightly, lasting=lasting, confirmed=st.booleans(), fresh=rightly)
+    @rule(
+        data=st.data(),
+        rightly=rightly,
+        lasting=lasting,
+        confirmed=st.booleans(),
+        fresh=rightly,
+        asked=rightly,
+    )
     def change(
         self,
         data: st.DataObject,
@@ -152,20 +161,33 @@ class AnyStory(RuleBasedStateMachine):
         lasting: timedelta,
         confirmed: bool,
         fresh: bool,
+        asked: bool,
     ) -> None:
         standing = data.draw(st.sampled_from(self.all))
         by = standing.principal if rightly else standing.agent
         until = self.today + lasting
         revision = standing.revision if fresh else standing.revision - 1
-        draft = GrantDraft("", "", "", until.isoformat(), standing.id, revision)
+        draft = GrantDraft(
+            standing.agent,
+            standing.subsystem,
+            standing.grant_type,
+            until.isoformat(),
+            standing.id,
+            revision,
+        )
         if by != standing.principal:
             self.refused(NotPermitted, by, draft, confirmed)
         elif not fresh:
             self.refused(Conflict, by, draft, confirmed)
         elif standing.valid_until < self.today:
             self.renew(standing, draft, until, confirmed)
+        elif until < standing.valid_until and standing.cards and not asked:
+            self.refused(LossChanged, by, draft, confirmed)
         else:
-            self.save(by, draft, confirmed)
+            agreed = enterprise_grants.shortening_preview(
+                self.store, TABLES, LEGAL_PERSONS[by], standing.id, until, today=self.today
+            )
+            self.save(by, draft, confirmed, agreed)
             standing.revision += until != standing.valid_until
             standing.valid_until = until
 
@@ -275,13 +297,16 @@ class AnyStory(RuleBasedStateMachine):
             with pytest.raises(NotPermitted, match="非法人卡，不允许操作!"):
                 attempt()
 
-    def save(self, by: str, draft: GrantDraft, confirmed: bool) -> enterprise_grants.SavedGrant:
+    def save(
+        self, by: str, draft: GrantDraft, confirmed: bool, agreed: LossPreview | None = None
+    ) -> enterprise_grants.SavedGrant:
         return enterprise_grants.save(
             self.store,
             TABLES,
             LEGAL_PERSONS[by],
             draft,
             confirm_renewal=confirmed,
+            agreed=agreed,
             today=self.today,
         )
 

@@ -21,6 +21,7 @@ from eport_tui.services.enterprise_grants import (
     look_up_agent,
     made,
     save,
+    shortening_preview,
 )
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
@@ -279,6 +280,22 @@ def test_the_grant_of_another_principal_can_be_neither_changed_nor_deleted(store
         deletion_preview(store, TABLES, OURS, theirs.id)
     with pytest.raises(NotPermitted, match="不是本企业所授"):
         delete(store, OURS, theirs.id, revision=1, operator_grants=0)
+    assert tables_of(store) == before
+
+
+def test_a_number_is_not_taken_for_another_grant_than_was_shown(store: Store) -> None:
+    # On a past day the grants of a list have the numbers of their versions.
+    standing, other = grant(store, subsystem="B1"), grant(store)
+    shown = other._replace(id=standing.id)
+    before = tables_of(store)
+    for attempt in (
+        lambda: save(store, TABLES, OURS, opened(shown, AFTER), today=TODAY),
+        lambda: shortening_preview(store, TABLES, OURS, shown.id, TODAY, key=shown.key),
+        lambda: deletion_preview(store, TABLES, OURS, shown.id, key=shown.key),
+        lambda: delete(store, OURS, shown.id, revision=1, operator_grants=0, key=shown.key),
+    ):
+        with pytest.raises(NotFound, match="不是同一条授权，没有改动"):
+            attempt()
     assert tables_of(store) == before
 
 

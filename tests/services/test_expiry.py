@@ -11,7 +11,8 @@ from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.domain.lists import Count
 from eport_tui.domain.operations import Kind, Operation, State, replay
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
-from eport_tui.services import expiry
+from eport_tui.services import enterprise_grants as enterprise_grants_of
+from eport_tui.services import expiry, history, reinstatement
 from eport_tui.services.enterprise_grants import Conflict
 from eport_tui.services.expiry import DueRow, RenewalPreview
 from eport_tui.services.guard import NOT_LEGAL_PERSON
@@ -118,6 +119,18 @@ def test_the_last_day_of_the_time_asked_for_is_included(
     assert len(listed(store, within=within)) == count
 
 
+@pytest.mark.parametrize("left", [0, 29, 31])
+def test_the_calendar_s_last_days_are_days_like_others(store: Store, left: int) -> None:
+    last = grant(store, valid_until=date.max)
+    grant(store, subsystem="B1")
+    day = date.max - days(left)
+    due = listed(store, today=day)
+    assert [row.grant for row in due][1:] == ([last] if left <= 30 else [])
+    source = expiry.due(store, session(MANUFACTURER), within=30, lapsing_too=True, today=day)
+    assert [row.grant for row in rows(source.filtered("即将"))] == ([last] if left <= 30 else [])
+    assert expiry.due_soon(store, session(MANUFACTURER), today=day).made.number == (left <= 30)
+
+
 def test_on_one_day_they_stand_by_the_other_end_and_what_is_granted(store: Store) -> None:
     day = TODAY + days(5)
     for agent, subsystem in ((OTHER_BROKER, "95"), (BROKER, "B1"), (BROKER, "95")):
@@ -166,15 +179,56 @@ def test_an_extension_does_not_hide_the_gap_before_it(store: Store) -> None:
 
 
 def test_a_grant_that_was_deleted_and_made_again_was_interrupted_too(store: Store) -> None:
-    from eport_tui.services import enterprise_grants as service
-
     first = grant(store, today=TODAY - days(50))
     then = TODAY - days(20)
-    service.delete(
-        store, session(MANUFACTURER), first.id, revision=1, operator_grants=0, today=then
-    )
+    deleted(store, first, then)
     grant(store, valid_until=TODAY + days(5), today=TODAY)
     assert [row.gap for row in listed(store)] == [Gap(then + days(1), TODAY - days(1))]
+
+
+def deleted(store: Store, standing: EnterpriseGrant, on: date) -> int:
+    """Delete a grant under which nothing stands; returns the number of the entry."""
+    enterprise_grants_of.delete(
+        store,
+        session(MANUFACTURER),
+        standing.id,
+        revision=standing.revision,
+        operator_grants=0,
+        today=on,
+    )
+    return ledger.last_number(store)
+
+
+def delete_and_reinstate(store: Store, deleted_on: date, reinstated_on: date) -> None:
+    """Delete the one grant there is, and take that back on another day."""
+    (row,) = listed(store, within=200)
+    number = deleted(store, row.grant, deleted_on)
+    reinstatement.reinstate(store, session(MANUFACTURER), number, today=reinstated_on)
+
+
+def test_a_grant_that_was_deleted_and_reinstated_was_interrupted(store: Store) -> None:
+    grant(store, today=TODAY - days(50), valid_until=TODAY + days(5))
+    delete_and_reinstate(store, TODAY - days(20), TODAY - days(16))
+    assert [row.gap for row in listed(store)] == [Gap(TODAY - days(19), TODAY - days(17))]
+    # On a day when it had not been deleted yet, it was not.
+    then = history.on_day(store, TODAY - days(21), today=TODAY)
+    assert [row.gap for row in rows(expiry.due(then.store, session(MANUFACTURER), within=60))] == [
+        None
+    ]
+
+
+def test_one_that_was_reinstated_on_the_next_day_was_not(store: Store) -> None:
+    grant(store, today=TODAY - days(50), valid_until=TODAY + days(5))
+    delete_and_reinstate(store, TODAY - days(20), TODAY - days(19))
+    assert [row.gap for row in listed(store)] == [None]
+
+
+def test_what_was_no_interruption_does_not_hide_the_one_before_it(store: Store) -> None:
+    first = grant(store, today=TODAY - days(90), valid_until=TODAY - days(60))
+    renew(store, first, until=TODAY + days(5), today=TODAY - days(40))
+    delete_and_reinstate(store, TODAY - days(20), TODAY - days(19))
+    renew(store, listed(store)[0].grant, until=TODAY + days(9), today=TODAY - days(2))
+    assert [row.gap for row in listed(store)] == [Gap(TODAY - days(59), TODAY - days(41))]
 
 
 # -- renewing ------------------------------------------------------------------
@@ -301,6 +355,41 @@ def test_the_operators_that_come_back_are_as_many_as_was_agreed_to(store: Store)
     assert enterprise_grants.get(store, over.id) == over
 
 
+def test_a_renewal_that_was_confirmed_for_yesterday_alone_is_told_so(store: Store) -> None:
+    over = grant(store, today=TODAY - days(9), valid_until=TODAY - days(1))
+    by = session(MANUFACTURER)
+    preview = expiry.renewal_preview(store, by, [over], "+0", today=TODAY)
+    with pytest.raises(InvalidInput, match=f"续期至 {TODAY} 已过") as error:
+        expiry.renew(store, by, [over], preview, today=TODAY + days(1))
+    assert error.value.field == expiry.DATE_FIELD
+    assert enterprise_grants.get(store, over.id) == over
+
+
+def test_one_that_ran_out_after_the_question_is_told_as_that(store: Store) -> None:
+    standing = grant(store, valid_until=TODAY)
+    by = session(MANUFACTURER)
+    preview = expiry.renewal_preview(store, by, [standing], "+1y", today=TODAY)
+    with pytest.raises(Conflict, match="已过期的由 0 条变为 1 条，没有续期"):
+        expiry.renew(store, by, [standing], preview, today=TODAY + days(1))
+    assert enterprise_grants.get(store, standing.id) == standing
+
+
+def test_a_number_is_not_taken_for_another_grant_than_was_shown(store: Store) -> None:
+    standing, other = grant(store, subsystem="B1"), grant(store)
+    shown, by = other._replace(id=standing.id), session(MANUFACTURER)
+    before = tables_of(store)
+    preview = RenewalPreview(LATER, 1, 0, 0)
+    for attempt in (
+        lambda: expiry.renewal_preview(store, by, [shown], "+1y", today=TODAY),
+        lambda: expiry.renew(store, by, [shown], preview, today=TODAY),
+        lambda: expiry.let_lapse(store, by, [shown], today=TODAY),
+        lambda: expiry.keep(store, by, [shown], today=TODAY),
+    ):
+        with pytest.raises(NotFound, match="不是同一条授权，没有改动"):
+            attempt()
+    assert tables_of(store) == before
+
+
 # -- meant to lapse ------------------------------------------------------------
 
 
@@ -356,6 +445,34 @@ def test_marks_about_an_earlier_end_and_new_ones_are_put_together(store: Store) 
     assert expiry.let_lapse(store, by, current, today=TODAY) == 0
     assert expiry.keep(store, by, current, today=TODAY) == 4
     replay_all(store)
+
+
+def test_a_mark_is_not_about_a_grant_that_was_made_after_a_deletion(store: Store) -> None:
+    until = TODAY + days(9)
+    standing = grant(store, valid_until=until)
+    for who in (MANUFACTURER, BROKER):
+        expiry.let_lapse(store, session(who), [standing], today=TODAY)
+    deleted(store, standing, TODAY)
+    again = grant(store, valid_until=until)
+    for who in (MANUFACTURER, BROKER):
+        assert [(row.grant, row.lapsing) for row in listed(store, who)] == [(again, False)]
+        assert expiry.keep(store, session(who), [again], today=TODAY) == 0
+        assert expiry.let_lapse(store, session(who), [again], today=TODAY) == 1
+        assert listed(store, who) == []
+        assert expiry.let_lapse(store, session(who), [again], today=TODAY) == 0
+    assert expiry.keep(store, session(BROKER), [again], today=TODAY) == 1
+    assert [row.grant for row in listed(store, BROKER)] == [again]
+    replay_all(store)
+
+
+def test_a_deletion_that_is_taken_back_leaves_the_mark_as_it_was(store: Store) -> None:
+    expiry.let_lapse(
+        store, session(MANUFACTURER), [grant(store, valid_until=TODAY + days(9))], today=TODAY
+    )
+    (row,) = listed(store, lapsing_too=True)
+    number = deleted(store, row.grant, TODAY)
+    reinstatement.reinstate(store, session(MANUFACTURER), number, today=TODAY)
+    assert listed(store) == []
 
 
 def test_a_stranger_marks_nothing(store: Store) -> None:

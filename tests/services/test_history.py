@@ -218,6 +218,21 @@ def test_operators_that_were_exchanged_since_are_not_deleted_unseen(store: Store
     assert enterprise_grants.made(store, OURS).count().number == 1
 
 
+def test_a_shortening_takes_nothing_that_was_handed_on_after_the_question(store: Store) -> None:
+    standing = grant(store)
+    asked = enterprise_grants.shortening_preview(
+        store, TABLES, OURS, standing.id, TOMORROW, today=TODAY
+    )
+    assert asked.losses.count().number == 0
+    hand_on(store, standing, CARD)
+    for agreed in (asked, None):
+        with pytest.raises(LossChanged, match="核对新的清单"):
+            enterprise_grants.save(
+                store, TABLES, OURS, opened(standing, TOMORROW), agreed=agreed, today=TODAY
+            )
+    assert rows(enterprise_grants.made(store, OURS))[0].grant == standing
+
+
 def test_a_shortening_that_would_take_more_than_was_agreed_to_is_refused(store: Store) -> None:
     standing = grant(store)
     hand_on(store, standing, CARD)
@@ -484,6 +499,74 @@ def test_single_cards_that_all_operators_replaced_can_be_had_back(store: Store) 
     back = reinstatement.reinstate(store, THEIRS, number, today=TODAY)
     assert [row.card_number for row in back.operator_grants] == [CARD, OTHER_CARD]
     replayed(store)
+
+
+NEW_CARD = "8900000000073"
+
+
+def put_in_place(store: Store, old: str = CARD, new: str = NEW_CARD) -> None:
+    """Have the agent put another card in the place of one."""
+    shown = replacement.preview(store, THEIRS, old, new)
+    replacement.replace(store, THEIRS, shown, today=TODAY)
+
+
+def test_a_card_that_was_replaced_meanwhile_does_not_come_back_with_the_grant(
+    store: Store,
+) -> None:
+    standing, other = grant(store), grant(store, subsystem="B1")
+    hand_on(store, standing, CARD, OTHER_CARD)
+    hand_on(store, other, CARD)
+    number = delete(store, standing)
+    put_in_place(store)
+    shown = reinstatement.preview(store, OURS, number, today=TODAY)
+    assert [row.card_number for row in shown.operator_grants] == [OTHER_CARD]
+    assert shown.replaced == (CARD,)
+    reinstatement.reinstate(store, OURS, number, today=TODAY)
+    assert {each[0] for each in decided(store)} == {OTHER_CARD, NEW_CARD}
+    replayed(store)
+
+
+def test_a_grant_comes_back_alone_where_its_one_card_was_replaced(store: Store) -> None:
+    standing, other = grant(store), grant(store, subsystem="B1")
+    for each in (standing, other):
+        hand_on(store, each, CARD)
+    number = delete(store, standing)
+    put_in_place(store)
+    back = reinstatement.reinstate(store, OURS, number, today=TODAY)
+    assert (back.grant is not None, back.operator_grants) == (True, ())
+    replayed(store)
+
+
+def test_the_agent_cannot_take_back_what_a_replaced_card_had(store: Store) -> None:
+    standing, other = grant(store), grant(store, subsystem="B1")
+    for each in (standing, other):
+        hand_on(store, each, CARD)
+    number = withdraw(store, standing)
+    put_in_place(store)
+    with pytest.raises(InvalidInput, match=f"操作员 {CARD} 已换卡，不能恢复原卡的权限"):
+        reinstatement.reinstate(store, THEIRS, number, today=TODAY)
+    assert not reinstatement.is_possible(store, THEIRS, number, today=TODAY)
+
+
+def test_a_replaced_card_that_was_handed_something_again_comes_back(store: Store) -> None:
+    standing, other = grant(store), grant(store, subsystem="B1")
+    for each in (standing, other):
+        hand_on(store, each, CARD)
+    number = delete(store, standing)
+    put_in_place(store)
+    hand_on(store, other, CARD)
+    back = reinstatement.reinstate(store, OURS, number, today=TODAY)
+    assert [row.card_number for row in back.operator_grants] == [CARD]
+
+
+def test_a_card_that_was_replaced_before_and_had_it_again_comes_back(store: Store) -> None:
+    standing = grant(store)
+    hand_on(store, standing, CARD)
+    put_in_place(store)
+    hand_on(store, standing, CARD)
+    number = delete(store, standing)
+    back = reinstatement.reinstate(store, OURS, number, today=TODAY)
+    assert [row.card_number for row in back.operator_grants] == [CARD, NEW_CARD]
 
 
 def test_what_granted_something_has_nothing_to_take_back(store: Store) -> None:

@@ -10,13 +10,14 @@ import pytest
 from eport_tui.domain.grants import GrantState
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import enterprise_grants
-from eport_tui.services.enterprise_grants import Conflict
+from eport_tui.services.enterprise_grants import Conflict, row_of_operator_grant
 from eport_tui.services.history import on_day
 from eport_tui.services.operator_grants import (
     CheckedEntry,
     NewOperatorGrant,
     check_entry,
     delete,
+    deletion_preview,
     find_next,
     granted,
     received,
@@ -30,6 +31,7 @@ from tests.services.world import (
     MANUFACTURER,
     OTHER_BROKER,
     OTHER_CARD,
+    TABLES,
     TODAY,
     TRADER,
     grant,
@@ -367,6 +369,26 @@ def test_deleting_takes_one_card_and_leaves_the_others(store: Store) -> None:
     assert rows(granted(store, OURS, received_grant.id)) == [second]
     with pytest.raises(NotFound, match="该操作员授权已不存在"):
         delete(store, OURS, first.id)
+
+
+def test_a_number_is_not_taken_for_another_grant_than_was_shown(store: Store) -> None:
+    # On a past day the grants of a list have the numbers of their versions.
+    standing, other = grant(store, subsystem="B1"), grant(store)
+    one, another = hand_on(store, standing, CARD, OTHER_CARD)
+    before = tables_of(store)
+    for shown in (
+        row_of_operator_grant(standing.key, another),
+        row_of_operator_grant(other.key, one),
+    ):
+        for attempt in (
+            lambda shown=shown: deletion_preview(store, TABLES, OURS, one.id, shown=shown),
+            lambda shown=shown: delete(store, OURS, one.id, shown=shown),
+        ):
+            with pytest.raises(NotFound, match="不是同一条授权，没有改动"):
+                attempt()
+    with pytest.raises(NotFound, match="不是同一条授权，没有改动"):
+        check_entry(store, OURS, standing.id, ALL, [], key=other.key, today=TODAY)
+    assert tables_of(store) == before
 
 
 def test_after_all_operators_are_deleted_single_cards_can_be_granted(store: Store) -> None:

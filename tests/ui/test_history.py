@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 
 from eport_tui.domain.dates import today
-from eport_tui.services import expiry, history, replacement
+from eport_tui.services import enterprise_grants, expiry, history, replacement
 from eport_tui.settings import Settings
 from tests.rows import insert_operator_grant
 from tests.ui.colleague import BROKER_CODE, Colleague
@@ -110,6 +111,27 @@ async def test_shortening_asks_with_what_stops_working_and_from_when(
         assert last_reason(colleague) == REASON
 
 
+async def test_what_was_handed_on_just_before_a_shortening_is_asked_about(
+    settings: Settings, colleague: Colleague, broker: Colleague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = colleague.grant(BROKER_CODE, "95", "2027-12-29")
+    preview = enterprise_grants.shortening_preview
+
+    def first_handed_on(*args: Any, **kwargs: Any) -> enterprise_grants.LossPreview:
+        shown = preview(*args, **kwargs)
+        if not broker.operators(grant.id):
+            broker.hand_on(grant.id, OPERATOR)
+        return shown
+
+    monkeypatch.setattr(enterprise_grants, "shortening_preview", first_handed_on)
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<home>", "<enter>", "<ctrl+u>", "+9", "<f10>")
+        assert "请再保存一次，核对新的清单" in operator.message
+        assert colleague.grant_to(BROKER_CODE, "95").valid_until == grant.valid_until
+        await operator.press("f10")
+        assert operator.sees("缩短有效期", f"{OPERATOR}  3101980001  2026-12-04 至 2027-12-29")
+
+
 async def test_a_longer_time_is_saved_without_a_question(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst(*TO_THE_LIST, "<enter>", "<ctrl+u>", "+3y", "<f10>")
@@ -196,6 +218,24 @@ async def test_a_deleted_grant_comes_back_from_the_history(
         assert [(row.card_number, row.subsystem) for row in broker.rights()] == rights
         await operator.press("enter", "down", "f6")
         assert operator.message.endswith("该授权已重新授予，不必恢复")
+
+
+async def test_a_card_that_was_replaced_meanwhile_is_said_not_to_come_back(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER) as operator:
+        await into_history(operator)
+        confirmed = replacement.preview(broker.store, broker.session, OPERATOR, NEW)
+        replacement.replace(broker.store, broker.session, confirmed)
+        await operator.press("f6")
+        assert operator.sees(
+            "其下没有企业内授权恢复",
+            f"另有1张卡已由代理企业换卡，不恢复：{OPERATOR}。新卡的权限由代理企业授予。",
+        )
+        await operator.press("y")
+        assert operator.sees("恢复成功")
+    rights = {(row.card_number, row.subsystem, row.grant_type) for row in broker.rights()}
+    assert not any(card == OPERATOR for card, _, _ in rights)
 
 
 async def test_any_card_looks_and_only_a_legal_person_s_takes_back(
