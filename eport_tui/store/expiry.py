@@ -79,7 +79,7 @@ class DueRow:
 # Most were granted on a day before their mark; the operations, which may be long, are rarely read.
 _GRANTED_ANEW = f"""
     CASE WHEN g.granted_on < substr(m.changed_at, 1, 10)
-        AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset)
+        AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset WHERE after_entry > 0)
     THEN FALSE ELSE coalesce(
         (
             SELECT e.payload ->> '$.kind' FROM ledger_subject s

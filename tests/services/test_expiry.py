@@ -465,6 +465,20 @@ def test_a_mark_is_not_about_a_grant_that_was_made_after_a_deletion(store: Store
     replay_all(store)
 
 
+def test_a_mark_is_not_about_a_later_grant_where_the_clock_was_set_back_between(
+    store: Store,
+) -> None:
+    until, yesterday = TODAY + days(9), TODAY - days(1)
+    standing = grant(store, valid_until=until, today=yesterday)
+    by = session(MANUFACTURER)
+    expiry.let_lapse(store, by, [standing], today=TODAY)
+    with store.transaction():
+        ledger.note_clock_reset(store, by.holder.valid_from)
+    deleted(store, standing, yesterday)
+    again = grant(store, valid_until=until, today=yesterday)
+    assert [(row.grant, row.lapsing) for row in listed(store)] == [(again, False)]
+
+
 def test_a_deletion_that_is_taken_back_leaves_the_mark_as_it_was(store: Store) -> None:
     expiry.let_lapse(
         store, session(MANUFACTURER), [grant(store, valid_until=TODAY + days(9))], today=TODAY
