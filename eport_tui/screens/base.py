@@ -133,7 +133,7 @@ class EportScreen(LeanScreen[None]):
                 "筛选",
                 f"{now}只列出{order.label}符合的记录，请输入{order.example}。空着为全部。",
                 order.label,
-                str,
+                order.check,
             )
         )
         if text is not None:

@@ -79,7 +79,9 @@ class EnterpriseGrantsScreen(DayScreen):
         await self.show_rows(self._grid, self._made())
 
     def _made(self) -> PageSource[GrantRow]:
-        return service.made(self.store, self.desk.active_session, today=self.day)
+        desk = self.desk
+        subsystems = desk.tables.subsystems
+        return service.made(self.store, desk.active_session, today=self.day, subsystems=subsystems)
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""

@@ -80,7 +80,11 @@ class OperatorGrantsScreen(DayScreen):
         await self._show_operators()
 
     def _source(self) -> PageSource[ReceivedRow]:
-        return service.received(self.store, self.desk.active_session, today=self.day)
+        desk = self.desk
+        subsystems = desk.tables.subsystems
+        return service.received(
+            self.store, desk.active_session, today=self.day, subsystems=subsystems
+        )
 
     async def show_day(self) -> None:
         """Show what was received and handed on, of today or another day."""

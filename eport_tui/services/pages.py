@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Generic, TypeVar
 
+from eport_tui.domain.codes import CodeTable
 from eport_tui.domain.grants import EXPIRING_WITHIN, GrantState
-from eport_tui.domain.lists import Count, Order, Span, beginning, days
+from eport_tui.domain.lists import EVERYTHING, Count, Order, Span, Spans, beginning, days, meant
 from eport_tui.store.keyset import Keyset
 
 Row = TypeVar("Row")
@@ -27,14 +29,21 @@ def by_last_day(today: date) -> Order:
         GrantState.EXPIRED: Span(high=today.isoformat()),
     }
 
-    def read(text: str) -> Span:
-        named = (span for state, span in states.items() if state.label.startswith(text.strip()))
-        return next(named, None) or days(text) if text.strip() else Span()
+    def read(text: str) -> Spans:
+        text = text.strip()
+        named = [span for state, span in states.items() if text and state.label.startswith(text)]
+        return Spans.of(*named) or days(text)
 
     return Order("valid_until", "有效期", "年月，如202603，或有效、即将到期、已过期", read)
 
 
-SUBSYSTEM = Order("subsystem", "授权子系统", "授权子系统的代码", beginning)
+def by_subsystem(table: CodeTable | None) -> Order:
+    """By 授权子系统; where there is a table, one may type what its picker takes."""
+    if table is None:
+        return Order("subsystem", "授权子系统", "授权子系统的代码", beginning)
+    return Order("subsystem", "授权子系统", "授权子系统的代码、名称或助记码", partial(meant, table))
+
+
 CARD = Order("card_number", "操作员IC卡号", "卡号的开头几位", beginning)
 
 
@@ -43,21 +52,21 @@ class Listing(Generic[Row]):
 
     def __init__(
         self,
-        make: Callable[[Order, Span], Keyset[Row]],
+        make: Callable[[Order, Spans], Keyset[Row]],
         orders: Sequence[Order],
         *,
         order: Order | None = None,
         filter: str = "",
     ) -> None:
         """Args:
-        make: The rows in an order whose leading column is in a span.
+        make: The rows in an order whose leading column is in some spans.
         """
         self.orders = orders
         self.order = order or orders[0]
         self.filter = filter
         self._make = make
-        self._span = self.order.read(filter) if filter else Span()
-        self._rows = make(self.order, self._span)
+        self._spans = self.order.read(filter) if filter else EVERYTHING
+        self._rows = make(self.order, self._spans)
 
     def count(self) -> Count:
         """How many rows there are at the moment."""
@@ -81,8 +90,8 @@ class Listing(Generic[Row]):
 
     def seek(self, text: str) -> Row | None:
         """The first row whose leading column begins as typed."""
-        span = self._span.within(self.order.read(text))
-        return next(iter(self._make(self.order, span).after(None, 1)), None)
+        spans = self._spans.within(self.order.read(text))
+        return next(iter(self._make(self.order, spans).after(None, 1)), None)
 
     def ordered(self, order: Order) -> Listing[Row]:
         """The same rows in another order."""

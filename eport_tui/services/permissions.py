@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Order, PageSource, Span
+from eport_tui.domain.lists import Order, PageSource, Spans
 from eport_tui.errors import NotPermitted
 from eport_tui.services.pages import Listing, by_code, by_last_day
 from eport_tui.store import permissions
@@ -81,8 +81,8 @@ def what_can(
 
 
 def _listing(store: Store, day: date, *questions: Question) -> PageSource[PermissionRow]:
-    def rows(order: Order, span: Span) -> Keyset[PermissionRow]:
-        return permissions.listed(store, questions, order.column, span)
+    def rows(order: Order, spans: Spans) -> Keyset[PermissionRow]:
+        return permissions.listed(store, questions, order.column, spans)
 
     orders = (by_code(permissions.OTHER, "企业编号"), by_last_day(day))
     return Listing(rows, orders)
