@@ -18,7 +18,7 @@ from eport_tui.store.permissions import Direction, PermissionRow, Question
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
 
-__all__ = ["Direction", "PermissionRow", "query", "what_can", "who_can"]
+__all__ = ["Direction", "PermissionRow", "nothing", "query", "what_can", "who_can"]
 
 
 def query(
@@ -60,6 +60,7 @@ def what_can(
 ) -> PageSource[PermissionRow]:
     """The enterprises and subsystems that one of the enterprise's own operators may act for.
 
+    That the card is one of theirs is what the asker says: there is no list of operators' cards.
     A grant to all operators counts, and is a row with an empty card number.  Its own
     enterprise, for which a card needs no grant, is not among the rows.
 
@@ -78,6 +79,11 @@ def what_can(
         )
     own, day = holder.enterprise.customs_code, today or dates.today()
     return _listing(store, day, permissions.what_can(number, own, subsystem, day))
+
+
+def nothing(store: Store, *, today: date | None = None) -> PageSource[PermissionRow]:
+    """No rights, to be sorted and narrowed as the others, where a question has no answer."""
+    return _listing(store, today or dates.today())
 
 
 def _listing(store: Store, day: date, *questions: Question) -> PageSource[PermissionRow]:
