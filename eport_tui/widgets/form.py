@@ -108,7 +108,7 @@ class Form(Widget):
 
     @dataclass
     class LeftOut(OfForm):
-        """What was typed or pasted was not taken, as it is too long; the text says so."""
+        """Something that was typed or pasted was not taken; the text says why."""
 
         text: str
 
