@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from eport_tui.actions import bindings, legend
+from eport_tui.actions import ACTIONS, SORTED_COLUMN, bindings, legend
 from eport_tui.errors import EportError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
@@ -47,10 +47,12 @@ class EportScreen(LeanScreen[None]):
 
     Attributes:
         PLACE: Where one is, for the title.
-        LEGEND: Actions shown on the last line, in order.
+        LEGEND: Actions shown on the last line.  ^Q is among them where Esc leads neither back
+            nor out of the program, and in the menus.
         MOVING: Keys of its widgets, for the help screen.
         ABOUT: What the screen is for, for the help screen.
         IDLE: Actions of all screens that do nothing on this one.
+        MEANING: For the help screen, of actions that are about something else here.
     """
 
     PLACE = ""
@@ -58,6 +60,7 @@ class EportScreen(LeanScreen[None]):
     MOVING: tuple[tuple[str, str], ...] = ()
     ABOUT = ""
     IDLE: tuple[str, ...] = ()
+    MEANING: Mapping[str, str] = {}
     BINDINGS = [*bindings("help", "back", "main_menu")]
 
     @property
@@ -238,7 +241,14 @@ class EportScreen(LeanScreen[None]):
         if "leave" in shown:
             # Both are on the same keys, and this is what they do here.
             ids.pop("back", None)
-        self.app.push_screen(HelpScreen(self.PLACE, self.ABOUT, list(ids), self.MOVING))
+        keys = [(ACTIONS[id].caps, self.MEANING.get(id, ACTIONS[id].help)) for id in ids]
+        keys += self.MOVING
+        orders = {grid.order.label for grid in lists if grid.order is not None}
+        if len(orders) == 1 and "sort" not in in_lists:
+            # There is nothing to sort by anything else.
+            (column,) = orders
+            keys = [(caps, text.replace(SORTED_COLUMN, column)) for caps, text in keys]
+        self.app.push_screen(HelpScreen(self.PLACE, self.ABOUT, keys))
 
     def _bound(self) -> list[str]:
         """The actions that have keys on this screen, without those that do nothing on it."""
