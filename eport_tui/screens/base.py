@@ -87,7 +87,8 @@ class EportScreen(LeanScreen[None]):
         self.show_legend()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say when there is not enough room."""
+        """Say when there is not enough room, and give lists what there is."""
+        self.set_class(event.size.height < LINES, "-low")
         if event.size.width < COLUMNS or event.size.height < LINES:
             self.say(TOO_SMALL, "warning")
         elif self.query_one(MessageLine).text == TOO_SMALL:
