@@ -43,11 +43,15 @@ class Action(NamedTuple):
         )
 
 
+SORTED_COLUMN = "排序的那一栏"
+"""What the help calls the column a list is sorted by, where there are several."""
+
 _ALL = (
     Action("help", ("f1",), "F1", "帮助", "显示当前画面的说明和按键"),
     Action("new", ("f2",), "F2", "新增", "清空录入项，录入一条新的授权"),
     Action("main_menu", ("f3",), "F3", "主选单", "返回主选单"),
-    Action("open_list", ("f4",), "F4", "列表", "打开当前栏的代码列表或日历；代码栏也可按空格键"),
+    Action("open_list", ("f4",), "F4", "列表", "打开当前栏的代码列表或日历；也可按空格键"),
+    Action("open_calendar", ("f4",), "F4", "日历", "打开当前栏的日历；也可按空格键"),
     Action("query", ("f5",), "F5", "查询", "按查询条件查询；快速查询时再按一次转到下一条"),
     Action("ask", ("f5",), "F5", "核查", "核查录入的卡在那一天能否办理该操作"),
     Action("reload", ("f5",), "F5", "刷新", "重新读取列表，显示他人刚保存的内容"),
@@ -98,7 +102,7 @@ _ALL = (
         ("ctrl+f", "slash"),
         "^F",
         "筛选",
-        "只列出排序的那一栏以所录内容开头的记录；也可按 / 键。空着或按Esc恢复全部",
+        f"只列出{SORTED_COLUMN}以所录内容开头的记录；也可按 / 键。空着或按Esc恢复全部",
     ),
     Action("reinstate", ("f6",), "F6", "恢复", "恢复选中的那笔操作所删除的授权"),
     Action("change_pin", ("f11",), "F11", "改密码", "修改当前卡的密码"),
@@ -110,15 +114,16 @@ ACTIONS = {action.id: action for action in _ALL}
 IN_MENUS = (("上 下 或数字", "选择菜单项"),)
 IN_LISTS = (
     ("上 下 PgUp PgDn Home End", "在列表中移动"),
-    ("字母 数字", "跳到排序的那一栏以此开头的记录，Backspace退一个字，Ctrl+U全部清空"),
+    ("字母 数字", f"跳到{SORTED_COLUMN}以此开头的记录，Backspace退一个字，Ctrl+U全部清空"),
 )
+IN_TEXTS = (("上 下 PgUp PgDn Home End", "翻看"),)
 IN_FIELDS = (
     ("上 下", "转到上一栏、下一栏"),
     ("空格", "在代码栏和日期栏打开列表或日历"),
     ("左 右 Home End", "在录入栏中移动光标"),
     ("Ctrl+U", "清空光标左边的内容"),
 )
-MOVING = (*IN_MENUS, *IN_LISTS, *IN_FIELDS)
+MOVING = (*IN_MENUS, *IN_LISTS, *IN_TEXTS, *IN_FIELDS)
 
 
 def bindings(*ids: str) -> list[Binding]:
@@ -126,6 +131,15 @@ def bindings(*ids: str) -> list[Binding]:
     return [ACTIONS[id].binding() for id in ids]
 
 
+_ON_THE_LINE = (
+    *("F1", "Enter", "空格", "Tab", "F2", "F4", "F5", "F6", "F8", "F9", "F10", "F11", "^R", "^Y"),
+    *("Esc", "F3", "^Q", "F7"),
+)
+"""The keys of the last line in the order in which every screen has them: help, what is done
+here, and the ways out; that of the demo, which is no work, behind them."""
+
+
 def legend(ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Key caps and labels of the named actions, in that order."""
-    return [(ACTIONS[id].caps, ACTIONS[id].label) for id in ids]
+    """Key caps and labels of the named actions, in the one order of all screens."""
+    shown = [(ACTIONS[id].caps, ACTIONS[id].label) for id in ids]
+    return sorted(shown, key=lambda item: _ON_THE_LINE.index(item[0]))

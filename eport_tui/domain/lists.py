@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from eport_tui.domain.text import half_width
+from eport_tui.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from eport_tui.domain.codes import CodeTable
 
 Row = TypeVar("Row")
 
@@ -69,6 +73,32 @@ class Span(NamedTuple):
         return isinstance(value, str) and self.low <= value < self.high
 
 
+class Spans(tuple[Span, ...]):
+    """Values in any of some spans, which ascend and have none in common; no span is no value."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(*spans: Span) -> Spans:
+        """The values that are in any of these."""
+        united: list[Span] = []
+        for span in sorted(each for each in spans if each.low < each.high):
+            if united and span.low <= united[-1].high:
+                span = Span(united[-1].low, max(united.pop().high, span.high))
+            united.append(span)
+        return Spans(united)
+
+    def within(self, other: Spans) -> Spans:
+        """The values that are in both."""
+        return Spans.of(*(one.within(another) for one in self for another in other))
+
+    def __contains__(self, value: object) -> bool:
+        return any(value in span for span in self)
+
+
+EVERYTHING = Spans.of(Span())
+
+
 class Order(NamedTuple):
     """One way to sort a list.
 
@@ -76,29 +106,60 @@ class Order(NamedTuple):
         column: Name of the leading column, to choose the index by.
         label: What it is called on the screen.
         example: What one types to jump or to filter, in words.
-        read: Which values of the leading column a typed text means.
+        read: Which values of the leading column a typed text means; none where it cannot
+            be one of them.
     """
 
     column: str
     label: str
     example: str
-    read: Callable[[str], Span]
+    read: Callable[[str], Spans]
+
+    def check(self, text: str) -> None:
+        """Raises: InvalidInput: The text cannot be a value of the leading column."""
+        if not self.read(text):
+            raise InvalidInput(f"「{text.strip()}」不是{self.label}", hint=f"请输入{self.example}")
 
 
-def beginning(text: str) -> Span:
+def beginning(text: str) -> Spans:
     """Codes and numbers that begin as typed; small letters are as good as capitals."""
-    return Span.beginning(half_width(text).upper())
+    return Spans.of(Span.beginning(half_width(text).upper()))
 
 
-def days(text: str) -> Span:
-    """Days of a year, month or day: `2026`, `202603`, `2026-3-1`."""
+def meant(table: CodeTable, text: str) -> Spans:
+    """The codes that a text means as it does in the table's picker (`Code.matches`).
+
+    Codes that are not in the table stand for themselves, and are meant by how they begin.
+    """
+    typed = half_width(text)
+    # No code has a blank in it, and so there is none between the two ends.
+    known = (Span(code.code, code.code + " ") for code in table if code.matches(typed))
+    return Spans.of(*beginning(text), *known)
+
+
+_WRITTEN = re.compile(
+    r"(\d{4})[-/.年\s]+ (?: (\d{1,2}) (?: [-/.月\s]+ (?: (\d{1,2})日? )? )? )?",
+    re.ASCII | re.VERBOSE,
+)
+_DIGITS = re.compile(r"(\d{1,4})(\d{0,2})(\d{0,2})", re.ASCII)
+
+
+def days(text: str) -> Spans:
+    """Days of a year, month or day: `2026`, `202603`, `2026-3-1`, `2026年3月`; also not yet whole.
+
+    What cannot become a day means none.
+    """
     text = half_width(text)
-    year, *rest = re.split(r"\D+", text)
-    if rest:
+    if not text:
+        return EVERYTHING
+    if digits := _DIGITS.fullmatch(text):
+        parts = [part for part in digits.groups() if part]
+    elif written := _WRITTEN.fullmatch(text):
+        year, *rest = written.groups()
         parts = [year, *(part.zfill(2) for part in rest if part)]
     else:
-        parts = [part for part in (text[:4], text[4:6], text[6:]) if part]
-    return Span.beginning("-".join(parts))
+        return Spans()
+    return Spans.of(Span.beginning("-".join(parts)))
 
 
 class PageSource(Protocol[Row]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import NamedTuple
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
@@ -16,9 +17,43 @@ def half_width(text: str) -> str:
     return text.translate(_FULL_WIDTH).strip()
 
 
-def first_line(pasted: str) -> str:
-    """The first line of a pasted text that has something on it, without blanks around it."""
-    return next((line.strip() for line in pasted.splitlines() if line.strip()), "")
+ONE_LINE = "只有一行，粘贴的第二行起没有采用"
+"""What is said of a field, behind its label, when it has taken the first of some lines."""
+
+
+class Pasted(NamedTuple):
+    """What a field of one line makes of a pasted text.
+
+    Attributes:
+        line: The first line that has something on it, without blanks around it.
+        more: Whether there is something on another line, too, which is left out.
+    """
+
+    line: str
+    more: bool
+
+    @staticmethod
+    def of(text: str) -> Pasted:
+        """What there is of a pasted text."""
+        lines = [line for each in text.splitlines() if (line := one_line(each).strip())]
+        return Pasted(lines[0] if lines else "", len(lines) > 1)
+
+
+def one_line(text: str) -> str:
+    """Text as it is typed in one line and kept: of characters that can be seen, and blanks.
+
+    A tab or the end of a line becomes a blank.  Other characters that nobody sees are left
+    out, such as an escape or what came along from a web page.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_kept, text.replace("\r\n", "\n")))
+
+
+def _kept(character: str) -> str:
+    if unicodedata.category(character) not in _INVISIBLE:
+        return character
+    return " " if character.isspace() else ""
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -11,7 +11,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from eport_tui.actions import bindings, legend
+from eport_tui.actions import ACTIONS, SORTED_COLUMN, bindings, legend
 from eport_tui.errors import EportError, InvalidInput, OutOfReach
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
@@ -65,10 +65,12 @@ class EportScreen(LeanScreen[None]):
 
     Attributes:
         PLACE: Where one is, for the title.
-        LEGEND: Actions shown on the last line, in order.
+        LEGEND: Actions shown on the last line.  ^Q is among them where Esc leads neither back
+            nor out of the program, and in the menus.
         MOVING: Keys of its widgets, for the help screen.
         ABOUT: What the screen is for, for the help screen.
         IDLE: Actions of all screens that do nothing on this one.
+        MEANING: For the help screen, of actions that are about something else here.
     """
 
     PLACE = ""
@@ -76,6 +78,7 @@ class EportScreen(LeanScreen[None]):
     MOVING: tuple[tuple[str, str], ...] = ()
     ABOUT = ""
     IDLE: tuple[str, ...] = ()
+    MEANING: Mapping[str, str] = {}
     BINDINGS = [*bindings("help", "back", "main_menu")]
 
     def __init__(self, *, name: str) -> None:
@@ -107,7 +110,8 @@ class EportScreen(LeanScreen[None]):
         self.show_legend()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say when there is not enough room."""
+        """Say when there is not enough room, and give lists what there is."""
+        self.set_class(event.size.height < LINES, "-low")
         if event.size.width < COLUMNS or event.size.height < LINES:
             self.say(TOO_SMALL, "warning")
         elif self.query_one(MessageLine).text == TOO_SMALL:
@@ -226,7 +230,7 @@ class EportScreen(LeanScreen[None]):
                 "筛选",
                 f"{now}只列出{order.label}符合的记录，请输入{order.example}。空着为全部。",
                 order.label,
-                str,
+                order.check,
             )
         )
         if text is not None:
@@ -335,7 +339,14 @@ class EportScreen(LeanScreen[None]):
         if "leave" in shown:
             # Both are on the same keys, and this is what they do here.
             ids.pop("back", None)
-        await self.open_help(HelpScreen(self.PLACE, self.ABOUT, list(ids), self.MOVING))
+        keys = [(ACTIONS[id].caps, self.MEANING.get(id, ACTIONS[id].help)) for id in ids]
+        keys += self.MOVING
+        orders = {grid.order.label for grid in lists if grid.order is not None}
+        if len(orders) == 1 and "sort" not in in_lists:
+            # There is nothing to sort by anything else.
+            (column,) = orders
+            keys = [(caps, text.replace(SORTED_COLUMN, column)) for caps, text in keys]
+        await self.open_help(HelpScreen(self.PLACE, self.ABOUT, keys))
 
     async def open_help(self, screen: HelpScreen) -> None:
         """Show the help; on a screen that the lock hides it waits until that is gone."""

@@ -120,7 +120,7 @@ class CheckScreen(FormScreen):
     """A question above, its answer below."""
 
     PLACE = "委托授权系统 / 授权核查"
-    LEGEND = ("help", "ask", "back", "main_menu", "quit")
+    LEGEND = ("help", "ask", "back", "main_menu")
     ABOUT = (
         "核查一张卡在某一天能否为某个企业办理某项业务。录入卡号、卡所属企业、授权企业（即要办理其业务的企业）、"
         "授权子系统和操作后按F5。下方从卡到授权企业逐环显示是否有效；不允许的，说明缺少什么，"

@@ -84,7 +84,13 @@ class EnterpriseGrantsScreen(DayScreen):
         await self.show_rows(self._grid, self._made())
 
     def _made(self) -> PageSource[GrantRow]:
-        return service.made(self.store, self.desk.active_session, today=self.other_day)
+        desk = self.desk
+        return service.made(
+            self.store,
+            desk.active_session,
+            today=self.other_day,
+            subsystems=desk.tables.subsystems,
+        )
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Fill the form with a draft that was kept."""

@@ -171,6 +171,13 @@ class FormScreen(EportScreen):
 
     # Lists of code fields and dates
 
+    def _shown_ids(self) -> tuple[str, ...]:
+        """At a date F4 opens a calendar."""
+        shown = super()._shown_ids()
+        if self.at_a_list and not isinstance(self.focused, CodeField):
+            return tuple("open_calendar" if id == "open_list" else id for id in shown)
+        return shown
+
     @property
     def at_a_list(self) -> bool:
         """Whether the field at the cursor has a list or a calendar to open."""

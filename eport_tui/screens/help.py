@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from eport_tui.actions import ACTIONS, bindings
+from eport_tui.actions import bindings
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend, TitleBar
 from eport_tui.widgets.cells import fit, wrap
@@ -21,7 +22,14 @@ KEYS_WIDTH = 26
 
 
 class HelpText(Widget):
-    """Lines that scroll."""
+    """Lines that scroll; where there are more than fit, the last line says which are shown."""
+
+    class Laid(Message):
+        """The text has another size; `is_whole` says whether all of it is shown."""
+
+        def __init__(self, is_whole: bool) -> None:
+            super().__init__()
+            self.is_whole = is_whole
 
     def __init__(self, text: str, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__()
@@ -38,17 +46,38 @@ class HelpText(Widget):
             lines += [("", line, " ") for line in rest]
         return lines
 
+    @property
+    def _count(self) -> int:
+        return len(self._lines(self.size.width - 4))
+
+    @property
+    def _room(self) -> int:
+        """How many lines are shown at a time."""
+        height = self.size.height
+        return height if self._count <= height else height - 1
+
     def scroll_lines(self, by: int) -> None:
         """Scroll, no farther than the last line."""
-        last = max(0, len(self._lines(self.size.width - 4)) - self.size.height)
-        self._top = min(max(0, self._top + by), last)
+        self._top = min(max(0, self._top + by), max(0, self._count - self._room))
         self.refresh()
+
+    def scroll_pages(self, by: int) -> None:
+        """Scroll by screenfuls."""
+        self.scroll_lines(by * self._room)
+
+    def on_resize(self) -> None:
+        """Scroll no farther than the last line, and tell whether one can."""
+        self.scroll_lines(0)
+        self.post_message(self.Laid(self._count <= self._room))
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width = self.size.width
         lines = self._lines(width - 4)
-        at = self._top + y
+        at, room = self._top + y, self._room
+        if y >= room:
+            where = f"第{self._top + 1}-{self._top + room}行，共{len(lines)}行"
+            return Strip([Segment(fit(f"  {where}", width), look(self, "dim"))], width)
         if at >= len(lines):
             return Strip.blank(width, self.rich_style)
         heading, text, caps = lines[at]
@@ -69,17 +98,14 @@ class HelpScreen(LeanScreen[None], ModalScreen[None]):
         *bindings("help", "back", "repaint"),
         Binding("up", "scroll_by(-1)", show=False),
         Binding("down", "scroll_by(1)", show=False),
-        Binding("pageup", "scroll_by(-10)", show=False),
-        Binding("pagedown,space", "scroll_by(10)", show=False),
+        Binding("pageup", "page_by(-1)", show=False),
+        Binding("pagedown,space", "page_by(1)", show=False),
     ]
 
-    def __init__(
-        self, place: str, text: str, ids: Sequence[str], moving: Sequence[tuple[str, str]]
-    ) -> None:
+    def __init__(self, place: str, text: str, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._place = place
-        keys = [(ACTIONS[id].caps, ACTIONS[id].help) for id in ids]
-        self._help = HelpText(text, [*keys, *moving])
+        self._help = HelpText(text, keys)
 
     def compose(self) -> ComposeResult:
         """Title, text and keys."""
@@ -87,13 +113,20 @@ class HelpScreen(LeanScreen[None], ModalScreen[None]):
         title.place = f"帮助 - {self._place}"
         yield title
         yield self._help
-        legend = Legend()
-        legend.items = [("上下 PgUp PgDn", "滚动"), ("Esc", "返回")]
-        yield legend
+        yield Legend()
+
+    def on_help_text_laid(self, message: HelpText.Laid) -> None:
+        """Show the keys; those that scroll where there is something to scroll."""
+        scrolling = [] if message.is_whole else [("上下 PgUp PgDn", "滚动")]
+        self.query_one(Legend).items = [*scrolling, ("Esc", "返回")]
 
     def action_scroll_by(self, by: int) -> None:
-        """Scroll."""
+        """Scroll by lines."""
         self._help.scroll_lines(by)
+
+    def action_page_by(self, by: int) -> None:
+        """Scroll by screenfuls."""
+        self._help.scroll_pages(by)
 
     def action_help(self) -> None:
         """Back to the screen."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
-from eport_tui.actions import IN_LISTS, bindings
+from eport_tui.actions import IN_LISTS, IN_TEXTS, bindings
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.operations import (
@@ -41,7 +41,7 @@ class HistoryScreen(EportScreen):
     """The operations that concern the card's enterprise, or one grant, newest first."""
 
     PLACE = PLACE
-    LEGEND = ("help", "open_row", "reload", "reinstate", "back", "main_menu", "quit")
+    LEGEND = ("help", "open_row", "reload", "reinstate", "back", "main_menu")
     MOVING = IN_LISTS
     ABOUT = (
         "列出与本企业有关的每一笔操作，最近的在前：时间、操作、用哪张卡、改动和事由。"
@@ -246,8 +246,8 @@ class OperationScreen(EportScreen):
     """One operation with all of its changes."""
 
     PLACE = PLACE
-    LEGEND = ("help", "back", "main_menu", "quit")
-    MOVING = IN_LISTS
+    LEGEND = ("help", "back", "main_menu")
+    MOVING = IN_TEXTS
     ABOUT = "一笔操作的全部内容：谁在何时做的，从什么改为什么。"
 
     def __init__(self, row: HistoryRow, person: str, enterprise: str) -> None:

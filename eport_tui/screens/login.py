@@ -167,7 +167,8 @@ class LoginScreen(EportScreen):
     """First the card, then the PIN; no key is needed when a single card appears."""
 
     PLACE = "电子口岸委托授权 - 登录"
-    LEGEND = ("choose", "reload", "leave", "help", "quit")
+    LEGEND = ("choose", "reload", "leave", "help")
+    MEANING = {"reload": "重新查看读卡器和卡"}
     IDLE = ("main_menu",)
     MOVING = IN_LISTS
     ABOUT = (
@@ -257,7 +258,7 @@ class LoginScreen(EportScreen):
         """Choosing a card or giving the PIN."""
         if self._step == "pin":
             return ("confirm", "back", "help", "quit")
-        return ("choose", "reload", "leave", "help", "quit")
+        return self.LEGEND
 
     # Cards that come and go
 

@@ -41,7 +41,7 @@ class MainMenuScreen(MenuScreen):
     """主选单: the way into the subsystems, and out of the program."""
 
     PLACE = "主选单"
-    LEGEND = ("choose", "change_pin", "leave", "help", "quit")
+    LEGEND = ("choose", "change_pin", "leave", "help")
     IDLE = ("main_menu",)
     ABOUT = "选择要进入的子系统。退出登录后可换卡；退出程序请选「退出」或按Ctrl+Q。"
     BINDINGS = [*bindings("change_pin")]

@@ -87,7 +87,13 @@ class OperatorGrantsScreen(DayScreen):
         await self._show_operators()
 
     def _source(self) -> PageSource[ReceivedRow]:
-        return service.received(self.store, self.desk.active_session, today=self.other_day)
+        desk = self.desk
+        return service.received(
+            self.store,
+            desk.active_session,
+            today=self.other_day,
+            subsystems=desk.tables.subsystems,
+        )
 
     async def show_day(self) -> None:
         """Show what was received and handed on, of today or another day."""

@@ -9,6 +9,8 @@ from textual.widget import Widget
 from eport_tui.actions import bindings
 from eport_tui.domain.grants import GrantKey
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.identifiers import without_prefix
+from eport_tui.errors import InvalidInput, NotPermitted
 from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
@@ -141,28 +143,40 @@ class PermissionsScreen(DayScreen):
         """Show the answers from their beginning, or `again` with the same one selected."""
         desk = self.desk
         if card:
-            source = await desk.call(
-                service.what_can,
-                self.store,
-                desk.active_session,
-                card,
-                subsystem=subsystem or None,
-                today=self.other_day,
-            )
+            try:
+                source = await desk.call(
+                    service.what_can,
+                    self.store,
+                    desk.active_session,
+                    card,
+                    subsystem=subsystem or None,
+                    today=self.other_day,
+                )
+            except (InvalidInput, NotPermitted):
+                # What another card may do does not stay beside this one's number.
+                nothing = service.nothing(self.store, today=self.other_day)
+                self._grid.title = "操作员权限（没有查询）"
+                await self._grid.show(desk.rows(nothing), again=True)
+                raise
         else:
             source = service.query(
                 self.store, desk.active_session, subsystem=subsystem or None, today=self.other_day
             )
         self._choice.mark_error(None)
         name = desk.tables.subsystems.name(subsystem) if subsystem else ALL
-        whose = f"{card} 可以办理" if card else "操作员权限"
+        unverified = card and without_prefix(card) != desk.active_session.holder.card_number
+        mark = "（未核实）" if unverified else ""
+        whose = f"{card}{mark} 可以办理" if card else "操作员权限"
         self._grid.title = f"{whose}（{name}）"
         if again:
             await self.show_rows(self._grid, source, lambda row: (_key(row), row.card_number))
         else:
             await self._grid.show(desk.rows(source), again=True)
             await self._grid.select_first()
-        self.say("" if self._grid.count or self._grid.filter else "暂无数据")
+        if unverified and self._grid.count:
+            self.say(f"{card} 未核实：是本企业的操作员卡，才可以办理列出的业务")
+        else:
+            self.say("" if self._grid.count or self._grid.filter else "暂无数据")
 
     @flow
     async def action_check(self) -> None:

@@ -233,7 +233,7 @@ class ReplacementScreen(FormScreen):
         return (
             *("help", "query", "replace"),
             *(("check",) if at_list else ()),
-            *("back", "main_menu", "quit"),
+            *("back", "main_menu"),
         )
 
     def list_hint(self, grid: Grid) -> str:

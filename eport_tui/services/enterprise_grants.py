@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
-from eport_tui.domain.codes import CodeTables
+from eport_tui.domain.codes import CodeTable, CodeTables
 from eport_tui.domain.grants import (
     EnterpriseGrant,
     GrantDraft,
@@ -19,7 +19,7 @@ from eport_tui.domain.grants import (
     parse_agent,
 )
 from eport_tui.domain.holders import Enterprise, Holder
-from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Span
+from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Spans
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import (
     Change,
@@ -31,7 +31,7 @@ from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services import registry
 from eport_tui.services.operations import Planned, is_proven, perform
-from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, about, by_code, by_last_day
+from eport_tui.services.pages import CARD, Listing, about, by_code, by_last_day, by_subsystem
 from eport_tui.store import enterprise_grants as grants
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
@@ -153,26 +153,34 @@ class LossPreview:
     losses: PageSource[Loss]
 
 
-def made(store: Store, session: CardSession, *, today: date | None = None) -> PageSource[GrantRow]:
+def made(
+    store: Store,
+    session: CardSession,
+    *,
+    today: date | None = None,
+    subsystems: CodeTable | None = None,
+) -> PageSource[GrantRow]:
     """The grants that the card's enterprise has made; the key of a row is the grant's number.
 
     By agent, by last day, or by subsystem.
 
     Args:
         today: The day that the states are about; without it that on which it is read.
+        subsystems: With it, subsystems are also found by their names.
     """
     own = session.require().enterprise.customs_code
     day = about(today)
 
-    def rows(order: Order, span: Span) -> Keyset[GrantRow]:
+    def rows(order: Order, spans: Spans) -> Keyset[GrantRow]:
         return Keyset(
             store,
-            [MADE.leg(own, order.column, span)],
+            [MADE.leg(own, order.column, spans)],
             lambda row: _row(grants.listed(row), day()),
             lambda row: MADE.place(row.grant, order.column),
         )
 
-    return Listing(rows, (by_code("agent", "代理企业编号"), by_last_day(day), SUBSYSTEM))
+    orders = (by_code("agent", "代理企业编号"), by_last_day(day), by_subsystem(subsystems))
+    return Listing(rows, orders)
 
 
 def look_up_agent(store: Store, session: CardSession, text: str) -> Enterprise:
@@ -322,10 +330,10 @@ def _loss_preview(
         before, after = Grants((grant,), (under,)), Grants(kept, (under,))
         return net_loss(before, after, tables, since=day)
 
-    def rows(order: Order, span: Span) -> Keyset[Loss]:
+    def rows(order: Order, spans: Spans) -> Keyset[Loss]:
         return Keyset(
             store,
-            [operator_grant_rows.under(grant_id, span)],
+            [operator_grant_rows.under(grant_id, spans)],
             lambda row: lost(operator_grant_rows.from_row(row))[0],
             lambda loss: (loss.card_number,),
         )
@@ -340,7 +348,7 @@ def _loss_preview(
 class _Losses(Listing[Loss]):
     """The losses under a grant, all of which are counted, because their number is confirmed."""
 
-    def __init__(self, rows: Callable[[Order, Span], Keyset[Loss]], count: int) -> None:
+    def __init__(self, rows: Callable[[Order, Spans], Keyset[Loss]], count: int) -> None:
         super().__init__(rows, (CARD,))
         self._counted = count
 

@@ -28,7 +28,7 @@ from eport_tui.domain.operations import (
     OperatorGrantRow,
     Row,
 )
-from eport_tui.domain.text import printable
+from eport_tui.domain.text import one_line
 from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.giving_up import point_of_no_return, stop_if_given_up
 from eport_tui.services.guard import require_legal_person
@@ -130,12 +130,12 @@ def perform(
 
 
 def check_reason(text: str) -> str:
-    """The reason as it is recorded.
+    """The reason as it is recorded: one line of what can be seen (`one_line`).
 
     Raises:
         InvalidInput: It is longer than `LONGEST_REASON`.
     """
-    reason = printable(text.strip())
+    reason = one_line(text).strip()
     if len(reason) > LONGEST_REASON:
         raise InvalidInput(
             f"事由最多{LONGEST_REASON}个字，现为{len(reason)}个",

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from eport_tui.domain import dates
-from eport_tui.domain.codes import CodeTables
+from eport_tui.domain.codes import CodeTable, CodeTables
 from eport_tui.domain.grants import (
     ALL_OPERATORS,
     EnterpriseGrant,
@@ -18,7 +18,7 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Span
+from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Spans
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
@@ -26,7 +26,7 @@ from eport_tui.errors import InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import Conflict, not_shown, row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
 from eport_tui.services.operations import Planned, perform
-from eport_tui.services.pages import CARD, SUBSYSTEM, Listing, about, by_code, by_last_day
+from eport_tui.services.pages import CARD, Listing, about, by_code, by_last_day, by_subsystem
 from eport_tui.store import enterprise_grants
 from eport_tui.store import operator_grants as grants
 from eport_tui.store.database import Store
@@ -118,7 +118,11 @@ class OperatorLossPreview:
 
 
 def received(
-    store: Store, session: CardSession, *, today: date | None = None
+    store: Store,
+    session: CardSession,
+    *,
+    today: date | None = None,
+    subsystems: CodeTable | None = None,
 ) -> PageSource[ReceivedRow]:
     """The enterprise grants that the card's enterprise has received; key: the grant's number.
 
@@ -126,6 +130,7 @@ def received(
 
     Args:
         today: The day that the states are about; without it that on which it is read.
+        subsystems: With it, subsystems are also found by their names.
     """
     own = session.require().enterprise.customs_code
     day = about(today)
@@ -136,11 +141,12 @@ def received(
             item.grant, item.other, item.grant.state(day()), item.operator_grants, item.to_all
         )
 
-    def rows(order: Order, span: Span) -> Keyset[ReceivedRow]:
-        leg = RECEIVED.leg(own, order.column, span)
+    def rows(order: Order, spans: Spans) -> Keyset[ReceivedRow]:
+        leg = RECEIVED.leg(own, order.column, spans)
         return Keyset(store, [leg], row, lambda row: RECEIVED.place(row.grant, order.column))
 
-    return Listing(rows, (by_code("principal", "授权企业编号"), by_last_day(day), SUBSYSTEM))
+    orders = (by_code("principal", "授权企业编号"), by_last_day(day), by_subsystem(subsystems))
+    return Listing(rows, orders)
 
 
 def find_next(
@@ -194,8 +200,8 @@ def granted(
     """
     _received(store, session.require(), enterprise_grant_id)
 
-    def rows(order: Order, span: Span) -> Keyset[OperatorGrant]:
-        leg = grants.under(enterprise_grant_id, span)
+    def rows(order: Order, spans: Spans) -> Keyset[OperatorGrant]:
+        leg = grants.under(enterprise_grant_id, spans)
         return Keyset(store, [leg], grants.from_row, lambda grant: (grant.card_number,))
 
     return Listing(rows, (CARD,))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date
+from functools import partial
 from typing import Generic, TypeVar
 
 from eport_tui.domain import dates
+from eport_tui.domain.codes import CodeTable
 from eport_tui.domain.grants import EXPIRING_WITHIN, GrantState
-from eport_tui.domain.lists import Count, Order, Span, beginning, days
+from eport_tui.domain.lists import EVERYTHING, Count, Order, Span, Spans, beginning, days, meant
 from eport_tui.store.keyset import Keyset
 
 Row = TypeVar("Row")
@@ -31,21 +33,27 @@ def about(day: date | None) -> Day:
 def by_last_day(day: Day) -> Order:
     """By 权限有效期; one may type a state, too."""
 
-    def read(text: str) -> Span:
-        today = day()
+    def read(text: str) -> Spans:
+        text, today = text.strip(), day()
         soon = Span.of_days(today, dates.later(today, EXPIRING_WITHIN.days))
         states = {
             GrantState.ACTIVE: Span(low=soon.high),
             GrantState.EXPIRING: soon,
             GrantState.EXPIRED: Span(high=soon.low),
         }
-        named = (span for state, span in states.items() if state.label.startswith(text.strip()))
-        return next(named, None) or days(text) if text.strip() else Span()
+        named = [span for state, span in states.items() if text and state.label.startswith(text)]
+        return Spans.of(*named) or days(text)
 
     return Order("valid_until", "有效期", "年月，如202603，或有效、即将到期、已过期", read)
 
 
-SUBSYSTEM = Order("subsystem", "授权子系统", "授权子系统的代码", beginning)
+def by_subsystem(table: CodeTable | None) -> Order:
+    """By 授权子系统; where there is a table, one may type what its picker takes."""
+    if table is None:
+        return Order("subsystem", "授权子系统", "授权子系统的代码", beginning)
+    return Order("subsystem", "授权子系统", "授权子系统的代码、名称或助记码", partial(meant, table))
+
+
 CARD = Order("card_number", "操作员IC卡号", "卡号的开头几位", beginning)
 
 
@@ -54,14 +62,14 @@ class Listing(Generic[Row]):
 
     def __init__(
         self,
-        make: Callable[[Order, Span], Keyset[Row]],
+        make: Callable[[Order, Spans], Keyset[Row]],
         orders: Sequence[Order],
         *,
         order: Order | None = None,
         filter: str = "",
     ) -> None:
         """Args:
-        make: The rows in an order whose leading column is in a span.
+        make: The rows in an order whose leading column is in some spans.
         """
         self.orders = orders
         self.order = order or orders[0]
@@ -69,13 +77,13 @@ class Listing(Generic[Row]):
         self._make = make
 
     @property
-    def _span(self) -> Span:
+    def _spans(self) -> Spans:
         # What a text means may be another thing on another day, as a state does.
-        return self.order.read(self.filter) if self.filter else Span()
+        return self.order.read(self.filter) if self.filter else EVERYTHING
 
     @property
     def _rows(self) -> Keyset[Row]:
-        return self._make(self.order, self._span)
+        return self._make(self.order, self._spans)
 
     def count(self) -> Count:
         """How many rows there are at the moment."""
@@ -99,8 +107,8 @@ class Listing(Generic[Row]):
 
     def seek(self, text: str) -> Row | None:
         """The first row whose leading column begins as typed."""
-        span = self._span.within(self.order.read(text))
-        return next(iter(self._make(self.order, span).after(None, 1)), None)
+        spans = self._spans.within(self.order.read(text))
+        return next(iter(self._make(self.order, spans).after(None, 1)), None)
 
     def ordered(self, order: Order) -> Listing[Row]:
         """The same rows in another order."""

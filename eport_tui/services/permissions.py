@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Order, PageSource, Span
+from eport_tui.domain.lists import Order, PageSource, Spans
 from eport_tui.errors import NotPermitted
 from eport_tui.services.pages import Day, Listing, about, by_code, by_last_day
 from eport_tui.store import permissions
@@ -18,7 +18,7 @@ from eport_tui.store.permissions import Direction, PermissionRow, Question
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
 
-__all__ = ["Direction", "PermissionRow", "query", "what_can", "who_can"]
+__all__ = ["Direction", "PermissionRow", "nothing", "query", "what_can", "who_can"]
 
 
 def query(
@@ -61,6 +61,7 @@ def what_can(
 ) -> PageSource[PermissionRow]:
     """The enterprises and subsystems that one of the enterprise's own operators may act for.
 
+    That the card is one of theirs is what the asker says: there is no list of operators' cards.
     A grant to all operators counts, and is a row with an empty card number.  Its own
     enterprise, for which a card needs no grant, is not among the rows.
 
@@ -83,13 +84,18 @@ def what_can(
     )
 
 
+def nothing(store: Store, *, today: date | None = None) -> PageSource[PermissionRow]:
+    """No rights, to be sorted and narrowed as the others, where a question has no answer."""
+    return _listing(store, about(today))
+
+
 def _listing(
     store: Store, day: Day, *questions: Callable[[date], Question]
 ) -> PageSource[PermissionRow]:
-    def rows(order: Order, span: Span) -> Keyset[PermissionRow]:
+    def rows(order: Order, spans: Spans) -> Keyset[PermissionRow]:
         on = day()
         asked = [question(on) for question in questions]
-        return permissions.listed(store, asked, order.column, span)
+        return permissions.listed(store, asked, order.column, spans)
 
     orders = (by_code(permissions.OTHER, "企业编号"), by_last_day(day))
     return Listing(rows, orders)

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Enterprise
-from eport_tui.domain.lists import BOUND, Count, Span
+from eport_tui.domain.lists import BOUND, EVERYTHING, Count, Span, Spans
 from eport_tui.errors import InvalidInput
 from eport_tui.store.database import Store
-from eport_tui.store.keyset import EVERYTHING, Keyset, Leg, Place
+from eport_tui.store.keyset import Keyset, Leg, Place
 
 COLUMNS: Final = """
     g.id, g.principal, g.agent, g.subsystem, g.grant_type,
@@ -131,8 +131,8 @@ class GrantList:
             return key.subsystem, other, key.grant_type
         return other, key.subsystem, key.grant_type
 
-    def leg(self, enterprise: str, column: str, span: Span = EVERYTHING) -> Leg:
-        """The list sorted by a column, as far as that column is in a span."""
+    def leg(self, enterprise: str, column: str, spans: Spans = EVERYTHING) -> Leg:
+        """The list sorted by a column, as far as that column is in some spans."""
         return Leg(
             columns=f"""
                 {COLUMNS}, g.{self._other}, coalesce(e.uscc, ''), coalesce(e.name, ''),
@@ -149,14 +149,14 @@ class GrantList:
             order=self._orders[column],
             by_key="enterprise_grant g",
             key="g.id",
-            span=span,
+            spans=spans,
         )
 
     def sorted_by(
-        self, store: Store, enterprise: str, column: str, span: Span = EVERYTHING
+        self, store: Store, enterprise: str, column: str, spans: Spans = EVERYTHING
     ) -> Keyset[Listed]:
-        """The list sorted by a column, as far as that column is in a span."""
-        leg = self.leg(enterprise, column, span)
+        """The list sorted by a column, as far as that column is in some spans."""
+        leg = self.leg(enterprise, column, spans)
         return Keyset(store, [leg], listed, lambda item: self.place(item.grant, column))
 
     def get(self, store: Store, enterprise: str, grant_id: int) -> Listed | None:
@@ -173,7 +173,7 @@ class GrantList:
                 the first `BOUND` grants.
         """
         codes = Span.beginning(customs_code)
-        rows = self.sorted_by(store, enterprise, self._other, codes)
+        rows = self.sorted_by(store, enterprise, self._other, Spans.of(codes))
         last = None if after is None else self.get(store, enterprise, after)
         if not uscc:
             found = rows.after(last, 1)

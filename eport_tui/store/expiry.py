@@ -10,11 +10,11 @@ from typing import Any
 
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
-from eport_tui.domain.lists import BOUND_OF_JOINED, Count, Span
+from eport_tui.domain.lists import BOUND_OF_JOINED, EVERYTHING, Count, Span, Spans
 from eport_tui.domain.operations import Kind, LapseMark
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS, UNDER, count_under, from_row
-from eport_tui.store.keyset import EVERYTHING, Fixed, Keyset, Leg, Place
+from eport_tui.store.keyset import Fixed, Keyset, Leg, Place
 from eport_tui.store.permissions import Direction
 
 
@@ -37,9 +37,9 @@ class Question:
     under: int = UNDER
 
     @property
-    def days(self) -> Span:
+    def days(self) -> Spans:
         """The last days."""
-        return Span.of_days(self.since, self.until)
+        return Spans.of(Span.of_days(self.since, self.until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ _INTERRUPTED = f"""
 """When the latest interruption of the present period, or that before it, began and ended."""
 
 
-def _leg(question: Question, direction: Direction, span: Span) -> Leg:
+def _leg(question: Question, direction: Direction, spans: Spans) -> Leg:
     own, other = ("agent", "principal") if direction is Direction.OURS else ("principal", "agent")
     marked = _MARKED.format(own=own)
     conditions = [f"g.{own} = ?"] if question.enterprise else ["TRUE"]
@@ -168,29 +168,29 @@ def _leg(question: Question, direction: Direction, span: Span) -> Leg:
         order=order,
         by_key="enterprise_grant g",
         key="g.id",
-        span=span.within(question.days),
+        spans=spans.within(question.days),
     )
 
 
-def listed(store: Store, question: Question, span: Span = EVERYTHING) -> Keyset[DueRow]:
-    """The grants by last day, as far as that is in a span.
+def listed(store: Store, question: Question, spans: Spans = EVERYTHING) -> Keyset[DueRow]:
+    """The grants by last day, as far as that is in some spans.
 
     On one day those that the enterprise received first, by the other end and what is
     granted; of the grants of all, by their numbers.
     """
     if question.enterprise is None:
-        return _keyset(store, question, [Direction.THEIRS], span, _place_of_all)
-    return _keyset(store, question, Direction, span, _place)
+        return _keyset(store, question, [Direction.THEIRS], spans, _place_of_all)
+    return _keyset(store, question, Direction, spans, _place)
 
 
 def _keyset(
     store: Store,
     question: Question,
     directions: Iterable[Direction],
-    span: Span,
+    spans: Spans,
     place: Callable[[DueRow], Place],
 ) -> Keyset[DueRow]:
-    legs = [_leg(question, direction, span) for direction in directions]
+    legs = [_leg(question, direction, spans) for direction in directions]
     return Keyset(store, legs, partial(_row, question.under), place, BOUND_OF_JOINED)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
-from eport_tui.domain.lists import BOUND, Count, Span
+from eport_tui.domain.lists import BOUND, Count, Spans
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant
@@ -91,10 +91,12 @@ def oldest(store: Store, subject: Subject, between: Between, limit: int) -> list
     return [number for (number,) in store.rows(sql, (*subject.values(between), limit))][::-1]
 
 
-def recorded(store: Store, days: Span) -> Between:
+def recorded(store: Store, days: Spans) -> Between:
     """The entries from the first to the last that were recorded on some days."""
-    first = store.rows(FIRST_FROM, (days.low,))
-    last = store.rows(LAST_UNTIL, (days.high,))
+    if not days:
+        return (0, 0)
+    first = store.rows(FIRST_FROM, (days[0].low,))
+    last = store.rows(LAST_UNTIL, (days[-1].high,))
     return (first[0][0] - 1, last[0][0] + 1) if first and last else (0, 0)
 
 

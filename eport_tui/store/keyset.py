@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from eport_tui.domain.lists import BOUND, Count, Span
+from eport_tui.domain.lists import BOUND, EVERYTHING, Count, Span, Spans
 from eport_tui.store.database import Store
 
 Row = TypeVar("Row")
@@ -18,8 +18,6 @@ Row = TypeVar("Row")
 Value = str | int
 Place = tuple[Value, ...]
 """Where a row stands: its values in the columns of the order, which no other row has."""
-
-EVERYTHING = Span()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Leg:
         names: Further joins that only the columns need.
         where: What holds for each row, and `values` its values.
         order: The columns by which the list is sorted.
-        span: Which values of the first of them that is not fixed.
+        spans: Which values of the first of them that is not fixed.
         by_key: `tables` for the way from the key of a row, and `key` its column.
         inner: Whether the last column of the order is one of a joined table, whose rows
             are looked for in each row of the first one; `ties`, what else its index has
@@ -54,7 +52,7 @@ class Leg:
     order: tuple[str | Fixed, ...]
     by_key: str
     key: str
-    span: Span = EVERYTHING
+    spans: Spans = EVERYTHING
     inner: bool = False
     ties: tuple[str, ...] = ()
 
@@ -85,27 +83,41 @@ class Leg:
 
     def one(self, key: int) -> _Statement:
         """What reads the row with a key."""
-        where, values = self._spanned(upper=True, lower=True)
         return (
             f"SELECT {self.columns} FROM {self.by_key} {self.names} "
-            f"WHERE {where} AND {self.key} = ?",
-            (*values, key),
+            f"WHERE {self.where} AND {self.key} = ?",
+            (*self.values, key),
         )
 
+    def has(self, place: Place) -> bool:
+        """Whether a row that stands there is in one of the spans."""
+        return place[self._lead] in self.spans
+
+    @property
+    def _lead(self) -> int:
+        """Which column of the order is the first that is not fixed."""
+        return next(at for at, column in enumerate(self.order) if isinstance(column, str))
+
     def _parts(self, place: Place | None, back: bool) -> Iterator[_Condition]:
+        for span in self.spans[::-1] if back else self.spans:
+            yield from self._part(span, place, back)
+
+    def _part(self, span: Span, place: Place | None, back: bool) -> Iterator[_Condition]:
+        """Conditions for the rows of one span."""
         if place is None:
-            yield self._spanned(upper=True, lower=True)
+            yield self._spanned(span, upper=True, lower=True)
             return
-        at = next(at for at, column in enumerate(self.order) if isinstance(column, str))
-        lead = str(place[at])
-        inside = lead < self.span.high if back else lead >= self.span.low
+        lead = str(place[self._lead])
+        inside = lead < span.high if back else lead >= span.low
+        passed = lead < span.low if back else lead >= span.high
         for condition, values in self._beyond(place, back):
             if not condition or not inside:
-                yield self._spanned(upper=True, lower=True)
+                yield self._spanned(span, upper=True, lower=True)
                 return
-            # An index is entered at one bound: the place is nearer than that of the span.
-            where, bounds = self._spanned(upper=not back, lower=back)
-            yield f"{where} AND {condition}", (*bounds, *values)
+            if not passed:
+                # An index is entered at one bound: the place is nearer than that of the span.
+                where, bounds = self._spanned(span, upper=not back, lower=back)
+                yield f"{where} AND {condition}", (*bounds, *values)
 
     def _beyond(self, place: Place, back: bool) -> Iterator[_Condition]:
         """Conditions for the rows behind a place, or before it; none for all rows of the leg."""
@@ -131,13 +143,14 @@ class Leg:
             values.pop()
         yield _compare(columns, sign, values)
 
-    def _spanned(self, *, upper: bool, lower: bool) -> _Condition:
-        lead = next(column for column in self.order if isinstance(column, str))
+    def _spanned(self, span: Span, *, upper: bool, lower: bool) -> _Condition:
+        lead = self.order[self._lead]
         where, values = self.where, self.values
-        if lower and self.span.low > EVERYTHING.low:
-            where, values = f"{where} AND {lead} >= ?", (*values, self.span.low)
-        if upper and self.span.high < EVERYTHING.high:
-            where, values = f"{where} AND {lead} < ?", (*values, self.span.high)
+        (everything,) = EVERYTHING
+        if lower and span.low > everything.low:
+            where, values = f"{where} AND {lead} >= ?", (*values, span.low)
+        if upper and span.high < everything.high:
+            where, values = f"{where} AND {lead} < ?", (*values, span.high)
         return where, values
 
 
@@ -217,6 +230,7 @@ class Keyset(Generic[Row]):
         if not isinstance(key, int):
             return None
         for leg in self._legs:
-            if found := self._store.rows(*leg.one(key)):
-                return self._make(found[0])
+            for row in map(self._make, self._store.rows(*leg.one(key))):
+                if leg.has(self._place(row)):
+                    return row
         return None

@@ -9,9 +9,9 @@ from datetime import date
 from typing import Any
 
 from eport_tui.domain.grants import OperatorGrant
-from eport_tui.domain.lists import Span
+from eport_tui.domain.lists import EVERYTHING, Spans
 from eport_tui.store.database import Store
-from eport_tui.store.keyset import EVERYTHING, Leg
+from eport_tui.store.keyset import Leg
 
 _COLUMNS = "id, enterprise_grant_id, card_number, granted_on, changed_by"
 
@@ -66,8 +66,8 @@ def all_under(store: Store, enterprise_grant_id: int) -> list[OperatorGrant]:
     return [from_row(row) for row in rows]
 
 
-def under(enterprise_grant_id: int, span: Span = EVERYTHING) -> Leg:
-    """Those under an enterprise grant, by card number, as far as that is in a span."""
+def under(enterprise_grant_id: int, spans: Spans = EVERYTHING) -> Leg:
+    """Those under an enterprise grant, by card number, as far as that is in some spans."""
     return Leg(
         columns=_COLUMNS,
         tables="operator_grant",
@@ -77,7 +77,7 @@ def under(enterprise_grant_id: int, span: Span = EVERYTHING) -> Leg:
         order=("card_number",),
         by_key="operator_grant",
         key="id",
-        span=span,
+        spans=spans,
     )
 
 

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.holders import Enterprise
-from eport_tui.domain.lists import BOUND_OF_JOINED, Span
+from eport_tui.domain.lists import BOUND_OF_JOINED, EVERYTHING, Span, Spans
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
-from eport_tui.store.keyset import EVERYTHING, Fixed, Keyset, Leg, Place
+from eport_tui.store.keyset import Fixed, Keyset, Leg, Place
 from eport_tui.store.operator_grants import from_row as operator_grant_from_row
 
 
@@ -108,17 +108,17 @@ class Question:
         """The column of the other end."""
         return "principal" if self.direction is Direction.OURS else "agent"
 
-    def legs(self, column: str, span: Span = EVERYTHING) -> list[Leg]:
-        """The rights sorted by `OTHER` or `UNTIL`, as far as that is in a span."""
+    def legs(self, column: str, spans: Spans = EVERYTHING) -> list[Leg]:
+        """The rights sorted by `OTHER` or `UNTIL`, as far as that is in some spans."""
         if self.card_number is None:
-            return [self._leg(column, span)]
+            return [self._leg(column, spans)]
         cards = (self.card_number, ALL_OPERATORS)
         if column == OTHER:
-            return [self._of_card(card, column, span) for card in cards]
+            return [self._of_card(card, column, spans) for card in cards]
         # Those to all go along the index of the days; those to one card are sorted.
         return [
-            self._of_card(self.card_number, column, span),
-            self._leg(column, span, card=ALL_OPERATORS),
+            self._of_card(self.card_number, column, spans),
+            self._leg(column, spans, card=ALL_OPERATORS),
         ]
 
     @property
@@ -137,9 +137,9 @@ class Question:
         """
 
     def _conditions(
-        self, along: str, wanted: dict[str, str], column: str, span: Span
-    ) -> tuple[str, tuple[str, ...], Span]:
-        """What holds for each row of a leg along a table, its values, and the span that is left."""
+        self, along: str, wanted: dict[str, str], column: str, spans: Spans
+    ) -> tuple[str, tuple[str, ...], Spans]:
+        """What holds for each row of a leg along a table, its values, and the spans then."""
         day = self.on.isoformat()
         if self.subsystem and column != UNTIL:
             wanted[f"{along}.subsystem"] = self.subsystem
@@ -149,21 +149,21 @@ class Question:
             where.append("g.valid_until >= ?")
             values = (*values, day)
         else:
-            span = span.within(Span(low=day))
+            spans = spans.within(Spans.of(Span(low=day)))
             if self.subsystem:
                 # As an equality it would keep SQLite from seeing that the index has the order.
                 where.append(f"{along}.subsystem BETWEEN ? AND ?")
                 values = (*values, self.subsystem, self.subsystem)
-        return " AND ".join(where), values, span
+        return " AND ".join(where), values, spans
 
-    def _leg(self, column: str, span: Span, *, card: str | None = None) -> Leg:
+    def _leg(self, column: str, spans: Spans, *, card: str | None = None) -> Leg:
         """Along the grants of the own end, and the operators under each."""
         wanted = {f"g.{self._own_end}": self.own}
         # The one that has them in the order of the list, so that a page is read without sorting.
         index = f"enterprise_grant_{self._own_end}"
         if card is not None:
             wanted["o.card_number"] = card
-        where, values, span = self._conditions("g", wanted, column, span)
+        where, values, spans = self._conditions("g", wanted, column, spans)
         ties = ("g.valid_until", "g.granted_on", "g.id")
         if column == UNTIL:
             index += "_due"
@@ -184,15 +184,15 @@ class Question:
             ),
             by_key=_BY_KEY,
             key="o.id",
-            span=span,
+            spans=spans,
             inner=True,
             ties=ties,
         )
 
-    def _of_card(self, card: str, column: str, span: Span) -> Leg:
+    def _of_card(self, card: str, column: str, spans: Spans) -> Leg:
         """Along what one card was handed, or all operators."""
         wanted = {"r.card_number": card, f"r.{self._own_end}": self.own}
-        where, values, span = self._conditions("r", wanted, column, span)
+        where, values, spans = self._conditions("r", wanted, column, spans)
         return Leg(
             columns=self._columns,
             tables=CARD_FIRST,
@@ -207,7 +207,7 @@ class Question:
             ),
             by_key=CARD_FIRST,
             key="r.operator_grant_id",
-            span=span,
+            spans=spans,
         )
 
 
@@ -231,10 +231,10 @@ def what_can(card_number: str, agent: str, subsystem: str | None, on: date) -> Q
 
 
 def listed(
-    store: Store, questions: Iterable[Question], column: str = OTHER, span: Span = EVERYTHING
+    store: Store, questions: Iterable[Question], column: str = OTHER, spans: Spans = EVERYTHING
 ) -> Keyset[PermissionRow]:
     """The answers to one question, or to one for each direction, `OURS` first."""
-    legs = [leg for question in questions for leg in question.legs(column, span)]
+    legs = [leg for question in questions for leg in question.legs(column, spans)]
 
     def place(row: PermissionRow) -> Place:
         other = row.principal if row.direction is Direction.OURS else row.agent

@@ -21,7 +21,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.domain.text import first_line, printable
+from eport_tui.domain.text import ONE_LINE, Pasted
 from eport_tui.errors import EportError
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Legend
@@ -298,7 +298,7 @@ class Typed:
 
     Attributes:
         text: What was typed so far.
-        fault: Why the last key or paste was not taken; empty where it was.
+        fault: Why the last key or paste was not taken as a whole; empty where it was.
     """
 
     def __init__(self, longest: int, *, text: str = "") -> None:
@@ -316,9 +316,16 @@ class Typed:
         elif event.is_printable and event.character:
             self.put(event.character)
 
+    def paste(self, text: str) -> None:
+        """Add the first line of a pasted text, if the whole of that fits."""
+        line, more = Pasted.of(text)
+        self.put(line)
+        if more and not self.fault:
+            self.fault = f"这里{ONE_LINE}"
+
     def put(self, text: str) -> None:
         """Add a text, if the whole of it fits."""
-        whole = self.text + printable(text)
+        whole = self.text + text
         fits = len(whole) <= self._longest
         self.fault = "" if fits else f"最多{self._longest}个字，再多的没有采用"
         if fits:
@@ -385,7 +392,7 @@ class TextQuestion(Dialog[str]):
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is typed text."""
         event.stop()
-        self._typed.put(first_line(event.text))
+        self._typed.paste(event.text)
         self._fault = self._typed.fault
         self._draw()
 

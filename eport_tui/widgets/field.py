@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from eport_tui.domain.codes import CodeTable
-from eport_tui.domain.text import first_line, printable
+from eport_tui.domain.text import ONE_LINE, Pasted, printable
 from eport_tui.terminal.lean import has_own_cursor
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.limits import Limit
@@ -28,7 +28,7 @@ class ListWanted(Message):
 
     Attributes:
         field: Identifier of the field.
-        typed: What was typed, to narrow the list with.
+        typed: What was typed or pasted, to narrow the list with.
     """
 
     def __init__(self, field: str, typed: str = "") -> None:
@@ -40,7 +40,8 @@ class ListWanted(Message):
 class TextField(Input, inherit_css=False):
     """One line of text on a coloured ground, without border or blinking.
 
-    What would make the text longer than its limit allows is not taken, and told.
+    What would make the text longer than its limit allows is not taken, nor what is pasted
+    behind a line end, and that is told.
 
     Its looks are ours alone: those of stock Input, all of which they would overrule, take
     longer to read and to apply than those of the rest of a form.
@@ -61,7 +62,7 @@ class TextField(Input, inherit_css=False):
     ]
 
     class LeftOut(Message):
-        """Something was not taken, because the text would have become too long."""
+        """Something was not taken; `left_out` says why."""
 
         def __init__(self, field: TextField) -> None:
             super().__init__()
@@ -95,8 +96,14 @@ class TextField(Input, inherit_css=False):
         await super()._on_key(event)
 
     def on_paste(self, event: events.Paste) -> None:
-        """Leave to stock Input one line, without what came along from a table or a page."""
-        event.text = printable(first_line(event.text))
+        """Take one line, without what came along from a table or a page, and tell of others."""
+        event.stop()
+        event.prevent_default()
+        line, more = Pasted.of(event.text)
+        if line:
+            self.replace(line, *self.selection)
+        if more and not self.left_out:
+            self._leave_out(ONE_LINE)
 
     def replace(self, text: str, start: int, end: int) -> None:
         """Put a text in the place of a part, unless that makes the whole too long."""
@@ -108,10 +115,13 @@ class TextField(Input, inherit_css=False):
             low, high = sorted((start, end))
             if not limit.allows(self.value[:low] + text + self.value[high:]):
                 what = "多输入的字符没有采用" if len(text) == 1 else "粘贴后过长，没有采用"
-                self.left_out = f"{limit.words}，{what}"
-                self.post_message(self.LeftOut(self))
+                self._leave_out(f"{limit.words}，{what}")
                 return
         super().replace(text, start, end)
+
+    def _leave_out(self, why: str) -> None:
+        self.left_out = why
+        self.post_message(self.LeftOut(self))
 
     # What is selected is replaced by what is typed.  Where a key has nothing to delete, to select
     # or to paste, stock Input would delete all of it or select it no more.
@@ -215,7 +225,7 @@ class CodeField(Widget, can_focus=True):
     def on_paste(self, event: events.Paste) -> None:
         """Open the list at what is pasted."""
         event.stop()
-        self.post_message(ListWanted(self.id or "", first_line(event.text)))
+        self.post_message(ListWanted(self.id or "", event.text))
 
     def on_click(self, event: events.Click) -> None:
         """A click opens the list."""

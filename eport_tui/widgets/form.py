@@ -42,6 +42,8 @@ class Ground(StrEnum):
         return {"required": "*", "optional": "+", "shown": "="}[self.value]
 
 
+LEAST_FIELD = 6
+"""Cells that a field has even in a small window, where labels are cut for it."""
 SECOND_COLUMN = 0.46
 """Where the second column begins, as a part of the line."""
 
@@ -108,7 +110,7 @@ class Form(Widget):
 
     @dataclass
     class LeftOut(OfForm):
-        """What was typed or pasted was not taken, as it is too long; the text says so."""
+        """Something that was typed or pasted was not taken; the text says why."""
 
         text: str
 
@@ -274,8 +276,16 @@ class Form(Widget):
         for y, row in enumerate(self._rows):
             for column, field in enumerate(row):
                 if field.id in self._widgets:
-                    x = _column_x(column, width) + 3 + self._label_widths[column] + 1
-                    self._widgets[field.id].styles.offset = (x, y)
+                    x = _column_x(column, width) + 3 + self._label_width(row, column, width) + 1
+                    styles = self._widgets[field.id].styles
+                    styles.offset = (x, y)
+                    # In a small window a field does not cover the label beside it.
+                    styles.width = max(1, min(field.width, _end(row, column, width) - x - 1))
+
+    def _label_width(self, row: Sequence[Field], column: int, width: int) -> int:
+        """Cells of a label, which leaves some for its field."""
+        room = _end(row, column, width) - _column_x(column, width) - 3 - 1 - LEAST_FIELD - 1
+        return max(1, min(self._label_widths[column], room))
 
     def _regions(self, id: str) -> list[Region]:
         for y, row in enumerate(self._rows):
@@ -290,29 +300,30 @@ class Form(Widget):
         width, segments, x = self.size.width, list[Segment](), 0
         row = self._rows[y]
         for column, field in enumerate(row):
-            end = _column_x(column + 1, width) if column + 1 < len(row) else width
-            x = self._draw(segments, x, column, field, end)
+            x = self._draw(segments, x, row, column, field)
         segments.append(Segment(" " * max(0, width - x), self.rich_style))
         return Strip(segments).crop(0, width)
 
-    def _draw(self, segments: list[Segment], x: int, column: int, field: Field, end: int) -> int:
+    def _draw(
+        self, segments: list[Segment], x: int, row: Sequence[Field], column: int, field: Field
+    ) -> int:
         """Append one field's segments, beginning at cell `x`; return where they end."""
-        plain = self.rich_style
+        plain, width = self.rich_style, self.size.width
 
         def put(text: str, style: Style) -> None:
             nonlocal x
             segments.append(Segment(text, style))
             x += cell_len(text)
 
-        put(" " * (_column_x(column, self.size.width) - x), plain)
+        put(" " * (_column_x(column, width) - x), plain)
         pointed = self.is_mounted and self.current == field.id
         put(">" if pointed else " ", plain)
         put(self.ground(field.id).mark, plain)
         put(" ", plain)
-        put(fit(field.label, self._label_widths[column]), plain)
+        put(fit(field.label, self._label_width(row, column, width)), plain)
         put(" ", plain)
         if field.ground is Ground.SHOWN:
-            room = end - x - 1
+            room = _end(row, column, width) - x - 1
             cells = min(field.width, room) if field.width else room
             put(fit(self.value(field.id), cells), look(self, "shown"))
         return x
@@ -320,3 +331,8 @@ class Form(Widget):
 
 def _column_x(column: int, width: int) -> int:
     return 0 if column == 0 else int(width * SECOND_COLUMN)
+
+
+def _end(row: Sequence[Field], column: int, width: int) -> int:
+    """Where the room of a field ends."""
+    return _column_x(column + 1, width) if column + 1 < len(row) else width

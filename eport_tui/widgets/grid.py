@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count, Order, PageSource
-from eport_tui.domain.text import first_line
+from eport_tui.domain.text import ONE_LINE, Pasted
 from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.themes import look
@@ -476,10 +476,13 @@ class Grid(Widget, Generic[Row], can_focus=True):
             await self._jump(typed)
 
     async def on_paste(self, event: events.Paste) -> None:
-        """A text that is pasted is jumped to."""
+        """A text that is pasted is jumped to; of some lines the first one."""
         event.stop()
-        if line := first_line(event.text).strip():
+        line, more = Pasted.of(event.text)
+        if line:
             await self._jump(self._typed + line)
+        if more:
+            self.post_message(self.Told(self, f"查找的内容{ONE_LINE}"))
 
     async def _jump(self, typed: str) -> None:
         self._typed, self._found = typed[:LONGEST_TYPED], True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from eport_tui.domain.dates import COMPACT_LENGTH, may_become_date
+from eport_tui.domain.dates import may_become_date
 from eport_tui.domain.identifiers import (
     CARD_NUMBER_LENGTH,
     CUSTOMS_CODE_LENGTH,
@@ -44,7 +44,7 @@ CARD_NUMBER = Limit(
     lambda text: len(without_prefix(text)) <= CARD_NUMBER_LENGTH,
     _code,
 )
-DATE = Limit(f"为{COMPACT_LENGTH}位数字或2027-12-31的写法", may_become_date)
+DATE = Limit("写作20271231或2027-12-31", may_become_date)
 
 
 def at_most(characters: int) -> Limit:

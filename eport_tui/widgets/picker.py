@@ -10,12 +10,13 @@ from textual.geometry import Offset
 
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import Code, CodeTable
-from eport_tui.domain.text import first_line, half_width
+from eport_tui.domain.text import Pasted, half_width
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.dialogs import Dialog, Line
 
 VISIBLE = 12
 FILTER = "筛选 "
+MORE = " 只用第一行"
 
 
 class Picker(Dialog[str]):
@@ -33,10 +34,10 @@ class Picker(Dialog[str]):
         self._codes: list[Code] = table.offered()
         if all_label:
             self._codes = [Code("", all_label), *self._codes]
-        self._typed = typed
+        self._typed, self._more = Pasted.of(typed)
         self._at = next((at for at, code in enumerate(self._codes) if code.code == value), 0)
         self._top = 0
-        if typed:
+        if self._typed:
             self._at = 0
         names = max(cell_len(code.name) for code in self._codes)
         self._code_width = max(cell_len(code.code) for code in self._codes)
@@ -52,8 +53,9 @@ class Picker(Dialog[str]):
         matching = self._matching
         self._top = min(max(self._top, self._at - VISIBLE + 1), self._at)
         inner = self._inner
-        typed = fit(self._typed + "_", inner - cell_len(FILTER))
-        lines: list[Line] = [[(FILTER, "dim"), (typed, "strong")]]
+        note = MORE if self._more else ""
+        typed = fit(self._typed + "_", inner - cell_len(FILTER + note))
+        lines: list[Line] = [[(FILTER, "dim"), (typed, "strong"), (note, "warning")]]
         shown = matching[self._top : self._top + VISIBLE]
         for at, code in enumerate(shown, self._top):
             chosen = at == self._at
@@ -77,6 +79,7 @@ class Picker(Dialog[str]):
         if event.key == "tab" and self._typed:
             self.action_choose()
             return
+        self._more = False
         last = max(0, len(self._matching) - 1)
         moves = {
             "up": self._at - 1,
@@ -99,7 +102,8 @@ class Picker(Dialog[str]):
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text narrows the list like typed text."""
         event.stop()
-        self._typed, self._at = (self._typed + first_line(event.text))[:40], 0
+        line, self._more = Pasted.of(event.text)
+        self._typed, self._at = (self._typed + line)[:40], 0
         self._draw()
 
     def on_click(self, event: events.Click) -> None:

@@ -11,7 +11,6 @@ from textual.geometry import Offset
 
 from eport_tui.actions import bindings
 from eport_tui.domain.lists import Count
-from eport_tui.domain.text import first_line
 from eport_tui.errors import EportError
 from eport_tui.widgets.cells import fit
 from eport_tui.widgets.dialogs import Dialog, Line, Passage, Typed
@@ -189,7 +188,7 @@ class Preview(Dialog[str]):
         """Pasted text is typed text."""
         event.stop()
         if self._stop in self._typed:
-            self._typed[self._stop].put(first_line(event.text))
+            self._typed[self._stop].paste(event.text)
             self._fault = self._typed[self._stop].fault
             self._draw()
 

@@ -267,6 +267,12 @@ def test_the_newest_operation_comes_first_with_its_reason_and_what_it_changed(
     assert history.signer(store, first) == "张三"
 
 
+def test_a_reason_is_recorded_as_one_line_of_what_can_be_seen(store: Store) -> None:
+    delete(store, grant(store), reason="\t公司\t搬迁\x1b[31m\r\n合同\u202e终止\n")
+    (first,) = history.of_enterprise(store, OURS).after(None, 1)
+    assert first.reason == "公司 搬迁[31m 合同终止"
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_any_card_sees_what_concerns_its_enterprise_and_nothing_else(
     store: Store, role: Role

@@ -32,6 +32,7 @@ from tests.services.world import (
     BROKER,
     CARD,
     MANUFACTURER,
+    TABLES,
     TODAY,
     grant,
     hand_on,
@@ -47,8 +48,12 @@ OWN = BROKER.customs_code
 Make = Callable[[Store], PageSource[Any]]
 
 LISTS: dict[str, Make] = {
-    "made": lambda store: enterprise_grants.made(store, OURS, today=TODAY),
-    "received": lambda store: operator_grants.received(store, OURS, today=TODAY),
+    "made": lambda store: enterprise_grants.made(
+        store, OURS, today=TODAY, subsystems=TABLES.subsystems
+    ),
+    "received": lambda store: operator_grants.received(
+        store, OURS, today=TODAY, subsystems=TABLES.subsystems
+    ),
     "under a grant": lambda store: operator_grants.granted(store, OURS, _first_received(store)),
     "permissions": lambda store: permissions.query(store, OURS, subsystem=None, today=TODAY),
     "in a subsystem": lambda store: permissions.query(store, OURS, subsystem="95", today=TODAY),
@@ -72,7 +77,7 @@ def shown_in(make: Make, store: Store) -> Iterator[PageSource[Any]]:
     """A list in each of its orders, whole and narrowed."""
     source = make(store)
     for order in source.orders:
-        for text in ("", "3", "2026", "9", "89"):
+        for text in ("", "3", "2026", "9", "89", "加", "JGMY"):
             yield source.ordered(order).filtered(text)
 
 
@@ -175,7 +180,7 @@ def test_a_scan_and_a_sort_would_be_noticed(
 # -- whatever one does, one sees the list --------------------------------------------
 
 CODES = [f"{area}98{number:04}" for area in (3101, 3205) for number in (1, 3, 12)]
-SUBSYSTEMS, TYPES = ("95", "B1"), ("X1", "X2")
+SUBSYSTEMS, TYPES = ("95", "B1", "B3"), ("X1", "X2")
 CARDS = ("8900000000051", "8900000000062", "8912345678901")
 
 
@@ -292,7 +297,21 @@ MOVES = st.lists(
         st.sampled_from(["first", "last", "after", "before", "seek", "at", "rank", "elsewhere"]),
         st.integers(0, 40),
         st.integers(1, 5),
-        st.sampled_from(["31", "3205980001", "2026-03", "202604", "b", "95", "有效", "已过期"]),
+        st.sampled_from(
+            [
+                "31",
+                "3205980001",
+                "2026-03",
+                "202604",
+                "b",
+                "95",
+                "有效",
+                "已过期",
+                "手册",
+                "jgmy",
+                "无",
+            ]
+        ),
     ),
     max_size=12,
 )
@@ -307,7 +326,9 @@ def test_any_walk_through_a_list_shows_exactly_its_rows(
     put(shared_store, world)
     source = LISTS[name](shared_store)
     order = data.draw(st.sampled_from(source.orders))
-    text = data.draw(st.sampled_from(["", "3101", "2026-03", "20260", "95", "即将到期"]))
+    text = data.draw(
+        st.sampled_from(["", "3101", "2026-03", "20260", "95", "即将到期", "加工", "册", "无"])
+    )
     whole = rows(source.ordered(order), 3)
     naive(name, world, whole)
     assert whole == sorted(whole, key=sorting(name, order))

@@ -123,6 +123,37 @@ async def test_the_last_line_is_whole_and_says_what_its_keys_are_bound_to(
                 assert ACTIONS[bound or "help"].caps == caps, f"{caps} {label}"
 
 
+async def test_the_keys_stand_in_the_same_order_on_every_screen(settings: Settings) -> None:
+    after: dict[str, set[str]] = {}
+    for state in LEGENDS.values():
+        async with at(settings, state) as operator:
+            caps = [cap for cap, _ in legend(operator)]
+            assert caps[0] == "F1"
+            for at_, cap in enumerate(caps):
+                after.setdefault(cap, set()).update(caps[at_ + 1 :])
+    assert not [(one, other) for one in after for other in after[one] if one in after[other]]
+
+
+async def test_nothing_but_the_demos_key_stands_behind_the_ways_out(settings: Settings) -> None:
+    for state in LEGENDS.values():
+        async with at(settings, state) as operator:
+            caps = [cap for cap, _ in legend(operator)]
+            assert set(caps[caps.index("Esc") + 1 :]) <= {"F3", "^Q", "F7"}
+            # One of the two is enough where both leave the program.
+            labels = [label for cap, label in legend(operator) if cap in ("Esc", "^Q")]
+            assert len(set(labels)) == len(labels)
+
+
+async def test_a_field_s_calendar_is_not_called_a_list(settings: Settings) -> None:
+    async with at(settings, STATES["enterprise grants"]) as operator:
+        await operator.press("tab")
+        assert "F4列表" in operator.legend
+        await operator.press("tab", "tab")
+        assert operator.at_field == "权限有效期"
+        assert "F4日历" in operator.legend
+        assert "F4列表" not in operator.legend
+
+
 @pytest.mark.parametrize("state", LEGENDS.values(), ids=LEGENDS)
 async def test_every_key_on_the_last_line_does_something(
     settings: Settings, colleague: Colleague, state: State
@@ -205,6 +236,45 @@ async def test_the_help_says_what_the_screen_is_for(settings: Settings) -> None:
         text = "".join((await help_text(operator)).split())
         assert "录入代理企业编号后按Enter" in text
         assert "删除列表中选中的记录" in text
+
+
+async def test_the_help_of_the_cards_is_about_cards(settings: Settings) -> None:
+    async with at(settings, STATES["login"]) as operator:
+        text = await help_text(operator)
+        assert "重新查看读卡器和卡" in text
+        assert "他人刚保存的内容" not in text
+
+
+async def test_the_help_of_a_list_with_one_order_names_its_column(settings: Settings) -> None:
+    async with at(settings, STATES["history"]) as operator:
+        text = await help_text(operator)
+        assert "跳到时间以此开头的记录" in text
+        assert "只列出时间以所录内容开头的记录" in text
+        assert "排序" not in text
+    async with at(settings, STATES["permissions"]) as operator:
+        assert "跳到排序的那一栏以此开头的记录" in await help_text(operator)
+
+
+async def test_the_help_of_a_screen_without_a_list_names_no_jump(settings: Settings) -> None:
+    async with at(settings, STATES["an operation"]) as operator:
+        text = await help_text(operator)
+        assert "跳到" not in text
+        assert "翻看" in text
+
+
+async def test_a_long_help_says_where_one_is_and_a_short_one_has_no_keys_to_scroll(
+    settings: Settings,
+) -> None:
+    async with at(settings, STATES["enterprise grants"]) as operator:
+        await operator.press("f1")
+        lines = int(re.findall(r"第1-\d+行，共(\d+)行", operator.text)[0])
+        assert "PgUp PgDn滚动" in operator.legend
+        await operator.press(*["pagedown"] * 5)
+        assert operator.sees(f"-{lines}行，共{lines}行")
+    async with at(settings, STATES["an operation"]) as operator:
+        await operator.press("f1")
+        assert "滚动" not in operator.legend
+        assert not operator.sees("行，共")
 
 
 async def test_the_help_breaks_no_sign_that_may_be_typed(settings: Settings) -> None:

@@ -48,8 +48,8 @@ class Fields(Widget):
         ("uscc", USCC + "5", USCC, "uscc为18位，"),
         ("card", CARD + "5", CARD, "card为13位，"),
         ("card", f"03-{CARD}5", f"03-{CARD}", "card为13位，"),
-        ("date", "202712311", "20271231", "date为8位数字或2027-12-31的写法，"),
-        ("date", "2027年12月31日1", "2027年12月31日", "date为8位数字或2027-12-31的写法，"),
+        ("date", "202712311", "20271231", "date写作20271231或2027-12-31，"),
+        ("date", "2027年12月31日1", "2027年12月31日", "date写作20271231或2027-12-31，"),
         ("text", "甲乙丙丁戊", "甲乙丙丁", "text最多4个字，"),
     ],
 )
@@ -162,7 +162,10 @@ async def test_a_date_typed_too_long_in_one_go_is_looked_at_before_it_is_saved(
 ) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst(CUSTOMS, "<enter>", "B2", "<enter>", "<tab>", "202712311", "<f10>")
-        assert "权限有效期为8位数字或2027-12-31的写法" in operator.message
+        # On one line of the message.
+        assert operator.sees(
+            "权限有效期写作20271231或2027-12-31，多输入的字符没有采用（核对后再按一次）"
+        )
         assert operator.at_field == "权限有效期"
         await operator.press("f10")
         assert "保存成功" in operator.dialog
@@ -172,6 +175,102 @@ async def test_a_corrected_code_is_taken_at_once(settings: Settings) -> None:
     async with at_work(settings, BROKER, "12") as operator:
         await operator.burst("<enter>", CARD, "5", "<backspace>", "7", "<enter>")
         assert "已添加到列表" in operator.message
+
+
+# -- several lines ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted", "kept"),
+    [
+        ("card", f"{CARD}\n8900000000073\n", CARD),
+        ("customs", f"\r\n\r\n{CUSTOMS}\r\n3205980002\r\n", CUSTOMS),
+        ("text", "甲乙\u2028丙丁", "甲乙"),
+    ],
+)
+async def test_of_some_lines_the_first_is_taken_and_that_is_told(
+    field: str, pasted: str, kept: str
+) -> None:
+    async with on_stage(fields := Fields()) as actor:
+        fields.form.focus_field(field)
+        await actor.paste(pasted)
+        assert fields.form.value(field) == kept
+        assert fields.told == [f"{field}只有一行，粘贴的第二行起没有采用"]
+
+
+async def test_where_the_first_line_is_too_long_that_is_what_is_told() -> None:
+    async with on_stage(fields := Fields()) as actor:
+        await actor.paste(f"{USCC}\n{CUSTOMS}")
+        assert fields.form.value("customs") == ""
+        assert fields.told == ["customs为10位，粘贴后过长，没有采用"]
+
+
+async def test_lines_with_nothing_on_them_take_nothing_away() -> None:
+    async with on_stage(fields := Fields()) as actor:
+        await actor.type(CUSTOMS)
+        fields.form.select_text("customs")
+        await actor.paste(" \r\n\t\n")
+        assert fields.form.value("customs") == CUSTOMS
+        assert fields.told == []
+
+
+async def test_cards_that_are_pasted_together_are_looked_at_before_the_first_is_added(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.press("enter")
+        await operator.paste(f"{CARD}\n8900000000073")
+        told = "操作员IC卡号只有一行，粘贴的第二行起没有采用"
+        assert operator.message == f"! {told}"
+        await operator.press("enter")
+        assert f"{told}（核对后再按一次）" in operator.message
+        await operator.press("enter")
+        assert "已添加到列表" in operator.message
+        assert operator.sees(CARD)
+
+
+async def test_a_reason_is_one_line_in_a_question_too() -> None:
+    async with asked(Preview("删除确认", "确定吗？", longest_reason=10)) as actor:
+        await actor.press("tab")
+        await actor.paste("第一段\n第二段")
+        assert actor.sees("第一段_", "这里只有一行，粘贴的第二行起没有采用")
+        await actor.type("了")
+        assert actor.sees("第一段了_")
+        assert not actor.sees("粘贴的第二行")
+
+
+async def test_a_filter_and_what_is_looked_for_are_one_line(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.paste("3101\n3205")
+        assert operator.sees("查找3101")
+        assert operator.message == "! 查找的内容只有一行，粘贴的第二行起没有采用"
+        await operator.press("ctrl+f")
+        await operator.paste("3302\n3101")
+        assert "这里只有一行，粘贴的第二行起没有采用" in operator.dialog
+        await operator.press("enter")
+        assert operator.sees("筛选3302")
+
+
+async def test_a_list_of_codes_is_narrowed_by_the_first_line_and_says_so(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "13") as operator:
+        await operator.paste("手册\n账册")
+        assert "筛选 手册_" in operator.dialog
+        assert "只用第一行" in operator.dialog
+        await operator.press("backspace")
+        assert "只用第一行" not in operator.dialog
+        await operator.paste("册\n账册")
+        assert "只用第一行" in operator.dialog
+        await operator.press("enter")
+        assert operator.sees("操作员权限（加工贸易手册）")
+
+
+async def test_a_reason_that_is_pasted_has_no_tabs_and_no_control_characters() -> None:
+    async with asked(Preview("删除确认", "确定吗？")) as actor:
+        await actor.press("tab")
+        await actor.paste("公司\t搬迁\x1b[31m\u200b了")
+        assert actor.sees("公司 搬迁[31m了_")
 
 
 async def test_a_reason_that_is_too_long_to_paste_is_not_cut() -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from eport_tui.reference import load_tables
 from eport_tui.settings import Settings
 from tests.ui.colleague import Colleague
 from tests.ui.operator import BROKER, MANUFACTURER, Operator, at_work
@@ -115,6 +116,71 @@ async def test_by_last_day_one_narrows_by_month_or_state(settings: Settings) -> 
         assert operator.sees("共17条")
 
 
+@pytest.mark.parametrize(
+    ("screen", "to_the_list"),
+    [
+        ("11", [*TO_THE_LIST, "ctrl+o"]),
+        ("12", ["ctrl+o"]),
+        ("13", ["tab", "tab", "ctrl+o"]),
+        ("17", []),
+        ("15", []),
+    ],
+)
+async def test_what_is_no_day_narrows_no_list_by_days_and_is_not_found_in_it(
+    settings: Settings, screen: str, to_the_list: list[str]
+) -> None:
+    async with at_work(settings, MANUFACTURER, screen) as operator:
+        await operator.press(*to_the_list, "end")
+        title = next(line for line in operator.lines if "共" in line)
+        await operator.type("y")
+        assert operator.sees("查找y，没有")
+        await operator.burst("<ctrl+u>", "<ctrl+f>", "abc", "<enter>")
+        assert "「abc」不是" in operator.dialog
+        assert "请输入年月" in operator.dialog
+        await operator.burst("<ctrl+u>", "2026年", "<enter>")
+        assert operator.sees("筛选2026年")
+        await operator.press("escape", "end")
+        assert title in operator.lines
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("加工", {"加工贸易账册", "加工贸易手册", "出境加工"}),
+        ("jgmysc", {"加工贸易手册"}),
+        ("b1", {"加工贸易手册"}),
+    ],
+)
+async def test_a_subsystem_is_narrowed_to_as_its_list_is(
+    settings: Settings, typed: str, names: set[str]
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<ctrl+o>", "<ctrl+o>", "<ctrl+f>")
+        assert "授权子系统的代码、名称或助记码" in operator.dialog
+        await operator.burst(typed, "<enter>")
+        found = subsystems(operator)
+        assert found
+        assert found <= names
+        assert not operator.sees("共17条")
+        await operator.press("escape")
+        assert operator.sees("共17条")
+
+
+@pytest.mark.parametrize(("screen", "to_the_list"), [("11", TO_THE_LIST), ("12", [])])
+async def test_a_subsystem_is_jumped_to_by_its_name(
+    settings: Settings, screen: str, to_the_list: list[str]
+) -> None:
+    async with at_work(settings, BROKER if screen == "12" else MANUFACTURER, screen) as operator:
+        await operator.press(*to_the_list, "ctrl+o", "ctrl+o")
+        await operator.type("手册")
+        assert "加工贸易手册" in selected(operator)
+        await operator.press("home")
+        await operator.type("jgmyzc")
+        assert "加工贸易账册" in selected(operator)
+        await operator.type("x")
+        assert operator.sees("查找jgmyzcx，没有")
+
+
 async def test_another_order_takes_a_filter_away_and_says_so(settings: Settings) -> None:
     async with at_work(settings, BROKER, "12") as operator:
         await operator.burst("<ctrl+f>", "3302", "<enter>", "<ctrl+o>")
@@ -204,6 +270,12 @@ def list_lines(operator: Operator) -> list[str]:
     return [
         line for line in operator.lines if re.match(r"..(代理本企业 |本企业代理 )?3\d{9} ", line)
     ]
+
+
+def subsystems(operator: Operator) -> set[str]:
+    """The subsystems of the rows that are shown."""
+    names = [code.name for code in load_tables().subsystems]
+    return {name for line in list_lines(operator) for name in names if f" {name} " in line}
 
 
 async def test_a_state_is_read_as_of_the_day_that_is_shown(settings: Settings) -> None:

@@ -168,7 +168,7 @@ async def test_what_a_card_may_do_is_listed_with_what_all_operators_may(
 ) -> None:
     async with at_work(settings, BROKER, PERMISSIONS) as operator:
         await ask_about(operator, "8900000000059", key)
-        assert operator.sees("8900000000059 可以办理（全部）")
+        assert operator.sees("8900000000059（未核实） 可以办理（全部）")
         assert shown(operator)
         assert "本企业代理 3101440001 加工贸易手册 报关权 全部操作员 2026-12-14" in shown(operator)
         assert not any(OPERATOR in row for row in shown(operator))
@@ -181,7 +181,7 @@ async def test_what_a_card_may_do_in_one_subsystem(settings: Settings) -> None:
         await ask_about(operator, OPERATOR)
         await operator.press("shift+tab")
         await query(operator, "X1")
-        assert operator.sees(f"{OPERATOR} 可以办理（核注清单）")
+        assert operator.sees(f"{OPERATOR}（未核实） 可以办理（核注清单）")
         assert all("核注清单" in row for row in shown(operator))
 
 
@@ -203,11 +203,38 @@ async def test_a_card_that_cannot_be_asked_about_is_told_at_its_field(
     settings: Settings, card: str, sentence: str
 ) -> None:
     async with at_work(settings, BROKER, PERMISSIONS) as operator:
-        before = shown(operator)
-        await ask_about(operator, card)
+        await operator.burst("<tab>", "<tab>", "<ctrl+o>", "<shift+tab>", "<shift+tab>")
+        await ask_about(operator, OPERATOR)
+        assert shown(operator)
+        await operator.clear()
+        await operator.type(card)
+        await operator.press("f5")
         assert sentence in operator.message
         assert operator.at_field == "操作员IC卡号"
-        assert shown(operator) == before
+        assert shown(operator) == []
+        assert operator.sees("操作员权限（没有查询） 共0条 按有效期")
+        assert not operator.sees("可以办理")
+        await operator.clear()
+        await operator.press("f5")
+        assert operator.sees("操作员权限（全部） 第1条", "按有效期")
+
+
+async def test_whose_a_card_is_that_nobody_knows_is_said_to_be_unverified(
+    settings: Settings,
+) -> None:
+    """There is no list of operators' cards, and so a typing error may do what all may."""
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        await ask_about(operator, "8900000000992")
+        assert operator.sees("8900000000992（未核实） 可以办理（全部）")
+        assert "8900000000992 未核实：是本企业的操作员卡，才可以办理" in operator.message
+        assert all("全部操作员" in row for row in shown(operator))
+
+
+async def test_the_card_at_work_has_proved_whose_it_is(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, PERMISSIONS) as operator:
+        await ask_about(operator, OPERATOR)
+        assert operator.sees(f"{OPERATOR} 可以办理（全部）")
+        assert "未核实" not in operator.message
 
 
 async def test_nothing_is_unsaved_here(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date
 
@@ -256,3 +257,48 @@ async def test_many_entries_that_were_lost_are_all_told(
         text = await read(operator, "确定(Enter)")
         assert "有80条没有保存" in text
         assert cards[-1] in text
+
+
+# -- screens -----------------------------------------------------------------------------
+
+
+def rows(operator: Operator) -> int:
+    """How many rows of grants are seen."""
+    return sum(re.match(r"[> ] [1-7]\d{9} ", line) is not None for line in operator.lines)
+
+
+async def test_each_of_two_lists_shows_a_row_in_a_small_window(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12", size=(40, 14)) as operator:
+        assert rows(operator) >= 1
+        assert operator.sees("  8900000000042 ")
+        await operator.press("down")
+        assert operator.sees("第2条")
+        assert rows(operator) >= 1
+
+
+async def test_labels_begin_as_they_do_and_fields_have_some_room(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12", size=(40, 14)) as operator:
+        assert operator.sees("+ 授权企业..", "* 操作员IC..", "* 是否..", "= 授权企业名称")
+        await operator.press("enter")
+        await operator.type("8900000000997")
+        assert any("* 操作员IC..  00997" in line for line in operator.lines)
+    async with at_work(settings, MANUFACTURER, "11", size=(40, 14)) as operator:
+        assert operator.sees("= 授权企业..", "* 代理..", "* 授权类型", "= 代理企业名称")
+
+
+async def test_a_high_window_shows_more_of_the_grants(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12", size=(120, 40)) as operator:
+        assert rows(operator) == 17
+        # Nothing stands beside it that says there is more.
+        assert not any(line.endswith("#") for line in operator.lines)
+
+
+async def test_a_window_that_grows_gives_its_fields_their_width(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12", size=(40, 14)) as operator:
+        await operator.pilot.resize_terminal(80, 24)
+        await operator.settle()
+        assert operator.sees("+ 授权企业社会信用代码")
+        await operator.press("enter")
+        await operator.type("8900000000997")
+        assert operator.value("操作员IC卡号") == "8900000000997"
+        assert operator.sees("8900000000997")
