@@ -77,14 +77,24 @@ def keep_memory_private() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that is opened at the first record, and done without where it cannot be written.
+
+    A full disk or a folder without permission must not take the place of what is logged.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Write no traceback across the screen."""
+
+
 def _log_to(settings: Settings) -> None:
     """Write warnings and defects to the log file; without one if it cannot be written."""
-    try:
+    with suppress(OSError):
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = logging.FileHandler(
-            settings.log_file, encoding="utf-8", delay=True
-        )
-    except OSError:
-        handler = logging.NullHandler()
+    handler = _LogFile(settings.log_file, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
