@@ -23,6 +23,7 @@ from textual.screen import Screen
 from eport_tui import workplace
 from eport_tui.actions import bindings
 from eport_tui.errors import EportError, StoreError
+from eport_tui.log import where_logged
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.lean import LeanApp
@@ -571,14 +572,9 @@ class EportApp(LeanApp):
         log.error("a defect", exc_info=error)
         if screen is not None:
             screen.say(
-                f"程序内部错误，刚才的操作可能没有完成。{self._where_logged()}", "error"
+                "程序内部错误，刚才的操作可能没有完成。" + where_logged(self.settings.log_file),
+                "error",
             )
-
-    def _where_logged(self) -> str:
-        file = self.settings.log_file
-        if file.is_file() and os.access(file, os.W_OK):
-            return f"详情记录在 {file}"
-        return f"日志无法写入，没有记录：{file}"
 
     def _handle_exception(self, error: Exception) -> None:
         """A defect outside a flow: log it, and leave without a traceback on the screen."""
@@ -589,7 +585,8 @@ class EportApp(LeanApp):
             return
         self.exit(
             return_code=1,
-            message=f"程序内部错误，已退出。未保存的录入在下次登录时可恢复。{self._where_logged()}",
+            message="程序内部错误，已退出。未保存的录入在下次登录时可恢复。"
+            + where_logged(self.settings.log_file),
         )
 
 

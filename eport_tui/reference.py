@@ -50,7 +50,12 @@ def load_tables(folder: Path | None = None) -> CodeTables:
 
 def _source(name: str, folder: Path | None) -> Path:
     own = folder / f"{name}.csv" if folder else None
-    return own if own is not None and own.is_file() else packaged(f"{name}.csv")
+    try:
+        is_there = own is not None and own.is_file()
+    except OSError as error:
+        # Those that are packed along may say otherwise.
+        raise SettingsError(f"无法查看代码表 {own}", hint="请检查文件夹的权限") from error
+    return own if own is not None and is_there else packaged(f"{name}.csv")
 
 
 def _rows(name: str, folder: Path | None) -> Iterator[dict[str, str]]:

@@ -6,6 +6,7 @@ and other keys in a leaf, it knows no revocation lists, and it does not know SM2
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -284,7 +285,7 @@ def who_is_named(certificate: x509.Certificate) -> tuple[object, ...]:
 
 def _load_authorities(folder: Path) -> list[x509.Certificate]:
     found: list[x509.Certificate] = []
-    for path in sorted(folder.glob("*.pem")):
+    for path in _pem_files(folder):
         try:
             found += x509.load_pem_x509_certificates(path.read_bytes())
         except (OSError, *PARSER_FAULTS) as error:
@@ -292,6 +293,17 @@ def _load_authorities(folder: Path) -> list[x509.Certificate]:
                 "no-authority", f"无法读取发证机构的证书 {path}", hint="请联系管理员"
             ) from error
     return found
+
+
+def _pem_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(".pem"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise CertificateRefused(
+            "no-authority", f"无法读取信任的机构文件夹 {folder}", hint="请联系管理员"
+        ) from error
 
 
 def check_revocation(
@@ -413,7 +425,7 @@ def _has_signed_list(issuer: x509.Certificate, crl: x509.CertificateRevocationLi
 
 
 def _load_lists(source: Path) -> list[x509.CertificateRevocationList]:
-    paths = sorted(source.glob("*.crl")) if source.is_dir() else [source]
+    paths = sorted(source.glob("*.crl")) if os.path.isdir(source) else [source]
     found: list[x509.CertificateRevocationList] = []
     for path in paths:
         try:

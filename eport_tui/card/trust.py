@@ -119,10 +119,15 @@ class TrustStore:
         """See that there is an authority at all.
 
         Raises:
-            NotFound: There is none; the message names the folder.
+            NotFound: There is none that can be read; the message names the folder.
         """
-        if not any(self.authorities.glob("*.pem")):
-            lacks = "中没有发证机构的证书" if self.authorities.is_dir() else "不存在"
+        lacks = "中没有发证机构的证书"
+        try:
+            names = os.listdir(self.authorities)
+        except OSError as error:
+            names = []
+            lacks = "没有权限读取" if isinstance(error, PermissionError) else "不存在"
+        if not any(name.endswith(".pem") for name in names):
             raise NotFound(
                 f"信任的机构文件夹 {self.authorities} {lacks}，无法核对签名",
                 hint="请用设置项 trust 或环境变量 EPORT_TUI_TRUST 写明含有 authorities 的文件夹",

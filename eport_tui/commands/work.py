@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 from contextlib import suppress
 
 from eport_tui.errors import EportError
+from eport_tui.log import log_to
 from eport_tui.settings import Settings
 from eport_tui.terminal.unused import load_textual
 
@@ -30,7 +30,7 @@ def work(settings: Settings) -> int:
         os.environ.setdefault(name, value)
     # Imports and the first screen make no garbage; the application takes it up again.
     gc.disable()
-    _log_to(settings)
+    log_to(settings.log_file)
     load_asyncio()
     load_textual()
     from eport_tui.app import EportApp
@@ -46,7 +46,7 @@ def demand_terminal() -> None:
     Raises:
         EportError: There is none.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
 
 
@@ -75,26 +75,3 @@ def keep_memory_private() -> None:
             import ctypes
 
             ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-class _LogFile(logging.FileHandler):
-    """A log file that is opened at the first record, and done without where it cannot be written.
-
-    A full disk or a folder without permission must not take the place of what is logged.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Write no traceback across the screen."""
-
-
-def _log_to(settings: Settings) -> None:
-    """Write warnings and defects to the log file; without one if it cannot be written."""
-    with suppress(OSError):
-        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-    handler = _LogFile(settings.log_file, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
