@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy
 
 from eport_tui.card import sm2
@@ -45,6 +46,12 @@ def person_of(der: bytes) -> str:
         return read_holder(certificate).person
     except (CertificateRefused, *PARSER_FAULTS):
         return ""
+
+
+def name_of(authority: x509.Certificate) -> str:
+    """What an authority calls itself."""
+    names = authority.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else authority.subject.rfc4514_string()
 
 
 def check_key(certificate: x509.Certificate) -> None:
@@ -384,6 +391,10 @@ class Known:
                 if entry is not None and (crl is newest or not _is_hold(entry)):
                     moments.append(entry.revocation_date_utc)
         return min(moments, default=None)
+
+    def unlisted(self, issuers: list[x509.Certificate]) -> tuple[str, ...]:
+        """The names of those authorities of which there is no revocation list."""
+        return tuple(name_of(issuer) for issuer in issuers if not self._of(issuer))
 
     def _of(self, issuer: x509.Certificate) -> list[x509.CertificateRevocationList]:
         if issuer not in self._lists_of:

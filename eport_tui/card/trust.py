@@ -48,6 +48,7 @@ class Record(NamedTuple):
         is_legal_person: Whether the card acts for the enterprise itself.
         times: When it and an authority of it were valid, first and last moment.
         revoked: From when on it is revoked; none if it is not.
+        unlisted: Names of its authorities of which there is no revocation list.
     """
 
     card_number: str
@@ -55,6 +56,7 @@ class Record(NamedTuple):
     is_legal_person: bool
     times: tuple[tuple[datetime, datetime], ...]
     revoked: datetime | None
+    unlisted: tuple[str, ...]
 
     def why_not(self, at: datetime) -> str:
         """Why it was not accepted at a moment, in Chinese; empty where it was."""
@@ -204,13 +206,15 @@ class TrustStore:
         issuers = known.find_issuers(parsed)
         holder = self._holder(parsed)
         self.check_assurance(read_assurance(parsed))
-        revoked = known.first_revocation(parsed, [issuer for issuer, _, _ in issuers])
+        authorities = [issuer for issuer, _, _ in issuers]
+        revoked = known.first_revocation(parsed, authorities)
         return Record(
             holder.card_number,
             holder.enterprise.customs_code,
             holder.is_legal_person,
             tuple((start, end) for _, start, end in issuers),
             revoked,
+            known.unlisted(authorities),
         )
 
     def fixed(self) -> TrustStore:
