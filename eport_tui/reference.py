@@ -48,6 +48,16 @@ def load_tables(folder: Path | None = None) -> CodeTables:
         raise SettingsError(fault.message, hint=where) from fault
 
 
+def own_tables(folder: Path) -> list[str]:
+    """The names of the files in `folder` that stand in for the tables that are packed along.
+
+    Raises:
+        SettingsError: It may not be looked into.
+    """
+    sources = (_source(name, folder) for name in TABLES)
+    return [source.name for source in sources if source.parent == folder]
+
+
 def _source(name: str, folder: Path | None) -> Path:
     own = folder / f"{name}.csv" if folder else None
     try:

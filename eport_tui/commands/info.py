@@ -38,6 +38,8 @@ def run(settings: Settings) -> int:
     _line("终端输出", _output(settings))
     _line("软件卡可用", "否" if settings.require_hardware else "是")
     _line("服务器读卡器", "SSH连接中可用" if settings.allow_server_reader else "SSH连接中不用")
+    _line("严格核查", "是，只认台账证明的授权" if settings.strict else "否")
+    _line("代码表", _tables(settings.config_dir))
     _line("客户端控件", settings.control or "没有设置")
     if isinstance(settings.database, Path) and _flaw(settings.database) == _MISSING:
         _line("记录数", "数据库尚未建立，首次运行时自动建立")
@@ -57,6 +59,17 @@ def _flaw(path: Path) -> str:
         return "" if path.exists() else _MISSING
     except OSError as error:
         return f"无法查看：{cause_of(error)[0]}"
+
+
+def _tables(folder: Path) -> str:
+    """Which code tables are an organisation's own, and where those are."""
+    from eport_tui.reference import own_tables
+
+    try:
+        own = own_tables(folder)
+    except EportError as error:
+        return str(error)
+    return f"{folder} 中的 {'、'.join(own)}，其余为程序自带" if own else "程序自带"
 
 
 def _output(settings: Settings) -> str:
@@ -85,6 +98,7 @@ def _counts(settings: Settings) -> int:
         return 1
     _line("数据库版本", str(counts.schema_version))
     _line("企业", str(counts.enterprises))
+    _line("台账", f"{counts.entries}笔操作")
     _line("企业间授权", str(counts.enterprise_grants))
     _line("企业内授权", str(counts.operator_grants))
     return 0

@@ -292,6 +292,9 @@ class Verification:
         elif ledger.hash_of(self._store, number) != checkpoint.hash:
             self.first_broken = min(self.first_broken or number, number)
             yield Finding("与检查点不符，台账被改写过", number)
+        else:
+            card, at = printable(checkpoint.card_number), f"{checkpoint.at:%Y-%m-%d %H:%M:%S}"
+            yield Finding(f"与检查点相符，检查点由卡 {card} 签署于 {at}", number, is_note=True)
 
     # -- what is derived ---------------------------------------------------------
 

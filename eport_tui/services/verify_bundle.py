@@ -634,6 +634,8 @@ class Bundle:
             demand(signer.fits("checkpoint", signature, text), "检查点的签名不符")
             demand(number <= self.last, f"签署检查点时已有{number}笔，末尾被截去了")
             demand(self.hashes[number] == signed["hash"], "与检查点不符，台账被改写过")
+            when = f"{at:%Y-%m-%d %H:%M:%S}"
+            self.notes.append(f"第{number}笔与检查点相符，由卡 {signer.card} 签署于 {when}")
         except Fault as fault:
             self.faults.append((number, str(fault)))
 

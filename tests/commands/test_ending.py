@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from eport_tui.domain import dates
+from eport_tui.reference import packaged
 from eport_tui.store.database import Store
 from eport_tui.store.enterprises import put_all
 from tests.ledger.making import trust_in
@@ -271,3 +274,31 @@ def test_a_defect_is_one_sentence_that_names_the_log(run: Run, home: Path, tmp_p
     assert (code, out) == (2, "")
     assert err == (f"错误：程序内部错误：ZeroDivisionError('a defect')\n提示：详情记录在 {log}\n")
     assert "Traceback" in log.read_text()
+
+
+def test_a_table_that_another_program_has_dropped_is_told(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "eport.db"
+    Store.open(place).close()
+    connection = apsw.Connection(str(place))
+    connection.execute("DROP TABLE ledger_entry")
+    connection.close()
+    code, out, err = run("ledger", "verify", EPORT_TUI_DATABASE=str(place))
+    assert (code, out) == (2, "")
+    told = "数据库的结构被其他程序改动过"
+    assert err == f"错误：{told}\n提示：请停止使用，并用备份恢复 {place}\n"
+    code, out, err = run("info", EPORT_TUI_DATABASE=str(place))
+    assert (code, err) == (1, "")
+    assert told in out
+
+
+def test_info_shows_what_decides_beside_the_paths(run: Run, home: Path, tmp_path: Path) -> None:
+    _, out, _ = run("info")
+    assert re.search("^严格核查 +否$", out, re.M)
+    assert re.search("^代码表 +程序自带$", out, re.M)
+    assert re.search("^台账 +1笔操作$", out, re.M)
+    file = tmp_path / "config.toml"
+    file.write_text("strict = true\n")
+    (tmp_path / "subsystems.csv").write_text(packaged("subsystems.csv").read_text())
+    _, out, _ = run("--config", file, "info")
+    assert re.search("^严格核查 +是，只认台账证明的授权$", out, re.M)
+    assert re.search(f"^代码表 +{tmp_path} 中的 subsystems.csv，其余为程序自带$", out, re.M)

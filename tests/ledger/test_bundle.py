@@ -85,7 +85,9 @@ def test_with_a_checkpoint_a_tail_that_was_cut_off_is_found(
     signed(store, theirs(), Change(TO_CARD, None), kind=Kind.WITHDRAW)
     checkpoint = checkpoints.make(store, session(MANUFACTURER))  # type: ignore[arg-type]
     folder = unpacked(store, trust, tmp_path / "out", checkpoint=checkpoint)
-    assert verified(folder)[0] == 0
+    code, said = verified(folder)
+    assert code == 0, said
+    assert "说明：第6笔与检查点相符，由卡 " in said
     entries = folder / "entries.jsonl"
     entries.write_text("".join(entries.read_text().splitlines(keepends=True)[:5]))
     code, said = verified(folder)

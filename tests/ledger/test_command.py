@@ -262,6 +262,9 @@ def test_a_checkpoint_signed_by_any_card_is_found_again(
     assert run("checkpoint", "--card", card, "--output", str(file)) == 0
     assert "已签署第5笔的检查点" in capsys.readouterr().out
     assert run("verify", "--against", str(file)) == 0
+    note, verdict = capsys.readouterr().out.splitlines()
+    assert note.startswith(f"说明：第5笔，与检查点相符，检查点由卡 {card} 签署于 ")
+    assert verdict.startswith("台账完好")
     assert run("checkpoint", "--card", card, "--output", str(file)) == 2
     assert "已存在" in capsys.readouterr().err
 
