@@ -334,7 +334,7 @@ def _list(args: argparse.Namespace, settings: CardSettings) -> None:
     trust = _trust(settings)
     rows = [("卡号", "角色", "姓名", "企业", "有效期至", "剩余次数", "状态")]
     rows += [_row(reader, ref, trust) for ref in refs]
-    print_table(rows)
+    print_table(rows, cut=[rows[0].index("企业")])
 
 
 def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ def _print(rows: Iterable[DueRow], tables: CodeTables, today: date) -> None:
         )
         for row in rows
     ]
-    print_table([head, *lines])
+    print_table([head, *lines], cut=[at for at, name in enumerate(head) if name == "名称"])
 
 
 def _as_json(row: DueRow, tables: CodeTables, today: date) -> dict[str, Any]:

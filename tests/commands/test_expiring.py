@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_what_runs_out_stands_in_columns_by_its_last_day(run: Run) -> None:
         "2026-03-31  30天  3101940001  上海甲制造有限公司        3101980002  上海乙报关有限公司"
         "  加工贸易账册  操作权",
     ]
+
+
+def test_on_a_terminal_no_row_is_broken_into_two(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for columns in (80, 90, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = run()[1].splitlines()
+        assert max(len(line.encode("gbk")) for line in lines) <= columns
+        assert ("上海乙" in lines[1]) is (columns > 80)
+    assert "终端太窄" not in lines[-1]
 
 
 @pytest.mark.parametrize(
