@@ -32,7 +32,7 @@ READS = 10
 _BUSY_MS = 5000
 _READ = "SELECT content FROM draft WHERE card_number = 'shared' AND screen = ''"
 _WRITE = "UPDATE draft SET content = ? WHERE card_number = 'shared' AND screen = ''"
-_NOTE = "INSERT INTO draft VALUES (?, ?, '', '')"
+_NOTE = "INSERT INTO draft VALUES (?, ?, '', '', '')"
 
 
 @dataclass
@@ -126,7 +126,7 @@ def run(folder: Path, way: str, *, processes: int = PROCESSES, saves: int = SAVE
     """One run of the load on a new database."""
     path = folder / f"writers-{time.monotonic_ns()}" / "eport.db"
     with Store.open(path) as store, store.transaction():
-        store.write_many("INSERT INTO draft VALUES ('shared', '', '0', '')", [()])
+        store.write_many("INSERT INTO draft VALUES ('shared', '', '', '0', '')", [()])
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     waiting, begin = os.pipe()

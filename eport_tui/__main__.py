@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eport_tui import __version__
-from eport_tui.errors import EportError
 
 if TYPE_CHECKING:
     import argparse
 
     from eport_tui.settings import Settings
-
-OPERATIONAL_ERROR = 2
 
 EXAMPLES = """\
 例子:
@@ -61,27 +58,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
+    from eport_tui.commands.ending import exit_code_for, flush_output, prepare_streams
+
+    prepare_streams()
     try:
-        if not arguments:
-            # The usual start needs neither the other commands nor what they import.
-            from eport_tui.settings import load_settings
-
-            return _work(load_settings())
-        return _run(_parser().parse_args(arguments))
-    except EportError as error:
-        from eport_tui.commands.complaint import complain
-
-        complain(error)
-        return OPERATIONAL_ERROR
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return 141
+        code = _run(sys.argv[1:] if argv is None else argv)
+        flush_output()
+        return code
+    except (Exception, KeyboardInterrupt) as error:
+        return exit_code_for(error)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    from eport_tui.commands.log_file import log_to
+    from eport_tui.log import log_to
     from eport_tui.settings import load_settings
 
     settings = load_settings(config=args.config, database=args.database, output=args.screen_output)
@@ -96,7 +85,16 @@ def _work(settings: Settings) -> int:
     return work(settings)
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(arguments: list[str]) -> int:
+    if not arguments:
+        # The usual start needs neither the other commands nor what they import.
+        from eport_tui.settings import load_settings
+
+        return _work(load_settings())
+    return _run_command(_parser().parse_args(arguments))
+
+
+def _run_command(args: argparse.Namespace) -> int:
     import logging
 
     # Before the log file is known, nothing is written anywhere: a command says in Chinese what is

@@ -25,6 +25,7 @@ from eport_tui.actions import bindings
 from eport_tui.domain.dates import today
 from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.giving_up import Cancelled, OutcomeUnknown, Step
+from eport_tui.log import where_logged
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.lean import LeanApp
@@ -718,7 +719,8 @@ class EportApp(LeanApp):
         log.error("a defect", exc_info=error)
         if screen is not None:
             screen.say(
-                f"程序内部错误，刚才的操作可能没有完成。已记录在 {self.settings.log_file}", "error"
+                "程序内部错误，刚才的操作可能没有完成。" + where_logged(self.settings.log_file),
+                "error",
             )
 
     def _handle_exception(self, error: Exception) -> None:
@@ -731,7 +733,7 @@ class EportApp(LeanApp):
         self.exit(
             return_code=1,
             message="程序内部错误，已退出。未保存的录入在下次登录时可恢复。"
-            f"详情记录在 {self.settings.log_file}",
+            + where_logged(self.settings.log_file),
         )
 
 

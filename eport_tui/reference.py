@@ -48,9 +48,24 @@ def load_tables(folder: Path | None = None) -> CodeTables:
         raise SettingsError(fault.message, hint=where) from fault
 
 
+def own_tables(folder: Path) -> list[str]:
+    """The names of the files in `folder` that stand in for the tables that are packed along.
+
+    Raises:
+        SettingsError: It may not be looked into.
+    """
+    sources = (_source(name, folder) for name in TABLES)
+    return [source.name for source in sources if source.parent == folder]
+
+
 def _source(name: str, folder: Path | None) -> Path:
     own = folder / f"{name}.csv" if folder else None
-    return own if own is not None and own.is_file() else packaged(f"{name}.csv")
+    try:
+        is_there = own is not None and own.is_file()
+    except OSError as error:
+        # Those that are packed along may say otherwise.
+        raise SettingsError(f"无法查看代码表 {own}", hint="请检查文件夹的权限") from error
+    return own if own is not None and is_there else packaged(f"{name}.csv")
 
 
 def _rows(name: str, folder: Path | None) -> Iterator[dict[str, str]]:

@@ -95,7 +95,8 @@ def load_settings(
     config = parse_path(str(config)) if config else None
     config_dir = config.parent if config else dirs.user_config_path
     source = config or config_dir / "config.toml"
-    written = _read(source, must_exist=config is not None)
+    read = _read(source, must_exist=config is not None)
+    written = read or {}
     home = demo_dir or dirs.user_data_path
 
     def text(name: str) -> tuple[str, Path | None] | None:
@@ -133,7 +134,7 @@ def load_settings(
         control="" if demo_dir else _control(environment, written, source),
         config_dir=config_dir,
         log_file=(demo_dir or dirs.user_state_path) / "eport-tui.log",
-        source=source if written else None,
+        source=source if read is not None else None,
         output=_output(output, environment, written, source),
         demo=demo_dir is not None,
     )
@@ -143,12 +144,13 @@ def _where(source: Path) -> str:
     return f"请检查设置文件 {source} 和环境变量"
 
 
-def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
+def _read(source: Path, *, must_exist: bool) -> dict[str, Any] | None:
     try:
-        text = source.read_text(encoding="utf-8")
+        # Some editors begin a file with a byte order mark.
+        text = source.read_text(encoding="utf-8-sig")
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not must_exist:
-            return {}
+            return None
         raise unreadable("设置文件", source, error, SettingsError) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"设置文件 {source} 不是UTF-8编码", hint="请另存为UTF-8") from error
@@ -161,6 +163,11 @@ def _read(source: Path, *, must_exist: bool) -> dict[str, Any]:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         where = f"第{place[1]}行第{place[2]}列" if place else "文件末尾"
         raise SettingsError(f"设置文件 {source} 的格式不对", hint=f"请检查{where}") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets within brackets without end.
+        raise SettingsError(
+            f"设置文件 {source} 中有过长的数字或过深的嵌套", hint="请检查该文件"
+        ) from error
     known = {
         *("database", "cards", "authority", "trust", "idle_minutes"),
         *("require_hardware", "strict", "allow_server_reader", "control"),
@@ -179,7 +186,7 @@ def _minutes(environment: Mapping[str, str], written: dict[str, Any], source: Pa
     value = environment.get(PREFIX + "IDLE_MINUTES", written.get("idle_minutes", 10))
     try:
         minutes = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         minutes = 0
     if isinstance(value, bool) or not 0 < minutes <= 24 * 60:
         raise SettingsError(
@@ -205,9 +212,9 @@ def _control(environment: Mapping[str, str], written: dict[str, Any], source: Pa
         return ""
     if isinstance(value, str):
         if value.startswith("unix:"):
-            path = Path(value.removeprefix("unix:")).expanduser()
-            if path.is_absolute():
-                return f"unix:{path}"
+            given = value.removeprefix("unix:")
+            if given.startswith(("/", "~")):
+                return f"unix:{parse_path(given)}"
         elif (port := _CONTROL.fullmatch(value)) and 0 < int(port[1]) <= 65535:
             return value
     raise SettingsError(

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from eport_tui.card.errors import CardError
 from eport_tui.card.files import file_error, locked, make_folder, write_whole
-from eport_tui.card.profile import PARSER_FAULTS, extensions_of, subject_of
+from eport_tui.card.profile import PARSER_FAULTS, check_common_name, extensions_of, subject_of
 from eport_tui.card.protocol import check_pin
 from eport_tui.card.software import (
     DEFAULT_COST,
@@ -96,8 +96,10 @@ class TestAuthority:
         have expired long since.
 
         Raises:
+            InvalidInput: A certificate cannot have that name.
             CardError: There is one in `folder`, or it cannot be written.
         """
+        check_common_name(name, "发证机构的名称", field="name")
         if os.path.lexists(folder / _KEY):
             raise CardError(f"{folder} 中已有发证机构", hint="请使用它，或指定另一个文件夹")
         make_folder(folder)
@@ -434,7 +436,7 @@ def canonical(holder: Holder) -> Holder:
     if holder.valid_until <= holder.valid_from:
         raise InvalidInput("证书的截止日期不能早于起始日期", field="valid_until")
     given = holder.enterprise
-    return holder._replace(
+    checked = holder._replace(
         card_number=parse_card_number(holder.card_number, field="card_number"),
         person=holder.person.strip(),
         enterprise=Enterprise(
@@ -443,6 +445,9 @@ def canonical(holder: Holder) -> Holder:
             name=given.name.strip(),
         ),
     )
+    # What a certificate cannot name is told before a key is made or a PIN asked for.
+    subject_of(checked)
+    return checked
 
 
 def _entry(certificate: x509.Certificate, holder: Holder) -> Issued:

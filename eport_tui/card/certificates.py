@@ -6,6 +6,7 @@ and other keys in a leaf, it knows no revocation lists, and it does not know SM2
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy
 
 from eport_tui.card import sm2
@@ -44,6 +46,12 @@ def person_of(der: bytes) -> str:
         return read_holder(certificate).person
     except (CertificateRefused, *PARSER_FAULTS):
         return ""
+
+
+def name_of(authority: x509.Certificate) -> str:
+    """What an authority calls itself."""
+    names = authority.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else authority.subject.rfc4514_string()
 
 
 def check_key(certificate: x509.Certificate) -> None:
@@ -284,7 +292,7 @@ def who_is_named(certificate: x509.Certificate) -> tuple[object, ...]:
 
 def _load_authorities(folder: Path) -> list[x509.Certificate]:
     found: list[x509.Certificate] = []
-    for path in sorted(folder.glob("*.pem")):
+    for path in _pem_files(folder):
         try:
             found += x509.load_pem_x509_certificates(path.read_bytes())
         except (OSError, *PARSER_FAULTS) as error:
@@ -292,6 +300,17 @@ def _load_authorities(folder: Path) -> list[x509.Certificate]:
                 "no-authority", f"无法读取发证机构的证书 {path}", hint="请联系管理员"
             ) from error
     return found
+
+
+def _pem_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(".pem"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise CertificateRefused(
+            "no-authority", f"无法读取信任的机构文件夹 {folder}", hint="请联系管理员"
+        ) from error
 
 
 def check_revocation(
@@ -373,6 +392,10 @@ class Known:
                     moments.append(entry.revocation_date_utc)
         return min(moments, default=None)
 
+    def unlisted(self, issuers: list[x509.Certificate]) -> tuple[str, ...]:
+        """The names of those authorities of which there is no revocation list."""
+        return tuple(name_of(issuer) for issuer in issuers if not self._of(issuer))
+
     def _of(self, issuer: x509.Certificate) -> list[x509.CertificateRevocationList]:
         if issuer not in self._lists_of:
             lists = [crl for crl in self._lists if _is_list_of(issuer, crl)]
@@ -413,7 +436,7 @@ def _has_signed_list(issuer: x509.Certificate, crl: x509.CertificateRevocationLi
 
 
 def _load_lists(source: Path) -> list[x509.CertificateRevocationList]:
-    paths = sorted(source.glob("*.crl")) if source.is_dir() else [source]
+    paths = sorted(source.glob("*.crl")) if os.path.isdir(source) else [source]
     found: list[x509.CertificateRevocationList] = []
     for path in paths:
         try:

@@ -25,12 +25,20 @@ _CAUSES = {
     errno.ENOTDIR: ("路径中有一段不是文件夹", "请检查路径"),
     errno.ENOENT: ("文件不存在", "请检查文件名"),
     errno.EFBIG: ("磁盘空间不足", "请清理磁盘后再试"),
+    errno.EISDIR: ("是一个文件夹", "请写明文件夹中的哪个文件"),
+    errno.ENAMETOOLONG: ("文件名太长", "请检查路径"),
+    errno.ELOOP: ("符号链接循环", "请检查路径"),
 }
+
+
+def cause_of(error: OSError) -> tuple[str, str]:
+    """Why the file system refused something, and what to do about it."""
+    return _CAUSES.get(error.errno or 0, ("磁盘读写出错", "请检查磁盘"))
 
 
 def file_error(deed: str, path: Path, error: OSError) -> CardError:
     """Turn a fault of the file system into a sentence: what could not be done, where, and why."""
-    cause, hint = _CAUSES.get(error.errno or 0, ("磁盘读写出错", "请检查磁盘"))
+    cause, hint = cause_of(error)
     return CardError(f"无法{deed} {path}：{cause}", hint=hint)
 
 

@@ -8,6 +8,7 @@ proved by it: the certificate of a card that is chosen is read anew, and checked
 
 from __future__ import annotations
 
+import os
 import re
 from binascii import a2b_base64
 from collections.abc import Iterable
@@ -63,7 +64,7 @@ def glance(certificate: bytes) -> Holder | None:
 def read_lists(source: Path) -> list[bytes]:
     """The revocation lists (DER) in a folder, or in one file; those that can be read."""
     found: list[bytes] = []
-    for path in sorted(source.glob("*.crl")) if source.is_dir() else [source]:
+    for path in sorted(source.glob("*.crl")) if os.path.isdir(source) else [source]:
         with suppress(OSError, ValueError):
             data = path.read_bytes()
             if data.lstrip().startswith(b"-----BEGIN"):

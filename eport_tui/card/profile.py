@@ -25,6 +25,9 @@ IDENTITY = x509.ObjectIdentifier(f"{ARC}.2.1")
 
 ROLES = {LEGAL_PERSON: Role.LEGAL_PERSON, OPERATOR: Role.OPERATOR}
 
+_LONGEST_NAME = 64
+"""Bytes of a common name, in which `cryptography` counts it."""
+
 _ORGANIZATION_PREFIX = "NTRCN-"
 """ETSI EN 319 412-1 §5.1.4: national trade register, China."""
 
@@ -72,14 +75,32 @@ def load_certificate(der: bytes) -> x509.Certificate:
         ) from error
 
 
+def check_common_name(name: str, what: str, *, field: str) -> None:
+    """See that a certificate can have a common name: 1 to 64 bytes of UTF-8.
+
+    Args:
+        what: Whose name it is, in Chinese.
+
+    Raises:
+        InvalidInput: It cannot; `field` is the place.
+    """
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{what}不是UTF-8编码的文字", field=field) from None
+    if not 1 <= size <= _LONGEST_NAME:
+        raise InvalidInput(
+            f"{what}应为1至{_LONGEST_NAME}个字节，最多{_LONGEST_NAME // 3}个汉字", field=field
+        )
+
+
 def subject_of(holder: Holder) -> x509.Name:
     """The subject that a certificate for `holder` carries.
 
     Raises:
         InvalidInput: The name of the person or of the enterprise does not fit.
     """
-    if not 1 <= len(holder.person) <= 64:
-        raise InvalidInput("姓名应为1至64个字", field="person")
+    check_common_name(holder.person, "姓名", field="person")
     if not 1 <= len(holder.enterprise.name) <= 200:
         raise InvalidInput("企业名称应为1至200个字", field="enterprise")
     return x509.Name(

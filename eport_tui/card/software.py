@@ -449,7 +449,11 @@ class SoftwareReader:
 
     def status(self) -> ReaderStatus:
         """Whether the folder can be read."""
-        if not self.folder.is_dir():
+        try:
+            is_there = stat.S_ISDIR(os.stat(self.folder).st_mode)
+        except OSError as error:
+            is_there = isinstance(error, PermissionError)
+        if not is_there:
             return ReaderStatus(False, "软件卡文件夹不存在")
         if not os.access(self.folder, os.R_OK | os.X_OK):
             return ReaderStatus(False, "无法读取软件卡文件夹")

@@ -48,6 +48,7 @@ class Record(NamedTuple):
         is_legal_person: Whether the card acts for the enterprise itself.
         times: When it and an authority of it were valid, first and last moment.
         revoked: From when on it is revoked; none if it is not.
+        unlisted: Names of its authorities of which there is no revocation list.
     """
 
     card_number: str
@@ -55,6 +56,7 @@ class Record(NamedTuple):
     is_legal_person: bool
     times: tuple[tuple[datetime, datetime], ...]
     revoked: datetime | None
+    unlisted: tuple[str, ...]
 
     def why_not(self, at: datetime) -> str:
         """Why it was not accepted at a moment, in Chinese; empty where it was."""
@@ -119,10 +121,15 @@ class TrustStore:
         """See that there is an authority at all.
 
         Raises:
-            NotFound: There is none; the message names the folder.
+            NotFound: There is none that can be read; the message names the folder.
         """
-        if not any(self.authorities.glob("*.pem")):
-            lacks = "中没有发证机构的证书" if self.authorities.is_dir() else "不存在"
+        lacks = "中没有发证机构的证书"
+        try:
+            names = os.listdir(self.authorities)
+        except OSError as error:
+            names = []
+            lacks = "没有权限读取" if isinstance(error, PermissionError) else "不存在"
+        if not any(name.endswith(".pem") for name in names):
             raise NotFound(
                 f"信任的机构文件夹 {self.authorities} {lacks}，无法核对签名",
                 hint="请用设置项 trust 或环境变量 EPORT_TUI_TRUST 写明含有 authorities 的文件夹",
@@ -199,13 +206,15 @@ class TrustStore:
         issuers = known.find_issuers(parsed)
         holder = self._holder(parsed)
         self.check_assurance(read_assurance(parsed))
-        revoked = known.first_revocation(parsed, [issuer for issuer, _, _ in issuers])
+        authorities = [issuer for issuer, _, _ in issuers]
+        revoked = known.first_revocation(parsed, authorities)
         return Record(
             holder.card_number,
             holder.enterprise.customs_code,
             holder.is_legal_person,
             tuple((start, end) for _, start, end in issuers),
             revoked,
+            known.unlisted(authorities),
         )
 
     def fixed(self) -> TrustStore:

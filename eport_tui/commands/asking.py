@@ -19,7 +19,7 @@ def agreed(question: str) -> bool:
     Raises:
         EportError: There is no terminal to ask at.
     """
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         raise EportError(
             "需要确认而没有终端可以询问，没有改动任何内容",
             hint="请在终端中运行；确认无误的，可加上 --yes",

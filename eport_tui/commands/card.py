@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import hashlib
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from eport_tui.card.errors import CardError, CardGone, CertificateRefused, PinBlocked
+from eport_tui.card.files import file_error
 from eport_tui.card.protocol import Card, CardRef, check_pin
 from eport_tui.card.software import (
     INITIAL_PIN,
@@ -319,13 +321,20 @@ def _list(args: argparse.Namespace, settings: CardSettings) -> None:
     reader = SoftwareReader(settings.cards_dir)
     refs = reader.cards()
     if not refs:
-        status = reader.status()
-        print(f"没有软件卡：{settings.cards_dir}" + ("" if status.ok else f"（{status.message}）"))
+        why = ""
+        try:
+            os.listdir(settings.cards_dir)
+        except FileNotFoundError:
+            why = "（软件卡文件夹不存在）"
+        except OSError as error:
+            # That none can be seen does not mean that there is none.
+            raise file_error("读取软件卡文件夹", settings.cards_dir, error) from error
+        print(f"没有软件卡：{settings.cards_dir}{why}")
         return
     trust = _trust(settings)
     rows = [("卡号", "角色", "姓名", "企业", "有效期至", "剩余次数", "状态")]
     rows += [_row(reader, ref, trust) for ref in refs]
-    print_table(rows)
+    print_table(rows, cut=[rows[0].index("企业")])
 
 
 def _row(reader: SoftwareReader, ref: CardRef, trust: TrustStore) -> tuple[str, ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
-from eport_tui.commands.complaint import complain
+from eport_tui.commands.ending import exit_code_for, flush_output
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, unreadable
 from eport_tui.settings import Settings
@@ -64,31 +63,11 @@ def run(args: argparse.Namespace, load_settings: Callable[[], Settings]) -> int:
     try:
         settings = load_settings()
         code = _batch(args, settings) if args.batch is not None else _one(args, settings)
-        # What cannot be written is an error, too, and not to be left to the interpreter.
-        sys.stdout.flush()
+        flush_output()
         return code
-    except BrokenPipeError:
-        complaint = ""
-    except EportError as fault:
-        complain(fault)
-        complaint = ""
-    except OSError as fault:
-        complaint = f"读写出错：{fault.strerror}"
-    except Exception as defect:
-        complaint = f"程序内部错误：{printable(repr(defect))}"
-    _abandon_output()
-    if complaint:
-        print(f"错误：{complaint}", file=sys.stderr)
-    return ERROR
-
-
-def _abandon_output() -> None:
-    """Drop what could not be written: the interpreter would try again, with its own exit code."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    except Exception as error:
+        exit_code_for(error)
+        return ERROR
 
 
 @contextmanager

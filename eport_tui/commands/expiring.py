@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -112,7 +114,7 @@ def _print(rows: Iterable[DueRow], tables: CodeTables, today: date) -> None:
         )
         for row in rows
     ]
-    print_table([head, *lines])
+    print_table([head, *lines], cut=[at for at, name in enumerate(head) if name == "名称"])
 
 
 def _as_json(row: DueRow, tables: CodeTables, today: date) -> dict[str, Any]:
@@ -175,7 +177,25 @@ def _event(row: DueRow, tables: CodeTables) -> Any:
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write the calendar; where that fails a former one stays as it was."""
+    from eport_tui.card.errors import CardError
+    from eport_tui.card.files import write_whole
+
+    # A link stays one, and a device such as /dev/stdout cannot be replaced.
+    target = Path(os.path.realpath(path))
     try:
-        path.write_bytes(content)
-    except OSError as error:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+        else:
+            write_whole(target, content, mode=_mode(target))
+    except (CardError, OSError) as error:
         raise unwritable("日历文件", path) from error
+
+
+def _mode(path: Path) -> int:
+    """Who may read a file that is replaced, as before; for a new one as the umask says."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        os.umask(mask := os.umask(0))
+        return 0o666 & ~mask

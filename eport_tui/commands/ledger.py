@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eport_tui.commands.asking import add_yes, agreed
-from eport_tui.errors import InvalidInput, unwritable
+from eport_tui.errors import InvalidInput, unreadable, unwritable
 from eport_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,9 +36,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     verify = commands.add_parser(
         "verify",
         help="核对台账的每一笔和库中的每一条授权",
-        description="退出码 0 为台账完好，1 为台账或授权有问题，2 为无法核对。",
+        description="退出码 0 为台账完好，1 为台账或授权有问题，2 为无法核对。"
+        "写明 --known 时，只有已知的问题也为 0。",
     )
     verify.add_argument("--against", type=Path, metavar="文件", help="与以前签署的检查点比对")
+    verify.add_argument(
+        "--known",
+        type=Path,
+        metavar="文件",
+        help="已查明的问题：以前 ledger verify --json 的输出；其中的问题不再算作新问题",
+    )
     shown = verify.add_mutually_exclusive_group()
     shown.add_argument(
         "--all", action="store_true", help=f"列出全部问题，不写时同类问题列出前{SHOWN}个"
@@ -110,54 +117,129 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
     from eport_tui.services import checkpoints
     from eport_tui.services.verification import Verification
 
+    known = _Known.read(args.known) if args.known else None
     with _opened(settings) as (store, trust):
         checkpoint = checkpoints.read(args.against, trust) if args.against else None
         progress = _Progress() if sys.stderr.isatty() else None
         verification = Verification(store, trust, checkpoint=checkpoint, progress=progress)
-        found: list[Finding] = []
+        found: list[tuple[Finding, bool]] = []
         kinds: Counter[str] = Counter()
+        new = old = 0
         try:
-            for finding in verification.findings():
+            for finding in _findings(store, verification, known):
                 if progress:
                     progress.clear()
-                kinds[finding.kind] += 1
+                is_known = known is not None and known.has(finding)
+                old += is_known
+                new += not (finding.is_note or is_known)
+                kinds[finding.kind] += not is_known
                 if args.json:
-                    found.append(finding)
-                elif args.all or kinds[finding.kind] <= SHOWN:
-                    print(_sentence(finding))
+                    found.append((finding, is_known))
+                elif args.all or is_known or kinds[finding.kind] <= SHOWN:
+                    print(_sentence(finding, is_known=is_known))
         finally:
             if progress:
                 progress.clear()
+    code = BROKEN if new else HOLDS
     if args.json:
-        print(json.dumps(_as_json(verification, found), ensure_ascii=False))
-        return BROKEN if verification.faults else HOLDS
+        print(json.dumps(_as_json(verification, found, new), ensure_ascii=False))
+        return code
     left = {} if args.all else {kind: n - SHOWN for kind, n in kinds.items() if n > SHOWN}
     for kind, number in left.items():
         print(f"还有{number}个同类的没有列出：{kind}")
     if left:
         print("用 eport-tui ledger verify --all 列出全部")
-    if verification.faults:
-        print(_verdict(verification))
-    else:
-        print(f"台账完好：{verification.last}笔操作，末笔的哈希值为 {verification.hash}")
-    return BROKEN if verification.faults else HOLDS
+    print(_verdict(verification, new, old))
+    return code
 
 
-def _sentence(finding: Finding) -> str:
-    label = "说明" if finding.is_note else "问题"
+class _Known(NamedTuple):
+    """What an earlier verification has found, and whoever keeps it has looked into.
+
+    Attributes:
+        last: The number of the last entry then.
+        hash: Its hash.
+        faults: The faults then, each as `_identity` has it.
+    """
+
+    last: int
+    hash: str
+    faults: set[str]
+
+    @classmethod
+    def read(cls, file: Path) -> _Known:
+        """Read what `ledger verify --json` has printed.
+
+        Raises:
+            InvalidInput: The file cannot be read, or is something else.
+        """
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise unreadable("核对结果文件", file, error) from error
+        try:
+            value = json.loads(data)
+            return cls(
+                int(value["entries"]),
+                str(value["hash"]),
+                {
+                    _identity(each["message"], each["entry"], each["row"])
+                    for each in value["findings"]
+                    if not each["is_note"]
+                },
+            )
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InvalidInput(
+                "该文件不是核对结果", hint="应为以前 eport-tui ledger verify --json 的输出"
+            ) from error
+
+    def has(self, finding: Finding) -> bool:
+        """Whether a fault was there then, to the letter."""
+        row = list(finding.row) if finding.row else None
+        return not finding.is_note and _identity(finding.message, finding.entry, row) in self.faults
+
+
+def _identity(message: Any, entry: Any, row: Any) -> str:
+    return json.dumps([message, entry, row])
+
+
+def _findings(store: Store, verification: Verification, known: _Known | None) -> Iterator[Finding]:
+    """What the verification finds, and whether the known faults were those of this ledger."""
+    from eport_tui.services.verification import Finding
+    from eport_tui.store import ledger
+
+    yield from verification.findings()
+    if known and ledger.hash_of(store, known.last) != known.hash:
+        yield Finding("台账不是以前核对过的那一本，被改写过，或末尾被截去了", known.last)
+
+
+def _sentence(finding: Finding, *, is_known: bool) -> str:
+    label = "说明" if finding.is_note else "已知问题" if is_known else "问题"
     where = f"第{finding.entry}笔，" if finding.entry is not None else ""
     return f"{label}：{where}{finding.message}"
 
 
-def _verdict(verification: Verification) -> str:
+def _verdict(verification: Verification, new: int, old: int) -> str:
+    last = verification.last
+    if not new and not old:
+        return f"台账完好：{last}笔操作，末笔的哈希值为 {verification.hash}"
+    if not new:
+        return (
+            f"没有新的问题：{last}笔操作，已知的{old}个问题仍在，末笔的哈希值为 {verification.hash}"
+        )
+    if old:
+        return f"台账共{last}笔操作，发现{new}个新的问题，另有已知的{old}个"
     first = verification.first_broken
     where = f"，第一笔有问题的是第{first}笔" if first is not None else ""
-    return f"台账共{verification.last}笔操作，发现{verification.faults}个问题{where}"
+    return f"台账共{last}笔操作，发现{new}个问题{where}"
 
 
-def _as_json(verification: Verification, found: list[Finding]) -> dict[str, Any]:
+def _as_json(
+    verification: Verification, found: list[tuple[Finding, bool]], new: int
+) -> dict[str, Any]:
     return {
-        "holds": not verification.faults,
+        "holds": not (verification.faults or new),
+        "new_faults": new,
         "entries": verification.last,
         "hash": verification.hash,
         "first_broken": verification.first_broken,
@@ -167,8 +249,9 @@ def _as_json(verification: Verification, found: list[Finding]) -> dict[str, Any]
                 "entry": finding.entry,
                 "row": list(finding.row) if finding.row else None,
                 "is_note": finding.is_note,
+                "is_known": is_known,
             }
-            for finding in found
+            for finding, is_known in found
         ],
     }
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any, NoReturn
 
 from eport_tui.commands.complaint import complain
+from eport_tui.commands.ending import flush_output
 from eport_tui.errors import InvalidInput
 
 # What argparse says, and what an operator reads instead.
@@ -40,6 +41,15 @@ class Parser(argparse.ArgumentParser):
         self._optionals.title = "选项"
         if add_help:
             self.add_argument("-h", "--help", action="help", help="显示本说明")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave after help or the version, once they are really written.
+
+        Raises:
+            OSError: They cannot be.
+        """
+        flush_output()
+        super().exit(status, message)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the arguments and where help is, and exit with code 2."""

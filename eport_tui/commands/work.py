@@ -7,8 +7,9 @@ import os
 import sys
 from contextlib import suppress
 
-from eport_tui.commands.log_file import log_to, only_python_writes_errors
+from eport_tui.commands.foreign_output import only_python_writes_errors
 from eport_tui.errors import EportError
+from eport_tui.log import log_to
 from eport_tui.settings import Settings
 from eport_tui.terminal.unused import load_textual
 
@@ -47,7 +48,7 @@ def demand_terminal() -> None:
     Raises:
         EportError: There is none.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise EportError("请在终端中运行本程序", hint="现在的输入或输出不是终端")
 
 

@@ -33,8 +33,10 @@ def parse_path(text: str, folder: Path | None = None) -> Path:
         folder: From where it counts unless it is in full; the current one where None.
 
     Raises:
-        InvalidInput: It is in the home folder of a user who has none.
+        InvalidInput: It is in the home folder of a user who has none, or no path can be so.
     """
+    if "\0" in text:
+        raise InvalidInput("路径中有不能使用的字符（NUL）", hint="请写明完整的路径")
     try:
         path = Path(text).expanduser()
     except RuntimeError:

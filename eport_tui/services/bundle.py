@@ -31,9 +31,16 @@ README = """\
 
     python3 -I verify.py --authorities 自己的发证机构证书文件夹
 
-不写 --authorities 时用包内的 authorities，这时请核对程序所列的指纹。
-verify.py 也在包内，不信任本包的来源时，请从本程序的发行版中另取一份：
-eport_tui/services/verify_bundle.py。
+本包由导出者制作。不信任导出者时，以下各项不能取自本包：
+
+- 发证机构（authorities/）：用 --authorities 写明自己的；不写时请核对程序所列的指纹。
+- 吊销列表（crls/）：导出者可以略去较新的一份，使已吊销的卡看似有效。请从发证机构
+  另取，放在自己的发证机构证书文件夹旁边的 crls 文件夹中，或用 --crls 写明。
+- 企业名录（registry.json）：中国电子口岸的卡属于哪个企业、是不是法人卡。请用
+  --registry 写明自己的企业名录（CSV，有 海关编码 和 法人卡号 两列）。
+- verify.py：请从本程序的发行版中另取一份，eport_tui/services/verify_bundle.py。
+
+哪些取自本包，核对时逐项说明。
 
 退出码：0 台账完好，1 台账不可信，2 无法核对。
 

@@ -94,6 +94,11 @@ class Judge:
         for fingerprint, record in records.items():
             self._records[fingerprint] = _in_zone(record)
 
+    def unlisted(self) -> list[str]:
+        """The authorities of which there is no revocation list, of all that were asked for."""
+        records = [each for each in self._records.values() if not isinstance(each, str)]
+        return sorted({name for record in records for name in record.unlisted})
+
     def judge(self, entry: Entry, seal: str) -> tuple[Operation, datetime]:
         """The operation of an entry, and when it was recorded.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eport_tui.store import enterprise_grants, enterprises, operator_grants
+from eport_tui.store import enterprise_grants, enterprises, ledger, operator_grants
 from eport_tui.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows in the database, and the number of its newest migration."""
+    """Entries of the ledger, rows in the database, and the number of its newest migration."""
 
+    entries: int
     enterprises: int
     enterprise_grants: int
     operator_grants: int
@@ -21,6 +22,7 @@ class Counts:
 def counts(store: Store) -> Counts:
     """Count what is stored."""
     return Counts(
+        entries=ledger.last_number(store),
         enterprises=enterprises.count(store),
         enterprise_grants=enterprise_grants.total(store),
         operator_grants=operator_grants.total(store),

@@ -228,6 +228,12 @@ class Verification:
                 if self._progress and entry.number % _BATCH == 0:
                     self._progress(entry.number, self.last)
         yield from derived.rest()
+        for name in judge.unlisted():
+            yield Finding(
+                f"没有发证机构 {printable(name)} 的吊销列表，签名的卡当时是否已吊销无从得知，"
+                f"请检查文件夹 {printable(str(self._trust.revocation))}",
+                is_note=True,
+            )
 
     def _foreign(
         self, trust: TrustStore, certificates: dict[str, bytes], judge: Judge
@@ -286,6 +292,9 @@ class Verification:
         elif ledger.hash_of(self._store, number) != checkpoint.hash:
             self.first_broken = min(self.first_broken or number, number)
             yield Finding("与检查点不符，台账被改写过", number)
+        else:
+            card, at = printable(checkpoint.card_number), f"{checkpoint.at:%Y-%m-%d %H:%M:%S}"
+            yield Finding(f"与检查点相符，检查点由卡 {card} 签署于 {at}", number, is_note=True)
 
     # -- what is derived ---------------------------------------------------------
 

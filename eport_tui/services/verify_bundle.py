@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import hashlib
 import json
 import os
@@ -101,15 +102,22 @@ def has_oid(der: bytes, dotted: str) -> bool:
     return bytes((6, len(encoded))) + encoded in der
 
 
-def named(der: bytes, registered: dict) -> tuple[str, str, str]:
-    """Card number, enterprise and role that a certificate names."""
+def named(der: bytes, registered: dict, own: dict | None) -> tuple[str, str, str]:
+    """Card number, enterprise and role that a certificate names.
+
+    Of a card of China E-Port the last two are what one's own registry says of it, where
+    there is one, or what the bundle says.
+    """
     found = extensions(der)
     identity = found.get(oid(ARC + ".2.1"))
     if identity is not None:
         values = [content.decode() for _, content in elements(elements(identity)[0][1])[1:]]
         return values[1], values[0], values[3]
     card = elements(found[oid(EPORT_CARD)])[0][1].decode()
-    return card[-13:], registered.get("enterprise", ""), registered.get("role", "")
+    card = card[-13:]
+    if own is not None:
+        registered = own.get(card, {})
+    return card, registered.get("enterprise", ""), registered.get("role", "")
 
 
 def moment(text: str) -> datetime:
@@ -151,11 +159,11 @@ class OpenSsl:
 class Signer:
     """A certificate, and what openssl says of it."""
 
-    def __init__(self, ssl: OpenSsl, pem: Path, registered: dict) -> None:
+    def __init__(self, ssl: OpenSsl, pem: Path, registered: dict, own: dict | None) -> None:
         self.ssl, self.pem = ssl, pem
         self.der = der_of(pem.read_text())
         self.fingerprint = hashlib.sha256(self.der).hexdigest()
-        self.card, self.enterprise, self.role = named(self.der, registered)
+        self.card, self.enterprise, self.role = named(self.der, registered, own)
         self.is_sm2 = has_oid(self.der, "1.2.156.10197.1.301")
         is_384 = has_oid(self.der, "1.3.132.0.34")
         self.digest = "sm3" if self.is_sm2 else "sha384" if is_384 else "sha256"
@@ -202,25 +210,64 @@ def der_of(pem: str) -> bytes:
     return base64.b64decode(body[1])
 
 
-def revocations(ssl: OpenSsl, folder: Path, authorities: list[Path]) -> dict[str, datetime]:
+class List:
+    """A revocation list that one of the authorities has signed."""
+
+    def __init__(self, text: str, authority: Path, is_own: bool) -> None:
+        self.head, *self.entries = text.split("Serial Number: ")
+        self.updated = openssl_time(self.head, "Last Update")
+        self.authority, self.is_own = authority, is_own
+
+
+def read_lists(ssl: OpenSsl, folder: Path, authorities: list[Path], is_own: bool) -> list[List]:
+    """The whole revocation lists of the authorities in a folder, PEM or DER."""
+    found = []
+    for path in sorted([*folder.glob("*.pem"), *folder.glob("*.crl")]):
+        data = path.read_bytes()
+        if not data.lstrip().startswith(b"-----BEGIN"):
+            body = base64.encodebytes(data)
+            data = b"-----BEGIN X509 CRL-----\n" + body + b"-----END X509 CRL-----\n"
+        pem = ssl.put("list.pem", data)
+        for authority in authorities:
+            if b"verify OK" not in checked(ssl, pem, authority):
+                continue
+            one = List(ssl.read("crl", "-in", pem, "-noout", "-text"), authority, is_own)
+            # Delta and partial lists are marked by critical extensions; they prove nothing.
+            if "critical" not in one.head:
+                found.append(one)
+    return found
+
+
+def revocations(lists: list[List]) -> dict[str, datetime]:
     """By serial number from when on certificates are revoked."""
-    lists = []
-    for path in sorted(folder.glob("*.pem")):
-        if not any(b"verify OK" in checked(ssl, path, each) for each in authorities):
-            continue
-        text = ssl.read("crl", "-in", path, "-noout", "-text")
-        head, *entries = text.split("Serial Number: ")
-        # Delta and partial lists are marked by critical extensions; they prove nothing.
-        if "critical" not in head:
-            lists.append((openssl_time(head, "Last Update"), entries))
     found: dict[str, datetime] = {}
-    newest = max((updated for updated, _ in lists), default=None)
-    for updated, entries in lists:
-        for entry in entries:
+    for each in lists:
+        newest = max(other.updated for other in lists if other.authority == each.authority)
+        for entry in each.entries:
             serial, since = entry.split()[0], openssl_time(entry, "Revocation Date")
-            if updated == newest or "Certificate Hold" not in entry:
+            if each.updated == newest or "Certificate Hold" not in entry:
                 found[serial] = min(since, found.get(serial, since))
     return found
+
+
+def read_registry(path: Path) -> dict[str, dict]:
+    """Enterprise and role by the number of the card, from a list of enterprises (CSV).
+
+    It is of the form that `eport-tui registry import` takes, with the column 法人卡号.
+    """
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030")
+    rows = csv.DictReader(text.splitlines())
+    if not {"海关编码", "法人卡号"} <= set(rows.fieldnames or ()):
+        raise Unable(f"企业名录 {path} 缺少列 海关编码 或 法人卡号")
+    return {
+        card: {"enterprise": row["海关编码"].strip(), "role": "legal_person"}
+        for row in rows
+        for card in re.split(r"[\s、]+", row["法人卡号"] or "")
+    }
 
 
 def checked(ssl: OpenSsl, crl: Path, authority: Path) -> bytes:
@@ -399,21 +446,41 @@ def read_operation(payload: str) -> dict:
 class Bundle:
     """The files of a bundle, and what was found about them."""
 
-    def __init__(self, folder: Path, authorities: Path, ssl: OpenSsl) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ssl: OpenSsl,
+        authorities: Path | None = None,
+        crls: Path | None = None,
+        registry: Path | None = None,
+    ) -> None:
         self.folder, self.ssl = folder, ssl
         self.faults: list[tuple[int, str]] = []
         self.notes: list[str] = []
         registered = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
+        own = read_registry(registry) if registry else None
         self.signers = {}
         for pem in sorted((folder / "certificates").glob("*.pem")):
-            self.signers[pem.stem] = Signer(ssl, pem, registered.get(pem.stem, {}))
-        if registered:
-            self.notes.append(f"{len(registered)}张证书的企业和角色取自导出时的企业名录")
-        self.folder_of_authorities = authorities
-        self.authorities = sorted(authorities.glob("*.pem"))
+            self.signers[pem.stem] = Signer(ssl, pem, registered.get(pem.stem, {}), own)
+        if registered and own is None:
+            self.notes.append(
+                f"{len(registered)}张证书的企业和角色取自本包所附的企业名录，由导出者提供，"
+                "可用 --registry 换成自己的"
+            )
+        self.folder_of_authorities = authorities or folder / "authorities"
+        self.authorities = sorted(self.folder_of_authorities.glob("*.pem"))
         if not self.authorities:
-            raise Unable(f"{authorities} 中没有发证机构的证书")
-        self.revoked = revocations(ssl, folder / "crls", self.authorities)
+            raise Unable(f"{self.folder_of_authorities} 中没有发证机构的证书")
+        if authorities is None:
+            self.notes.append("发证机构取自本包，由导出者提供，请核对以上指纹")
+        else:
+            # As in a trust folder of the program.
+            crls = crls or authorities.absolute().parent / "crls"
+        self.used: set[Path] = set()
+        self.lists = read_lists(ssl, folder / "crls", self.authorities, is_own=False)
+        if crls is not None:
+            self.lists += read_lists(ssl, crls, self.authorities, is_own=True)
+        self.revoked = revocations(self.lists)
         self.state = State()
         self.operations: dict[int, dict] = {}
 
@@ -423,7 +490,27 @@ class Bundle:
                 yield json.loads(line)
 
     def accepted(self, signer: Signer, at: datetime) -> bool:
-        return any(signer.issued_by(each, at) for each in self.authorities)
+        issuers = {each for each in self.authorities if signer.issued_by(each, at)}
+        self.used |= issuers
+        return bool(issuers)
+
+    def note_lists(self) -> None:
+        """What is known of revocations, for each authority that matters, and from whom."""
+        for authority in sorted(self.used):
+            lists = [each for each in self.lists if each.authority == authority]
+            own = [each for each in lists if each.is_own]
+            name = f"发证机构 {authority.name}"
+            if not lists:
+                self.notes.append(f"{name} 没有吊销列表，签名的卡当时是否已吊销无从得知")
+                continue
+            newest = max(each.updated for each in own or lists)
+            when = f"最新的一份签发于 {newest:%Y-%m-%d %H:%M} GMT"
+            if own:
+                self.notes.append(f"{name} 的吊销列表用了自己的，{when}")
+            else:
+                self.notes.append(
+                    f"{name} 的吊销列表只取自本包，由导出者提供，{when}，可用 --crls 加上自己的"
+                )
 
     def check_certificates(self) -> dict[str, str]:
         """What is wrong with certificates at the first or the last time they signed."""
@@ -497,6 +584,7 @@ class Bundle:
                 self.take(*waiting.popleft())
         self.hashes, self.last = hashes, last
         self.check_checkpoint()
+        self.note_lists()
 
     def take(self, number: int, answer) -> None:
         if not answer.result():
@@ -535,7 +623,7 @@ class Bundle:
         signed = json.loads(value["checkpoint"])
         body = value["certificate"]
         pem = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
-        signer = Signer(self.ssl, self.ssl.put("checkpoint.pem", pem.encode()), {})
+        signer = Signer(self.ssl, self.ssl.put("checkpoint.pem", pem.encode()), {}, None)
         at, number = moment(signed["at"]), signed["number"]
         try:
             demand(signer.card == signed["card"], "签署检查点的卡不是其中所写的卡")
@@ -546,6 +634,8 @@ class Bundle:
             demand(signer.fits("checkpoint", signature, text), "检查点的签名不符")
             demand(number <= self.last, f"签署检查点时已有{number}笔，末尾被截去了")
             demand(self.hashes[number] == signed["hash"], "与检查点不符，台账被改写过")
+            when = f"{at:%Y-%m-%d %H:%M:%S}"
+            self.notes.append(f"第{number}笔与检查点相符，由卡 {signer.card} 签署于 {when}")
         except Fault as fault:
             self.faults.append((number, str(fault)))
 
@@ -589,13 +679,23 @@ def main() -> int:
     here = Path(__file__).resolve().parent
     parser.add_argument("folder", type=Path, nargs="?", default=here, help="解压后的文件夹")
     parser.add_argument("--authorities", type=Path, help="自己信任的发证机构证书（*.pem）的文件夹")
+    parser.add_argument(
+        "--crls",
+        type=Path,
+        help="自己的吊销列表（*.crl 或 *.pem）的文件夹；不写时用 --authorities 旁边的 crls",
+    )
+    parser.add_argument(
+        "--registry", type=Path, help="自己的企业名录（CSV，有 海关编码 和 法人卡号 两列）"
+    )
     parser.add_argument("--openssl", help="openssl 命令的路径")
     args = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as made:
             ssl = OpenSsl(args.openssl, Path(made))
-            authorities = args.authorities or args.folder / "authorities"
-            bundle = Bundle(args.folder, authorities, ssl)
+            for given in (args.authorities, args.crls):
+                if given is not None and not given.is_dir():
+                    raise Unable(f"文件夹 {given} 不存在")
+            bundle = Bundle(args.folder, ssl, args.authorities, args.crls, args.registry)
             bundle.verify()
             return report(bundle)
     except (Unable, OSError, ValueError, KeyError, TypeError, IndexError) as error:

@@ -57,6 +57,8 @@ _TOLD: dict[type[apsw.Error], Told] = {
     apsw.CantOpenError: ("无法打开数据库", "请检查 {place} 是否存在、能否读写"),
     apsw.NotADBError: faults.DAMAGED,
     apsw.CorruptError: faults.DAMAGED,
+    # Statements are the program's own, so what is wrong is what they speak of.
+    apsw.SQLError: faults.ALTERED,
     apsw.IOError: faults.DISK,
     apsw.ConstraintError: faults.REFUSED,
     apsw.ConnectionClosedError: faults.CLOSED,

@@ -184,7 +184,9 @@ def test_a_card_for_a_given_number_of_days_is_good_to_the_end_of_the_last(author
         ({"number": "123"}, "IC卡号应为13位"),
         ({"customs_code": "31"}, "企业编号应为10位"),
         ({"uscc": "O" * 18}, "社会信用代码中不能有「O」"),
-        ({"person": ""}, "姓名应为1至64个字"),
+        ({"person": ""}, "姓名应为1至64个字节，最多21个汉字"),
+        ({"person": "长" * 22}, "姓名应为1至64个字节，最多21个汉字"),
+        ({"person": "\udcff"}, "姓名不是UTF-8编码的文字"),
         ({"pin": "12345678"}, "--pin 应为 initial 或 prompt"),
     ],
 )
@@ -582,3 +584,13 @@ def test_a_database_that_cannot_be_read_is_told_where_it_is_needed(eport_card, e
     assert code == 1
     assert str(settings.database) in err
     assert "8900000000011" in eport("list")[1]
+
+
+def test_names_as_long_as_they_may_be(eport, settings):
+    code, out, err = eport("authority", "init", "--name", "机" * 22)
+    assert (code, out) == (2, "")
+    assert err == "错误：发证机构的名称应为1至64个字节，最多21个汉字\n"
+    assert not settings.authority_dir.exists()
+    assert eport("authority", "init", "--name", "机" * 21)[0] == 0
+    assert issue(eport, person="长" * 21)[0] == 0
+    assert "长" * 21 in eport("list")[1]

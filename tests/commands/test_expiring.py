@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -86,6 +89,16 @@ def test_what_runs_out_stands_in_columns_by_its_last_day(run: Run) -> None:
         "2026-03-31  30天  3101940001  上海甲制造有限公司        3101980002  上海乙报关有限公司"
         "  加工贸易账册  操作权",
     ]
+
+
+def test_on_a_terminal_no_row_is_broken_into_two(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for columns in (80, 90, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = run()[1].splitlines()
+        assert max(len(line.encode("gbk")) for line in lines) <= columns
+        assert ("上海乙" in lines[1]) is (columns > 80)
+    assert "终端太窄" not in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +200,47 @@ def test_the_calendar_has_a_whole_day_with_a_reminder_for_each(run: Run, tmp_pat
     assert (str(alarm["ACTION"]), alarm["TRIGGER"].dt) == ("DISPLAY", timedelta(days=-7))
     for name in ("PRODID", "VERSION"):
         assert name in Calendar.from_ical(content)
+
+
+def test_a_full_disk_costs_no_calendar_that_was_good(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "shared" / "expiring.ics"
+    file.parent.mkdir()
+    run("--ics", file)
+    before = file.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        code, out, err = run("--ics", file, "--within", "99")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"错误：无法写入日历文件 {file}\n")
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+    assert run("--ics", file, "--within", "99")[0] == 0
+    assert len(events(file)) == 3
+
+
+def test_who_may_read_the_calendar_and_where_it_lies_stays_as_it_was(
+    run: Run, tmp_path: Path
+) -> None:
+    file, link = tmp_path / "published" / "e.ics", tmp_path / "expiring.ics"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    umask = os.umask(0o027)
+    try:
+        run("--ics", link)
+        assert file.stat().st_mode & 0o777 == 0o640
+        file.chmod(0o664)
+        run("--ics", link)
+    finally:
+        os.umask(umask)
+    assert file.stat().st_mode & 0o777 == 0o664
+    assert link.is_symlink()
+    assert len(events(file)) == 2
 
 
 def test_a_calendar_that_is_read_anew_moves_what_was_renewed(

@@ -44,6 +44,14 @@ def trust_in(folder: Path, *authorities: x509.Certificate) -> TrustStore:
     """Trusts the authority of the stand-ins, or those that are given."""
     (folder / "authorities").mkdir(parents=True)
     (folder / "crls").mkdir()
+    if not authorities:
+        # As every authority does, long before the stories begin.
+        revocation_list(
+            TrustStore.of(folder),
+            "first",
+            {},
+            updated=authority().certificate.not_valid_before_utc,
+        )
     for number, each in enumerate(authorities or (authority().certificate,)):
         (folder / "authorities" / f"{number}.pem").write_bytes(each.public_bytes(Encoding.PEM))
     return TrustStore.of(folder)

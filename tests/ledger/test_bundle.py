@@ -12,12 +12,16 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from eport_tui.card.trust import TrustStore
+from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
 from eport_tui.errors import InvalidInput
 from eport_tui.services import bundle, checkpoints
 from eport_tui.store.database import Store
+from tests.card import openssl
 from tests.ledger.attacker import Attacker
 from tests.ledger.making import (
     ANOTHER,
@@ -32,6 +36,7 @@ from tests.ledger.making import (
     theirs,
     trust_in,
 )
+from tests.ledger.test_processes import Eport
 from tests.ledger.test_signers import KEYS, SECOND, sm2_signer
 from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, session
 
@@ -80,7 +85,9 @@ def test_with_a_checkpoint_a_tail_that_was_cut_off_is_found(
     signed(store, theirs(), Change(TO_CARD, None), kind=Kind.WITHDRAW)
     checkpoint = checkpoints.make(store, session(MANUFACTURER))  # type: ignore[arg-type]
     folder = unpacked(store, trust, tmp_path / "out", checkpoint=checkpoint)
-    assert verified(folder)[0] == 0
+    code, said = verified(folder)
+    assert code == 0, said
+    assert "说明：第6笔与检查点相符，由卡 " in said
     entries = folder / "entries.jsonl"
     entries.write_text("".join(entries.read_text().splitlines(keepends=True)[:5]))
     code, said = verified(folder)
@@ -212,6 +219,97 @@ def test_with_authorities_of_ones_own(store: Store, trust: TrustStore, tmp_path:
     assert code == 1
     assert f"没有一张可信，请检查文件夹 {foreign} 中" in said
     assert "第1笔：签名时证书不可信" in said
+
+
+def test_a_sender_who_leaves_a_list_out_is_found_with_lists_of_ones_own(
+    store: Store, tmp_path: Path
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    revoked(store, trust, ours())
+    folder = unpacked(store, trust, tmp_path / "out")
+    assert verified(folder)[0] == 1
+    for path in (folder / "crls").iterdir():
+        path.unlink()
+    code, said = verified(folder)
+    assert code == 0
+    assert "说明：发证机构取自本包，由导出者提供，请核对以上指纹" in said
+    assert "说明：发证机构 1.pem 没有吊销列表，签名的卡当时是否已吊销无从得知" in said
+
+    # In a trust folder they lie beside the authorities.
+    code, said = verified(folder, "--authorities", str(trust.authorities))
+    assert (code, "第6笔：签名时证书已吊销" in said) == (1, True)
+    assert "发证机构 0.pem 的吊销列表用了自己的，最新的一份签发于 2026-03-01 04:00 GMT" in said
+    assert "由导出者提供" not in said
+
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "0.pem").write_bytes((trust.authorities / "0.pem").read_bytes())
+    assert verified(folder, "--authorities", str(alone))[0] == 0
+    crls = ("--crls", str(trust.revocation))
+    assert verified(folder, "--authorities", str(alone), *crls)[0] == 1
+    assert verified(folder, *crls)[0] == 1
+    assert verified(folder, "--crls", str(tmp_path / "none")) == (
+        2,
+        f"无法核对：文件夹 {tmp_path}/none 不存在\n",
+    )
+
+
+def test_lists_that_only_the_sender_gave_are_said_to_be_so(
+    store: Store, tmp_path: Path, trust: TrustStore
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "0.pem").write_bytes((trust.authorities / "0.pem").read_bytes())
+    code, said = verified(folder, "--authorities", str(alone))
+    assert code == 0
+    assert "发证机构 0.pem 的吊销列表只取自本包，由导出者提供，最新的一份签发于 " in said
+    assert "可用 --crls 加上自己的" in said
+
+
+def test_a_list_of_ones_own_may_be_binary(store: Store, tmp_path: Path) -> None:
+    trust = trust_in(tmp_path / "trust")
+    folder = unpacked(store, trust, tmp_path / "out")
+    by = ours()
+    signed(store, by, Change(None, ANOTHER))
+    folder = unpacked(store, trust, tmp_path / "again")
+    revocation_list(trust, "list", {by.certificate: NOON}, updated=NOON)
+    pem = (trust.revocation / "list.crl").read_bytes()
+    der = x509.load_pem_x509_crl(pem).public_bytes(Encoding.DER)
+    (trust.revocation / "list.crl").write_bytes(der)
+    assert verified(folder)[0] == 0
+    assert verified(folder, "--authorities", str(trust.authorities))[0] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_whose_a_card_of_china_eport_is_can_be_said_by_a_registry_of_ones_own(
+    store: Store, tmp_path: Path, encoding: str
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    issuer = openssl.Authority(tmp_path / "authority")
+    (trust.authorities / "sm2.pem").write_bytes(issuer.pem.read_bytes())
+    trust = TrustStore(
+        trust.authorities, trust.revocation, look_up=lambda *_: [(BROKER, Role.LEGAL_PERSON)]
+    )
+    signer = Eport(session(BROKER).holder)
+    signer.folder, signer.issuer = tmp_path / "eport", issuer
+    at = (trust.record(signer.certificate).times[0][0] + SECOND).astimezone(NOON.tzinfo)
+    signed(store, signer, Change(TO_CARD, None), at=at)
+    folder = unpacked(store, trust, tmp_path / "out")
+    code, said = verified(folder)
+    assert code == 0, said
+    assert "1张证书的企业和角色取自本包所附的企业名录，由导出者提供" in said
+
+    file = tmp_path / "企业.csv"
+    name, card = BROKER.customs_code, signer.holder.card_number
+    for cards, code in ((f"8900000000099、{card}", 0), ("8900000000099", 1)):
+        file.write_bytes(f"海关编码,企业名称,法人卡号\n{name},乙,{cards}\n".encode(encoding))
+        done, said = verified(folder, "--registry", str(file))
+        assert done == code, said
+        assert "由导出者提供，可用 --registry" not in said
+    assert "第6笔：签名的不是法人卡" in said
+    file.write_text("海关编码\n")
+    assert verified(folder, "--registry", str(file))[0] == 2
 
 
 def test_where_it_cannot_be_found_out_that_is_said(

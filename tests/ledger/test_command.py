@@ -20,14 +20,23 @@ from eport_tui.card.software import Cost
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain import dates
 from eport_tui.domain.holders import Role
-from eport_tui.domain.operations import Change
+from eport_tui.domain.operations import Change, Kind
 from eport_tui.domain.places import Place
 from eport_tui.services import checkpoints
 from eport_tui.settings import load_settings
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
 from tests.ledger.attacker import Attacker
-from tests.ledger.making import NOON, TO_CARD, signed, theirs, trust_in
+from tests.ledger.making import (
+    ANOTHER,
+    NOON,
+    TO_CARD,
+    ours,
+    revocation_list,
+    signed,
+    theirs,
+    trust_in,
+)
 from tests.services.world import CARD, MANUFACTURER, session
 
 Run = Callable[..., int]
@@ -131,6 +140,72 @@ def test_many_findings_of_a_kind_are_listed_in_part_unless_all_are_asked_for(
     assert len(json.loads(capsys.readouterr().out)["findings"]) == 31
 
 
+def test_a_timer_tells_what_was_looked_into_from_new_damage(
+    run: Run,
+    store: Store,
+    tmp_path: Path,
+    attacker: Attacker,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    by = ours()
+    signed(store, by, Change(None, ANOTHER))
+    trust = TrustStore.of(tmp_path / "trust")
+    revocation_list(trust, "late", {by.certificate: NOON}, updated=NOON + timedelta(hours=1))
+    assert run("verify", "--json") == 1
+    known = tmp_path / "known.json"
+    known.write_text(capsys.readouterr().out)
+
+    assert run("verify", "--known", str(known)) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == "已知问题：第6笔，签名时证书已吊销"
+    assert last.startswith("没有新的问题：6笔操作，已知的2个问题仍在，末笔的哈希值为 ")
+    assert run("verify", "--known", str(known), "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["holds"], answer["new_faults"]) == (False, 0)
+    assert [each["is_known"] for each in answer["findings"]] == [True] * 2
+    # Who does not know of it is told as before.
+    assert run("verify") == 1
+    capsys.readouterr()
+
+    # What grew since is no damage, but a row that nobody has signed is.
+    signed(store, theirs(), Change(TO_CARD, None), kind=Kind.WITHDRAW)
+    assert run("verify", "--known", str(known)) == 0
+    capsys.readouterr()
+    attacker.sql(
+        "UPDATE enterprise_grant SET valid_until = '2031-01-01' WHERE subsystem = ?",
+        (ANOTHER.key.subsystem,),
+    )
+    assert run("verify", "--known", str(known)) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == "台账共7笔操作，发现1个新的问题，另有已知的1个"
+    assert [line for line in said if line.startswith("问题：")] == [
+        "问题：企业间授权 3101940001 3101980002 B1 X1：台账没有记载"
+    ]
+
+
+def test_known_faults_are_those_of_this_ledger_alone(
+    run: Run, store: Store, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signed(store, theirs(), Change(TO_CARD, None), kind=Kind.WITHDRAW)
+    assert run("verify", "--json") == 0
+    known = tmp_path / "known.json"
+    known.write_text(capsys.readouterr().out)
+    attacker = Attacker.at(path)
+    attacker.rewrite(attacker.entries()[:5])
+    attacker.close()
+    assert run("verify", "--known", str(known)) == 1
+    assert (
+        "问题：第6笔，台账不是以前核对过的那一本，被改写过，或末尾被截去了"
+        in capsys.readouterr().out.splitlines()
+    )
+    for nonsense in ("", "{}", "[]", '{"entries": 1, "hash": "", "findings": [1]}'):
+        known.write_text(nonsense)
+        assert run("verify", "--known", str(known)) == 2
+        assert "该文件不是核对结果" in capsys.readouterr().err
+    assert run("verify", "--known", str(tmp_path / "none")) == 2
+    assert f"核对结果文件 {tmp_path}/none 不存在" in capsys.readouterr().err
+
+
 def test_with_the_folder_of_other_authorities_one_sentence_says_so(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,6 +262,9 @@ def test_a_checkpoint_signed_by_any_card_is_found_again(
     assert run("checkpoint", "--card", card, "--output", str(file)) == 0
     assert "已签署第5笔的检查点" in capsys.readouterr().out
     assert run("verify", "--against", str(file)) == 0
+    note, verdict = capsys.readouterr().out.splitlines()
+    assert note.startswith(f"说明：第5笔，与检查点相符，检查点由卡 {card} 签署于 ")
+    assert verdict.startswith("台账完好")
     assert run("checkpoint", "--card", card, "--output", str(file)) == 2
     assert "已存在" in capsys.readouterr().err
 

@@ -163,6 +163,21 @@ def test_a_hold_that_was_lifted_is_none(store: Store, tmp_path: Path) -> None:
     assert findings(store, trust) == []
 
 
+def test_without_a_list_of_an_authority_a_note_says_what_is_not_known(
+    store: Store, tmp_path: Path
+) -> None:
+    trust = trust_in(tmp_path / "trust")
+    assert findings(store, trust) == []
+    for path in trust.revocation.iterdir():
+        path.unlink()
+    (note,) = findings(store, trust)
+    assert note.is_note
+    assert note.message == (
+        "没有发证机构 eport-tui 测试发证机构 的吊销列表，签名的卡当时是否已吊销无从得知，"
+        f"请检查文件夹 {trust.revocation}"
+    )
+
+
 def test_a_list_of_somebody_else_is_none(store: Store, tmp_path: Path, trust: TrustStore) -> None:
     mine = trust_in(tmp_path / "trust")
     by = ours()
@@ -226,7 +241,9 @@ def test_a_card_that_signs_with_sm2(store: Store, tmp_path: Path) -> None:
     record = trust.record(signer.certificate)
     at = (record.times[0][0] + SECOND).astimezone(NOON.tzinfo)
     signed(store, signer, Change(TO_CARD, None), kind=Kind.WITHDRAW, at=at)
-    assert findings(store, trust) == []
+    (note,) = findings(store, trust)
+    assert note.is_note
+    assert "的吊销列表" in note.message
 
 
 class TextOnly(StandIn):

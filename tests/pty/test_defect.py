@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pty.desk import MANUFACTURER, ROOT, Desk
+from tests.pty.desk import MANUFACTURER, ROOT, Desk, Launch
+
+EXPIRED = "8900000000080"
 
 BROKEN = """
 import sys
@@ -46,3 +48,26 @@ def test_a_defect_in_what_a_key_began_is_told_and_work_goes_on(home: Path) -> No
         desk.wait_for("程序内部错误，刚才的操作可能没有完成")
         desk.press("ctrl+q")
         assert desk.exit_code() == 0
+
+
+def test_without_a_log_file_the_sentence_says_that_nothing_was_logged(home: Path) -> None:
+    log = home / ".local/share/eport-tui/demo/eport-tui.log"
+    log.mkdir()
+    code = BROKEN.format(place="MainMenuScreen.chosen")
+    with Desk([sys.executable, "-c", code], env={"HOME": str(home)}, cwd=ROOT) as desk:
+        desk.log_in(MANUFACTURER, "1")
+        desk.wait_for("日志无法写入，没有记录")
+        desk.press("ctrl+q")
+        assert desk.exit_code() == 0
+
+
+def test_a_log_file_that_cannot_be_written_does_not_hide_why_a_card_is_refused(
+    home: Path, launch: Launch
+) -> None:
+    (home / ".local/share/eport-tui/demo/eport-tui.log").mkdir()
+    desk = launch()
+    desk.wait_for(EXPIRED)
+    desk.send(f"{EXPIRED}\r")
+    desk.wait_for("证书已于")
+    desk.press("ctrl+q")
+    assert desk.exit_code() == 0

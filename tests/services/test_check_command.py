@@ -190,7 +190,7 @@ def test_an_answer_that_cannot_be_written_is_2(database: Path) -> None:
     with open("/dev/full", "w") as full:
         finished = run_into(database, full)
     assert finished.returncode == ERROR
-    assert "读写出错" in finished.stderr
+    assert "无法读写输出：磁盘已满" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 

@@ -21,6 +21,11 @@ def test_a_path_in_ones_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_place("~/eport.db", Path("/etc")) == Path("/home/clerk/eport.db")
 
 
+def test_a_path_with_a_character_that_none_may_have_is_told() -> None:
+    with pytest.raises(InvalidInput, match="路径中有不能使用的字符"):
+        parse_place("a\0b")
+
+
 def test_a_home_that_nobody_has_is_told() -> None:
     with pytest.raises(InvalidInput, match="没有 ~nobody-of-that-name 所指的主文件夹"):
         parse_place("~nobody-of-that-name/eport.db")

@@ -40,6 +40,17 @@ def test_the_file_is_read_and_named(tmp_path: Path) -> None:
     assert settings.source == tmp_path / "config.toml"
 
 
+def test_a_file_in_which_nothing_is_set_is_named_all_the_same(tmp_path: Path) -> None:
+    for written in ("", "# idle_minutes = 3\n"):
+        settings = loaded(tmp_path, written)
+        assert settings.source == tmp_path / "config.toml"
+        assert settings.idle_minutes == 10
+
+
+def test_a_byte_order_mark_before_the_settings_is_no_part_of_them(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "\ufeffidle_minutes = 3").idle_minutes == 3
+
+
 def test_a_path_in_the_file_counts_from_there_and_others_from_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

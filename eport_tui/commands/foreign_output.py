@@ -1,4 +1,4 @@
-"""The log file: warnings and defects of the program and of the libraries that it uses."""
+"""What C libraries and other programs would write across the screen goes into the log."""
 
 from __future__ import annotations
 
@@ -7,35 +7,12 @@ import os
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 # A program that was started, and has not ended, may keep the pipe open.
 _LAST_WORDS_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
-
-
-class _LogFile(logging.FileHandler):
-    """A file that is made when there is something to write; where that fails, nothing is."""
-
-    def _open(self) -> object:  # type: ignore[override]
-        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
-        return super()._open()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Do not write a traceback on the terminal because the disk is full."""
-
-
-def log_to(path: Path) -> None:
-    """Write warnings and defects to a file."""
-    handler = _LogFile(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 @contextmanager
