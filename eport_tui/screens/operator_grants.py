@@ -78,6 +78,8 @@ class OperatorGrantsScreen(DayScreen):
         if self._received.selected is None:
             await self._received.select_first()
         await self._show_operators()
+        # The cursor was there before it was known whether there are rows.
+        self.hint(self.hint_here)
 
     def _source(self) -> PageSource[ReceivedRow]:
         return service.received(self.store, self.desk.active_session, today=self.day)
@@ -87,6 +89,12 @@ class OperatorGrantsScreen(DayScreen):
         self._last_query = {}
         await self.show_rows(self._received, self._source())
         await self._show_operators(of_another_day=True)
+        if self._entry.current is not None:
+            self.set_focus(self._received)
+        self._clear_entry()
+        if not self.may_change:
+            # What could never be saved cannot be typed.
+            self._entry.lock_all()
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Take up the entries of a draft that was kept, where their grants still stand."""
@@ -164,7 +172,8 @@ class OperatorGrantsScreen(DayScreen):
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
         if grid is self._received:
-            self._entry.focus_field("card_number")
+            if not self.is_another_day():
+                self._entry.focus_field("card_number")
         else:
             await self.row_menu(grid, grid.menu_place())
 

@@ -102,10 +102,13 @@ async def test_a_draft_that_is_given_up_is_not_offered_again(settings: Settings)
         assert operator.place == "主选单"
 
 
-async def test_esc_keeps_a_draft_for_later(settings: Settings) -> None:
+@pytest.mark.parametrize("key", ["escape", "l"])
+async def test_a_draft_can_be_left_for_later(settings: Settings, key: str) -> None:
     await half_a_grant(settings)
     async with at_work(settings) as operator:
-        await operator.press("escape")
+        assert "恢复(Y)" in operator.dialog
+        assert "以后(L)" in operator.dialog
+        await operator.press(key)
         assert operator.place == "主选单"
         assert operator.dialog == ""
     async with at_work(settings, typed="y") as operator:
