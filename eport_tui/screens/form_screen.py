@@ -71,9 +71,9 @@ class FormScreen(EportScreen):
             form.focus_field(error.field)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """On a list, say what Enter does there."""
+        """Beside the form, say what can be done there; of a field its form tells."""
         super().on_descendant_focus(event)
-        if isinstance(event.widget, Grid):
+        if not isinstance(event.widget.parent, Form):
             self.hint(self.hint_here)
 
     @property
