@@ -29,7 +29,6 @@ from eport_tui.log import where_logged
 from eport_tui.screens.base import EportScreen
 from eport_tui.screens.login import LoginScreen
 from eport_tui.terminal.lean import LeanApp
-from eport_tui.widgets.bars import MessageLine
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.themes import theme_for
 from eport_tui.widgets.window import RowSource
@@ -258,13 +257,11 @@ class EportApp(LeanApp):
             event = events.Resize(size, size)
         await super().on_event(event)
 
-    def key_comes(self) -> None:
-        """What was said at the last key has been seen by now."""
-        super().key_comes()
-        # A screen that is only just being opened has no message line yet.
-        for line in self.screen.children:
-            if isinstance(line, MessageLine):
-                line.fresh = False
+    def key_comes(self, event: events.Event) -> None:
+        """What was said and looked for at the last key gives way to what this one is for."""
+        super().key_comes(event)
+        if isinstance(self.screen, EportScreen):
+            self.screen.key_comes(event)
 
     def passes_at_once(self, event: events.Key) -> bool:
         """Esc during a long wait gives it up."""
@@ -663,7 +660,9 @@ class EportApp(LeanApp):
             await self.leave()
             return
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, EportScreen) and not await screen.may_leave():
+            if isinstance(screen, EportScreen) and not await screen.may_leave(
+                "确定不保存就退出程序吗？", "不保存，退出"
+            ):
                 return
         await self.leave()
 

@@ -120,10 +120,26 @@ class EportScreen(LeanScreen[None]):
     # Telling things
 
     def say(self, text: str, kind: str = "note") -> None:
-        """Put a text on the message line."""
+        """Put a text on the message line; an empty one brings the hint back."""
         # A worker may still speak for a screen that is being taken down.
         for line in self.query(MessageLine):
             line.say(text, kind)
+            if not text:
+                line.hint(self.hint_here)
+
+    @property
+    def hint_here(self) -> str:
+        """What can be done where the cursor is; empty where there is nothing to say about it."""
+        return ""
+
+    def key_comes(self, event: events.Event) -> None:
+        """A key that comes is an answer to what was said, and ends a search it does not go on."""
+        # A screen that is only just being opened has no message line yet.
+        for line in self.children:
+            if isinstance(line, MessageLine):
+                line.key_comes(self.hint_here)
+        if isinstance(self.focused, Grid):
+            self.focused.key_comes(event)
 
     def remark(self, text: str) -> None:
         """Put a note on the message line, unless something else was said at the same key."""

@@ -82,6 +82,12 @@ class EnterpriseGrantsScreen(DayScreen):
     async def show_day(self) -> None:
         """Show the grants that were made, of today or another day."""
         await self.show_rows(self._grid, self._made())
+        if self.form.current is not None:
+            self.set_focus(self._grid)
+        self._empty()
+        if not self.may_change:
+            # What could never be saved cannot be typed.
+            self.form.lock_all()
 
     def _made(self) -> PageSource[GrantRow]:
         desk = self.desk
@@ -118,7 +124,11 @@ class EnterpriseGrantsScreen(DayScreen):
     # The form
 
     def _clear(self) -> None:
-        """An empty form for a new grant (manual 1.1, 新增)."""
+        """An empty form for a new grant (manual 1.1, 新增), and the cursor in it."""
+        self._empty()
+        self.form.focus_field("agent")
+
+    def _empty(self) -> None:
         form = self.form
         self._opened, self._looked_up = None, ""
         form.set_locked()
@@ -128,7 +138,6 @@ class EnterpriseGrantsScreen(DayScreen):
         form.set_value("grant_type", self.desk.tables.default_grant_type)
         self._show_today()
         self._clean = form.values()
-        form.focus_field("agent")
 
     def _show_today(self) -> None:
         """授权日期 of a new grant."""
@@ -239,7 +248,7 @@ class EnterpriseGrantsScreen(DayScreen):
         if await self.may_leave("确定放弃，另录一条吗？", "放弃录入"):
             self._clear()
             await self._grid.select_none()
-            self.say("")
+            self.say("请录入新的授权，从代理企业编号开始")
 
     @flow
     async def action_reload(self) -> None:
@@ -261,7 +270,14 @@ class EnterpriseGrantsScreen(DayScreen):
             await self._agent_was_shown(draft)
             and await questions.agree_to_a_long_time(self, draft.valid_until)
         ):
-            await self._save(draft)
+            try:
+                await self._save(draft)
+            except NotFound as error:
+                if self._opened is None:
+                    raise
+                await self._grid.reload()
+                hint = "没有保存；要重新授权，请按F2另录一条"
+                raise NotFound(error.message, hint=hint) from error
 
     async def _agent_was_shown(self, draft: GrantDraft) -> bool:
         """Nothing is granted to an agent whose name the operator has not seen."""

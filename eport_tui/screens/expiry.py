@@ -157,8 +157,11 @@ class ExpiryScreen(DayScreen):
         self.hint(self.list_hint(self._grid))
 
     async def show_day(self) -> None:
-        """What ran out by another day, and what ran out soon after it."""
+        """What ran out by another day, and what ran out soon after it; today alone one renews."""
         await self._show(again=True)
+        if self._choice.current == service.DATE_FIELD:
+            self.set_focus(self._grid)
+        self._choice.set_locked(*([] if self._view is None else [service.DATE_FIELD]))
 
     async def picked(self, field: str) -> None:
         """Another time was chosen: show that; a date is taken as it is."""
@@ -180,12 +183,13 @@ class ExpiryScreen(DayScreen):
 
     def legend_ids(self) -> tuple[str, ...]:
         """In the list what can be done with rows, in the form what can be typed."""
+        lapsing = "hide_lapsing" if self._lapsing_too else "show_lapsing"
         if isinstance(self.focused, Grid):
             return (
-                *("help", "mark", "show_lapsing", "reload", "mark_all"),
+                *("help", "mark", lapsing, "reload", "mark_all"),
                 *("remind" if self._is_taking_back else "lapse", "renew", "check", "back"),
             )
-        return ("help", "show_lapsing", "open_list", "reload", "renew", "back", "main_menu")
+        return ("help", lapsing, "open_list", "reload", "renew", "back", "main_menu")
 
     def list_hint(self, grid: Grid) -> str:
         """How to renew, or how to be reminded again."""
@@ -203,7 +207,8 @@ class ExpiryScreen(DayScreen):
 
     async def open_row(self, grid: Grid) -> None:
         """Enter goes on to the date."""
-        self._choice.focus_field(service.DATE_FIELD)
+        if not self.is_another_day():
+            self._choice.focus_field(service.DATE_FIELD)
 
     def on_grid_selected(self, message: Grid.Selected) -> None:
         """Show the selected grant in full."""
@@ -215,7 +220,7 @@ class ExpiryScreen(DayScreen):
                 "principal": _named(row.principal),
                 "agent": _named(row.agent),
                 "period": f"{grant.granted_on}至{grant.valid_until}",
-                "gap": f"{gap.first}至{gap.last}中断" if gap else "没有中断",
+                "gap": f"{gap.first}至{gap.last}" if gap else "没有",
                 "operators": f"{row.operator_grants}条企业内授权",
                 "who": "由授权企业办理" if row.direction is Direction.OURS else "由本企业办理",
             }
@@ -250,6 +255,7 @@ class ExpiryScreen(DayScreen):
     async def action_show_lapsing(self) -> None:
         """List what is meant to lapse, too, or not any more."""
         self._lapsing_too = not self._lapsing_too
+        self.show_legend()
         before = self._grid.count
         if not await self.read(self._show) or not self._lapsing_too:
             return
@@ -375,7 +381,8 @@ class ExpiryScreen(DayScreen):
         if taking_back:
             told = f"已恢复提醒{changed}条"
         else:
-            told = f"已标记到期不续{changed}条，不再提醒。按F2可查看和恢复"
+            back = "再按F8恢复提醒" if self._lapsing_too else "按F2可查看和恢复"
+            told = f"已标记到期不续{changed}条，不再提醒。{back}"
         with though(told):
             await self._begin_anew()
         self.say(told, "done")

@@ -71,10 +71,20 @@ class FormScreen(EportScreen):
             form.focus_field(error.field)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """On a list, say what Enter does there."""
+        """Beside the form, say what can be done there; of a field its form tells."""
         super().on_descendant_focus(event)
-        if isinstance(event.widget, Grid):
-            self.hint(self.list_hint(event.widget))
+        if not isinstance(event.widget.parent, Form):
+            self.hint(self.hint_here)
+
+    @property
+    def hint_here(self) -> str:
+        """What the field wants, or what can be done on a list that has rows."""
+        focused = self.focused
+        if isinstance(focused, Grid):
+            return "" if focused.is_empty else self.list_hint(focused)
+        if focused is None or not isinstance(focused.parent, Form):
+            return ""
+        return focused.parent.field(focused.id or "").hint
 
     def list_hint(self, grid: Grid) -> str:
         """What can be done on a list."""
@@ -168,6 +178,31 @@ class FormScreen(EportScreen):
     async def field_left(self, field: str) -> None:
         """The cursor left a field."""
         await self.desk.keep_draft(self)
+
+    # From a field to a list
+
+    def _go_to_list(self) -> Grid | None:
+        """Put the cursor in the list behind the field; none where the screen has no list."""
+        chain = self.focus_chain
+        behind = chain[chain.index(self.focused) :] if self.focused in chain else []
+        grid = next((each for each in [*behind, *chain] if isinstance(each, Grid)), None)
+        if grid is None:
+            self.say("此处没有列表", "warning")
+        else:
+            self.set_focus(grid)
+        return grid
+
+    @flow
+    async def action_sort(self) -> None:
+        """Sort the list behind the field."""
+        if grid := self._go_to_list():
+            await grid.action_sort()
+
+    @flow
+    async def action_filter(self) -> None:
+        """Ask what to narrow the list behind the field by."""
+        if grid := self._go_to_list():
+            grid.action_filter()
 
     # Lists of code fields and dates
 

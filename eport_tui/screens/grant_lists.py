@@ -100,10 +100,16 @@ def operator_list() -> Grid[OperatorRow]:
             Column(
                 "状态",
                 8,
-                lambda row: "已保存" if row.stored else "未保存",
-                lambda row: None if row.stored else "unsaved",
+                _operator_state,
+                lambda row: None if row.stored and not row.goes else "unsaved",
             ),
         ],
         lambda row: row.key,
         id="operators",
     )
+
+
+def _operator_state(row: OperatorRow) -> str:
+    if row.stored is None:
+        return "未保存"
+    return "将被取代" if row.goes else "已保存"

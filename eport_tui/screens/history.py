@@ -149,7 +149,7 @@ class HistoryScreen(EportScreen):
             reinstatement.is_possible, desk.store, desk.active_session, row.number
         )
         self.show_legend()
-        self.hint(self._hint(row))
+        self.hint(self.hint_here)
 
     def legend_ids(self) -> tuple[str, ...]:
         """Taking back only where it can be done."""
@@ -169,8 +169,10 @@ class HistoryScreen(EportScreen):
             return code
         return f"{code} {found.name}"
 
-    def _hint(self, row: HistoryRow | None) -> str:
-        if row is None:
+    @property
+    def hint_here(self) -> str:
+        """What can be done with the selected operation."""
+        if self._grid.selected is None:
             return ""
         hint = "按Enter查看全部改动"
         if self._is_reinstatable:

@@ -76,6 +76,8 @@ class MainMenuScreen(MenuScreen):
                     [
                         Choice("restore", "恢复", "y"),
                         Choice("forget", "放弃", "n"),
+                        # The same as Esc, so that one need not guess what that means here.
+                        Choice("later", "以后", "l"),
                     ],
                 )
             )

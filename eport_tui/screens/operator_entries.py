@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eport_tui.domain.grants import ALL_OPERATORS, OperatorGrant
+from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.services.operator_grants import NewOperatorGrant
 
@@ -17,6 +17,7 @@ class Entries:
     def __init__(self) -> None:
         self._under: dict[int, list[NewOperatorGrant]] = {}
         self._replacing: dict[int, int] = {}
+        self._keys: dict[int, GrantKey] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._under.values()))
@@ -30,16 +31,22 @@ class Entries:
         """Those under a grant, in the order they were added."""
         return self._under.get(grant_id, ())
 
+    def key(self, grant_id: int) -> GrantKey:
+        """The key of a grant that has entries; of one that was deleted nothing else tells it."""
+        return self._keys[grant_id]
+
     def replacing(self, grant_id: int) -> int:
         """How many stored grants to single cards the one to all operators was agreed to replace."""
         return self._replacing.get(grant_id, 0)
 
-    def add(self, grant_id: int, entry: NewOperatorGrant, *, replaces: int) -> None:
+    def add(self, grant: EnterpriseGrant, entry: NewOperatorGrant, *, replaces: int) -> None:
         """Add an entry; one for all operators takes the place of those for single cards.
 
         Args:
             replaces: How many single cards, entered or stored, it replaces.
         """
+        grant_id = grant.id
+        self._keys[grant_id] = grant.key
         before = self.under(grant_id)
         if entry.to_all:
             self._replacing[grant_id] = replaces - len(before)
@@ -54,11 +61,13 @@ class Entries:
 
     def forget(self, grant_id: int) -> None:
         """Those under a grant are saved, or can never be."""
+        self._keys.pop(grant_id, None)
         self._under.pop(grant_id, None)
         self._replacing.pop(grant_id, None)
 
     def clear(self) -> None:
         """Give up all."""
+        self._keys.clear()
         self._under.clear()
         self._replacing.clear()
 
@@ -70,6 +79,7 @@ class Entries:
                 for id, entries in self._under.items()
             },
             "replacing": {str(id): count for id, count in self._replacing.items()},
+            "keys": {str(id): self._keys[id] for id in self._under},
         }
 
     def take_up(self, kept: Mapping[str, Any]) -> None:
@@ -77,6 +87,7 @@ class Entries:
         for id, cards in kept["pending"].items():
             self._under[int(id)] = [NewOperatorGrant(card == ALL_OPERATORS, card) for card in cards]
         self._replacing = {int(id): count for id, count in kept["replacing"].items()}
+        self._keys = {int(id): GrantKey(*key) for id, key in kept["keys"].items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +96,13 @@ class OperatorRow:
 
     Attributes:
         at: The number of such an entry among the others.
+        goes: Whether an entry for all operators takes its place once that is saved.
     """
 
     card_number: str
     stored: OperatorGrant | None
     at: int = 0
+    goes: bool = False
 
     @property
     def key(self) -> Hashable:
@@ -106,6 +119,7 @@ class OperatorRows:
         self.orders, self.order, self.filter = stored.orders, stored.order, stored.filter
         self._added = pending
         self._stored = stored
+        self._goes = any(entry.to_all for entry in pending)
         rows = [OperatorRow(entry.card_number, None, at) for at, entry in enumerate(pending)]
         wanted = self.order.read(self.filter)
         self._pending = [row for row in rows if row.card_number in wanted]
@@ -118,10 +132,10 @@ class OperatorRows:
     def after(self, row: OperatorRow | None, limit: int) -> list[OperatorRow]:
         """The next rows behind one, or the first."""
         if row is not None and row.stored is not None:
-            return _rows(self._stored.after(row.stored, limit))
+            return self._rows(self._stored.after(row.stored, limit))
         start = 0 if row is None else self._behind(row)
         rows = self._pending[start : start + limit]
-        return rows + _rows(self._stored.after(None, limit - len(rows)))
+        return rows + self._rows(self._stored.after(None, limit - len(rows)))
 
     def before(self, row: OperatorRow | None, limit: int) -> list[OperatorRow]:
         """The last rows before one, or the last."""
@@ -130,7 +144,7 @@ class OperatorRows:
         if row is not None and row.stored is None:
             end = sum(other.at < row.at for other in self._pending)
         else:
-            rows = _rows(self._stored.before(row.stored if row else None, limit))
+            rows = self._rows(self._stored.before(row.stored if row else None, limit))
         return self._pending[max(0, end - limit + len(rows)) : end] + rows
 
     def _behind(self, row: OperatorRow) -> int:
@@ -143,7 +157,7 @@ class OperatorRows:
         if isinstance(key, str):
             return next((row for row in self._pending if row.key == key), None)
         stored = self._stored.at(key)
-        return _rows([stored])[0] if stored else None
+        return self._rows([stored])[0] if stored else None
 
     def rank(self, row: OperatorRow) -> Count:
         """How many rows stand before one."""
@@ -159,7 +173,7 @@ class OperatorRows:
             if row.card_number in wanted:
                 return row
         stored = self._stored.seek(text)
-        return _rows([stored])[0] if stored else None
+        return self._rows([stored])[0] if stored else None
 
     def ordered(self, order: Order) -> OperatorRows:
         """There is one order."""
@@ -169,6 +183,5 @@ class OperatorRows:
         """Only the rows whose card number begins as typed."""
         return OperatorRows(self._added, self._stored.filtered(text))
 
-
-def _rows(stored: Iterable[OperatorGrant]) -> list[OperatorRow]:
-    return [OperatorRow(grant.card_number, grant) for grant in stored]
+    def _rows(self, stored: Iterable[OperatorGrant]) -> list[OperatorRow]:
+        return [OperatorRow(grant.card_number, grant, goes=self._goes) for grant in stored]

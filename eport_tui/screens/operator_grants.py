@@ -85,6 +85,8 @@ class OperatorGrantsScreen(DayScreen):
         if self._received.selected is None:
             await self._received.select_first()
         await self._show_operators()
+        # The cursor was there before it was known whether there are rows.
+        self.hint(self.hint_here)
 
     def _source(self) -> PageSource[ReceivedRow]:
         desk = self.desk
@@ -108,16 +110,24 @@ class OperatorGrantsScreen(DayScreen):
             self._last_query, self._shown_for, self._operators_of = kept
             self._entry.set_value("principal_name", name)
             raise
+        if self._entry.current is not None:
+            self.set_focus(self._received)
+        self._clear_entry()
+        if not self.may_change:
+            # What could never be saved cannot be typed.
+            self._entry.lock_all()
 
     async def _put_back(self, content: dict[str, Any]) -> None:
         """Take up the entries of a draft that was kept, where their grants still stand."""
         self._entries.take_up(content)
-        self._entry.set_value("card_number", content["card_number"])
-        self._entry.set_value("reason", content.get("reason", ""))
+        for field in ("to_all", "card_number", "reason"):
+            self._entry.set_value(field, content[field])
+        self._lock_card_number()
         await self._received.reload(select=content["selected"])
+        to_all = ["to_all"] if self._entry.value("to_all") == YES else []
         typed = [field for field in ("card_number", "reason") if self._entry.value(field)]
-        if typed:
-            self._entry.focus_field(typed[0])
+        if entered := to_all + typed:
+            self._entry.focus_field(entered[0])
         self.say("已恢复上次未保存的录入", "warning")
 
     # The lists
@@ -183,7 +193,8 @@ class OperatorGrantsScreen(DayScreen):
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
         if grid is self._received:
-            self._entry.focus_field("card_number")
+            if not self.is_another_day():
+                self._entry.focus_field("card_number")
         else:
             await self.row_menu(grid, grid.menu_place())
 
@@ -223,15 +234,14 @@ class OperatorGrantsScreen(DayScreen):
             for field in QUICK_QUERY:
                 self._query.select_text(field)
             return
-        alone = wanted == self._last_query and found.grant_id == self._grant_id
         self._last_query = wanted
         await self._received.reload(select=found.grant_id)
         await self._show_operators()
-        if alone:
-            self.say("只有这一条符合", "done")
-            return
-        again = "，再按F5转到下一条"
-        self.say(("已从头查起" if found.wrapped else "已定位到该授权") + again, "done")
+        if found.alone:
+            told = "已定位到该授权，只有这一条符合"
+        else:
+            told = ("已从头查起" if found.wrapped else "已定位到该授权") + "，再按F5转到下一条"
+        self.say(told, "done")
 
     # The entry
 
@@ -289,7 +299,7 @@ class OperatorGrantsScreen(DayScreen):
         """Put the entry in the list, not saved yet."""
         await self._add()
 
-    async def _add(self) -> None:
+    async def _add(self, told: str = "已添加到列表，按F10保存后生效") -> None:
         desk, row = self.desk, self._received.selected
         if self.is_another_day():
             return
@@ -320,24 +330,34 @@ class OperatorGrantsScreen(DayScreen):
             )
             if not sure:
                 return
-        self._entries.add(grant_id, checked.entry, replaces=checked.replaces)
+        self._entries.add(row.grant, checked.entry, replaces=checked.replaces)
         self._clear_entry()
         await self._received.reload()
         await self._show_operators(select=checked.entry.card_number, keep=True)
         self._entry.focus_field("card_number")
-        self.say("已添加到列表，按F10保存后生效", "warning")
+        self.say(told, "warning")
         await desk.keep_draft(self)
 
     @property
-    def unsaved(self) -> str:
-        """Entries that were added, or a card number that was typed."""
-        if self._entries:
-            return f"列表中有{len(self._entries)}条尚未保存的企业内授权"
+    def _not_added(self) -> str:
+        """What stands in the entry and is in no list yet, in words; empty where nothing does."""
+        if self._entry.value("to_all") == YES:
+            return "所选的授予全部操作员尚未添加"
         if self._entry.value("card_number").strip():
             return "录入的操作员IC卡号尚未添加"
-        if self._entry.value("reason").strip():
-            return "录入的事由尚未保存"
         return ""
+
+    @property
+    def unsaved(self) -> str:
+        """Entries that were added, and what was typed or chosen."""
+        told: list[str] = []
+        if self._entries:
+            told.append(f"列表中有{len(self._entries)}条尚未保存的企业内授权")
+        if self._not_added:
+            told.append(self._not_added)
+        if not told and self._entry.value("reason").strip():
+            told.append("录入的事由尚未保存")
+        return "，".join(told)
 
     def discard(self) -> None:
         """Give up the entries that were added."""
@@ -351,6 +371,7 @@ class OperatorGrantsScreen(DayScreen):
             return None
         return {
             **self._entries.kept(),
+            "to_all": self._entry.value("to_all"),
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
             # On a past day it has a number that is another grant's today.
@@ -365,10 +386,14 @@ class OperatorGrantsScreen(DayScreen):
         desk = self.desk
         if self.is_another_day():
             return
+        if self._not_added:
+            # Nothing is granted that was not seen in the list, and nothing is left behind unseen.
+            await self._add("刚录入的已添加到列表，请核对后再按F10保存")
+            return
         if not self._entries:
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
-        saved, lost = 0, list[str]()
+        saved, lost, gone = 0, 0, list[str]()
         for grant_id in self._entries.grants:
             entries = self._entries.under(grant_id)
             try:
@@ -384,7 +409,8 @@ class OperatorGrantsScreen(DayScreen):
                 saved += len(entries)
             except NotFound:
                 # There is no row left to correct them at, and they must not hold the others up.
-                lost += [entry.card_number or "全部操作员" for entry in entries]
+                lost += len(entries)
+                gone.append(self._named(grant_id, entries))
             except NotAwaited as error:
                 if not saved:
                     raise
@@ -405,11 +431,18 @@ class OperatorGrantsScreen(DayScreen):
         if lost:
             self.set_focus(self._received)
             await self.tell(
-                f"有{len(lost)}条没有保存，其企业间授权已被授权企业删除：\n{'、'.join(lost)}",
+                f"有{lost}条没有保存，其企业间授权已被授权企业删除：\n" + "\n".join(gone),
                 kind="warning",
             )
         if saved:
             await self.tell("暂存成功\n所列操作员的权限已生效")
+
+    def _named(self, grant_id: int, entries: Iterable[NewOperatorGrant]) -> str:
+        """The grant that entries were added under, which may be gone, and whom they are for."""
+        key, tables = self._entries.key(grant_id), self.desk.tables
+        what = f"{tables.subsystems.name(key.subsystem)} {tables.grant_types.name(key.grant_type)}"
+        whom = "、".join(entry.card_number or "全部操作员" for entry in entries)
+        return f"{key.principal} {what}：{whom}"
 
     def menu_grid(self) -> Grid:
         """Menu and deletion are about the operators."""

@@ -31,6 +31,7 @@ class ReplacementScreen(FormScreen):
         "操作员换了新卡时，把原卡得到的企业内授权一次转到新卡，不必逐条重新授权。"
         "录入原卡和新卡的卡号后按Enter或F5，列出要转移的授权，已过期的也在其内；核对后按F10换卡。"
         "换卡要么全部完成，要么都不改变；之后原卡不再有这些权限。授予全部操作员的权限不分卡，无须办理。"
+        "换错的，把两个卡号对调再换一次；后一张卡本来就有的权限也会转走，须另行授予。"
     )
     IDLE = ("open_list",)
     BINDINGS = [*bindings("query", "replace", "check")]
@@ -82,7 +83,13 @@ class ReplacementScreen(FormScreen):
                 Column("授权企业名称", 0, lambda row: row.principal.name),
                 *what_columns(tables),
                 last_day_column(),
-                Column("状态", 8, _state, _state_style),
+                Column("新卡", 4, lambda row: "已有" if row.new_card_has_it else ""),
+                Column(
+                    "状态",
+                    8,
+                    lambda row: row.grant.state(today()).label,
+                    lambda row: row.grant.state(today()).value,
+                ),
             ],
             lambda row: row.operator_grant.id,
             id="moving",
@@ -214,7 +221,7 @@ class ReplacementScreen(FormScreen):
         await self._list(None)
         self._entry.focus_field(service.OLD_FIELD)
         self.say("")
-        await self.tell(f"换卡成功\n{preview.old_card}的权限已转到{preview.new_card}")
+        await self.tell(_told(preview))
 
     @flow
     async def action_check(self) -> None:
@@ -258,6 +265,13 @@ def _counts(preview: Preview) -> str:
     return "，".join(counts)
 
 
+def _told(preview: Preview) -> str:
+    there = _there(preview)
+    had = f"\n其中{there}条新卡已有，只删除了原卡的" if there else ""
+    count = len(preview.moving)
+    return f"换卡成功\n{preview.old_card}的{count}条权限已转到{preview.new_card}{had}"
+
+
 def _question(preview: Preview) -> str:
     lines = [
         f"原卡：{preview.old_card}\n新卡：{preview.new_card}",
@@ -269,11 +283,3 @@ def _question(preview: Preview) -> str:
     if there := _there(preview):
         lines.append(f"其中{there}条新卡已有，只删除原卡的。")
     return "\n".join(lines)
-
-
-def _state(row: Held) -> str:
-    return "新卡已有" if row.new_card_has_it else row.grant.state(today()).label
-
-
-def _state_style(row: Held) -> str | None:
-    return None if row.new_card_has_it else row.grant.state(today()).value

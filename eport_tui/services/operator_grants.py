@@ -67,10 +67,12 @@ class FoundRow:
     Attributes:
         grant_id: Number of the enterprise grant.
         wrapped: Whether the search went past the end and began again.
+        alone: Whether no other one matches.
     """
 
     grant_id: int
     wrapped: bool
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,14 @@ def find_next(
         grant_id = RECEIVED.match(store, own, code, credit, None)
     if grant_id is None:
         raise NotFound("未查询到相应记录", field="customs_code")
-    return FoundRow(grant_id, wrapped)
+    try:
+        alone = RECEIVED.match(store, own, code, credit, grant_id) is None and (
+            after is None or RECEIVED.match(store, own, code, credit, None) == grant_id
+        )
+    except InvalidInput:
+        # Whether there is another one would take too long to find out.
+        alone = False
+    return FoundRow(grant_id, wrapped, alone)
 
 
 def granted(

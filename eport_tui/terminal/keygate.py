@@ -140,8 +140,8 @@ class KeyGate(App[None]):
             return
         await super().on_event(event)
 
-    def key_comes(self) -> None:
-        """A key is about to be delivered."""
+    def key_comes(self, event: events.Event) -> None:
+        """A key, a paste or a click is about to be delivered."""
 
     def key_done(self, *, more: bool) -> None:
         """A key has had its whole effect; `more` keys may wait."""
@@ -170,8 +170,9 @@ class KeyGate(App[None]):
                 await self._flows_done.wait()
                 if self._is_ending:
                     return
-                self.key_comes()
-                await super().on_event(self._waiting_keys.popleft())
+                event = self._waiting_keys.popleft()
+                self.key_comes(event)
+                await super().on_event(event)
                 await self._settle()
                 self.key_done(more=bool(self._waiting_keys))
         finally:

@@ -163,9 +163,9 @@ class LeanApp(KeyGate):
             and time.monotonic() < self._frame_due
         )
 
-    def key_comes(self) -> None:
+    def key_comes(self, event: events.Event) -> None:
         """A key is about to be delivered."""
-        super().key_comes()
+        super().key_comes(event)
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None

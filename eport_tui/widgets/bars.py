@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -50,50 +51,67 @@ class Banner(Widget):
         return Strip([Segment(fit(f" ! {self.text}", width), self.rich_style)], width)
 
 
+READING_SECONDS = 1.0
+"""Nobody has read a message sooner; a key that comes before does not take it away."""
+
+
 class MessageLine(Widget):
     """Last but one line: what just happened, or what is wrong and what to do.
 
-    The kind is shown by a mark as well as by the colour.  A hint about the field
-    at the cursor replaces a message only when a further key was pressed since.
+    The kind is shown by a mark as well as by the colour.  What happened is told until the
+    next key; then the hint about where the cursor is takes its place.  What is wrong stays until
+    something else is said, or where the cursor is has another hint.
 
     Attributes:
-        fresh: Whether no key was pressed since.
         said: How often something was said; what was said later is newer.
     """
 
+    PASSING = ("note", "done", "warning")
     MARKS = {"hint": " ", "note": " ", "done": "+", "warning": "!", "error": "x", "busy": "~"}
 
     text: reactive[str] = reactive("")
     kind: reactive[str] = reactive("hint")
-    fresh: bool = False
     said: int = 0
+    _fresh: bool = False
+    _since: float = 0.0
 
     def say(self, text: str, kind: str = "note") -> None:
         """Show a message; `kind` is note, done, warning, error or busy."""
         self.kind, self.text = kind, text
-        self.fresh = bool(text)
         self.said += 1
+        self._fresh = bool(text)
+        self._since = time.monotonic()
 
     def remark(self, text: str) -> None:
         """Show a note, unless something else was said at the same key."""
-        if not self.fresh:
+        if not self._fresh:
             self.say(text)
 
     def hint(self, text: str) -> None:
         """Show a hint, unless there is a message that has not been seen for a key yet."""
-        if not self.fresh:
+        if not self._fresh:
             self.kind, self.text = "hint", text
             self.said += 1
 
     @contextmanager
     def kept(self) -> Generator[None]:
         """Show in the end what is shown now, whatever is said meanwhile."""
-        shown = self.text, self.kind, self.fresh
+        shown = self.text, self.kind, self._fresh, self._since
         try:
             yield
         finally:
-            self.text, self.kind, self.fresh = shown
+            self.text, self.kind, self._fresh, self._since = shown
             self.said += 1
+
+    def key_comes(self, hint: str) -> None:
+        """The next key is there: what was said may give way, and does to a hint once it was read.
+
+        Where there is no hint, what was said last is still the best there is to say.
+        """
+        self._fresh = False
+        was_read = time.monotonic() - self._since >= READING_SECONDS
+        if hint and self.kind in self.PASSING and was_read:
+            self.hint(hint)
 
     def render_line(self, y: int) -> Strip:
         """Draw the mark and the text."""

@@ -22,6 +22,12 @@ from eport_tui.widgets.cells import fit
 from eport_tui.widgets.limits import Limit
 from eport_tui.widgets.themes import look
 
+OF_LISTS = (
+    Binding("ctrl+o", "screen.sort", show=False),
+    Binding("ctrl+f", "screen.filter", show=False),
+)
+"""Keys of lists that are no text: from a field they reach the list that comes next."""
+
 
 class ListWanted(Message):
     """The list or calendar of a field is wanted.
@@ -59,6 +65,7 @@ class TextField(Input, inherit_css=False):
     BINDINGS = [
         Binding("up", "screen.focus_previous", show=False),
         Binding("down", "screen.focus_next", show=False),
+        *OF_LISTS,
     ]
 
     class LeftOut(Message):
@@ -193,6 +200,7 @@ class CodeField(Widget, can_focus=True):
     BINDINGS = [
         Binding("up", "screen.focus_previous", show=False),
         Binding("down", "screen.focus_next", show=False),
+        *OF_LISTS,
     ]
     opens_list = True
     wants_cursor = True

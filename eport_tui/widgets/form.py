@@ -180,6 +180,10 @@ class Form(Widget):
             self._dress(id)
         self.refresh()
 
+    def lock_all(self) -> None:
+        """Turn all fields grey."""
+        self.set_locked(*self._widgets)
+
     def ground(self, id: str) -> Ground:
         """The ground of a field at present."""
         return Ground.SHOWN if id in self._locked else self._fields[id].ground

@@ -165,6 +165,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
         return isinstance(self._unread, OutOfReach)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it is known that the list has no rows."""
+        return self._count is not None and not self._count.number
+
+    @property
     def selected(self) -> Row | None:
         """The row the cursor is on."""
         return None if self._cursor is None else self._window.rows[self._cursor]
@@ -442,6 +447,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def action_filter(self) -> None:
         """Ask what to narrow the list by."""
+        self._end_search()
         if self._source is not None:
             self.post_message(self.FilterWanted(self))
 
@@ -474,6 +480,20 @@ class Grid(Widget, Generic[Row], can_focus=True):
         elif event.is_printable and typed.strip():
             event.stop()
             await self._jump(typed)
+
+    def key_comes(self, event: events.Event) -> None:
+        """A key that does not go on with what is looked for ends that, wherever it is handled."""
+        goes_on = isinstance(event, events.Paste) or (
+            isinstance(event, events.Key)
+            and (event.is_printable or event.key in ("backspace", "ctrl+u"))
+        )
+        if not goes_on:
+            self._end_search()
+
+    def _end_search(self) -> None:
+        if self._typed:
+            self._typed = ""
+            self.refresh(Region(0, 0, self.size.width, 1))
 
     async def on_paste(self, event: events.Paste) -> None:
         """A text that is pasted is jumped to; of some lines the first one."""

@@ -107,6 +107,17 @@ def test_the_only_match_is_found_again(store: Store) -> None:
     assert (again.grant_id, again.wrapped) == (only.id, True)
 
 
+def test_the_quick_query_tells_whether_another_one_matches(store: Store) -> None:
+    first, second = grant(store, subsystem="95"), grant(store, subsystem="B1")
+    only = grant(store, TRADER)
+
+    def is_alone(code: str, after: int | None = None) -> bool:
+        return find_next(store, OURS, customs_code=code, after=after).alone
+
+    assert [is_alone("3101", after) for after in (None, first.id, second.id)] == [False] * 3
+    assert [is_alone("3205", after) for after in (None, first.id, only.id)] == [True] * 3
+
+
 def test_the_quick_query_goes_on_from_a_row_that_is_no_match(store: Store) -> None:
     before, wanted = grant(store), grant(store, TRADER)
     for parts in ({"customs_code": "3205"}, {"uscc": TRADER.uscc}):

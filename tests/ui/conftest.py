@@ -16,6 +16,7 @@ from eport_tui.domain.dates import SHANGHAI
 from eport_tui.screens import lock
 from eport_tui.services import demo
 from eport_tui.settings import Settings, load_settings
+from eport_tui.widgets import bars
 from tests.card.making import CHEAP
 from tests.ui.colleague import Colleague, at_the_same_database
 
@@ -59,6 +60,12 @@ def no_defect(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others save is seen when the test asks for it, and not while it is elsewhere."""
     monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 3600)
+
+
+@pytest.fixture(autouse=True)
+def quick_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message is read as soon as it is there."""
+    monkeypatch.setattr(bars, "READING_SECONDS", 0)
 
 
 @pytest.fixture

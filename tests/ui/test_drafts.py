@@ -102,10 +102,13 @@ async def test_a_draft_that_is_given_up_is_not_offered_again(settings: Settings)
         assert operator.place == "主选单"
 
 
-async def test_esc_keeps_a_draft_for_later(settings: Settings) -> None:
+@pytest.mark.parametrize("key", ["escape", "l"])
+async def test_a_draft_can_be_left_for_later(settings: Settings, key: str) -> None:
     await half_a_grant(settings)
     async with at_work(settings) as operator:
-        await operator.press("escape")
+        assert "恢复(Y)" in operator.dialog
+        assert "以后(L)" in operator.dialog
+        await operator.press(key)
         assert operator.place == "主选单"
         assert operator.dialog == ""
     async with at_work(settings, typed="y") as operator:
@@ -246,6 +249,7 @@ async def test_added_operators_are_restored(settings: Settings, broker: Colleagu
         assert "已恢复上次未保存的录入" in operator.message
         assert operator.value("操作员IC卡号") == "8900"
         assert operator.at_field == "操作员IC卡号"
+        await operator.clear()
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
     (grant,) = [r.grant for r in broker.received() if r.grant.key.principal == "3122930002"]
@@ -257,6 +261,19 @@ async def test_added_operators_are_kept_as_soon_as_they_are_added(settings: Sett
         await operator.burst("<enter>", CARD, "<f6>")
     async with at_work(settings, BROKER, "y") as operator:
         assert operator.row(CARD).endswith("未保存")
+
+
+async def test_all_operators_that_were_chosen_and_not_added_are_offered_again(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<enter>", "<shift+tab>", "<space>", "S", "<enter>")
+        drop_line(operator)
+    async with at_work(settings, BROKER, "y") as operator:
+        assert operator.place == OPERATOR_GRANTS
+        assert operator.at_field == "是否授予全部操作员"
+        assert operator.value("是否授予全部操作员") == "是"
+        assert operator.sees("= 操作员IC卡号")
 
 
 async def test_added_operators_under_a_grant_that_is_gone(

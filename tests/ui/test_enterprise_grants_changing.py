@@ -249,7 +249,7 @@ async def test_an_opened_grant_that_a_colleague_has_deleted(
         await operator.clear()
         await operator.type("20290101")
         await operator.press("f10")
-        assert "该授权已不存在" in operator.message
+        assert operator.message == ("x 该授权已不存在（没有保存；要重新授权，请按F2另录一条）")
         assert operator.value("权限有效期") in ("20290101", "2029-01-01")
 
 

@@ -84,7 +84,7 @@ async def test_the_selected_grant_is_shown_in_full(settings: Settings) -> None:
         assert operator.value("授权期间") == "2026-01-28至2026-11-14"
         assert operator.value("操作员") == "2条企业内授权"
         assert operator.value("续期") == "由本企业办理"
-        assert operator.value("中断") == "没有中断"
+        assert operator.value("中断") == "没有"
 
 
 async def test_nothing_to_tell_is_told(settings: Settings) -> None:
@@ -104,7 +104,7 @@ async def test_a_gap_is_marked_in_the_list_and_told(
     async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
         await operator.press("down")
         assert "2026-12-01~" in operator.row("代理本企业 3205980002")
-        assert operator.value("中断") == "2026-10-21至2026-11-23中断"
+        assert operator.value("中断") == "2026-10-21至2026-11-23"
 
 
 async def test_a_name_that_tries_to_break_the_screen(
@@ -296,12 +296,17 @@ async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(
         await operator.press("f8")
         assert operator.message == "+ 已标记到期不续1条，不再提醒。按F2可查看和恢复"
         assert len(shown(operator)) == 2
+        assert "F2含不续" in operator.legend
         await operator.press("f2")
         assert operator.sees("到期的授权（含到期不续的） 第1条 共3条")
         assert operator.row("代理本企业 3205980002").endswith("到期不续")
+        assert "F2不含" in operator.legend
         await operator.press("f8")
         assert operator.message == "+ 已恢复提醒1条"
-        await operator.press("f2")
+        await operator.press("f8")
+        assert operator.message == "+ 已标记到期不续1条，不再提醒。再按F8恢复提醒"
+        await operator.press("f8", "f2")
+        assert "F2含不续" in operator.legend
         assert len(shown(operator)) == 3
 
 

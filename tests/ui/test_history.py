@@ -495,10 +495,70 @@ async def test_operators_and_permissions_of_another_day(settings: Settings) -> N
     async with at_work(settings, BROKER, "12") as operator:
         await operator.burst("<ctrl+y>", "20260130", "<enter>")
         assert operator.sees("3101440001 上海样例精密..  物流账册", "操作员权限列表  共2条")
-        await operator.burst("<enter>", "8900000000997", "<f6>")
+        await operator.press("f6")
         assert "不能改动" in operator.message
-        await operator.burst("<escape>", "y", "3", "<ctrl+y>", "20260130", "<enter>")
+        await operator.burst("<escape>", "3", "<ctrl+y>", "20260130", "<enter>")
         assert operator.sees("查看 2026-01-30", "物流账册")
+
+
+async def test_on_another_day_the_form_takes_nothing_and_today_it_does_again(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert not operator.at_field
+        assert operator.sees("= 代理企业编号", "= 授权子系统", "= 权限有效期", "= 事由")
+        assert operator.message == "只能查看：F11核查，^Y返回今天"
+        for key in ("tab", "shift+tab"):
+            await operator.press(key)
+            assert not operator.at_field
+        await operator.type("310")
+        assert operator.sees("查找310")
+        await operator.press("escape")
+        assert operator.place == "委托授权系统"
+        await operator.burst("1", "<ctrl+y>", "20260130", "<enter>", "<ctrl+y>", "<enter>", "<tab>")
+        assert operator.at_field == "代理企业编号"
+        await operator.burst("3101980001", "<enter>")
+        assert operator.value("代理企业名称") == "上海样例第一报关有限公司"
+
+
+async def test_on_another_day_an_opened_grant_is_not_shown_as_of_that_day(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<home>", "<enter>")
+        assert operator.value("权限有效期")
+        await operator.burst("<ctrl+y>", "20260130", "<enter>")
+        assert not operator.value("权限有效期")
+        await operator.burst("<ctrl+y>", "<enter>")
+        assert operator.sees("* 代理企业编号")
+
+
+async def test_on_another_day_nobody_is_entered_under_a_grant(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<enter>", "<ctrl+y>", "20260130", "<enter>")
+        assert operator.sees("= 是否授予全部操作员", "= 操作员IC卡号", "= 事由")
+        assert operator.row("3101440001").startswith("> ")
+        await operator.press("enter")
+        assert "不能改动" in operator.message
+        assert not operator.at_field
+        await operator.burst("<f5>", "3101")
+        assert operator.value("授权企业编号") == "3101"
+        await operator.burst("<ctrl+y>", "<enter>")
+        assert operator.sees("* 操作员IC卡号")
+
+
+async def test_on_another_day_no_date_to_renew_to_is_taken(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "15") as operator:
+        await operator.burst("<enter>", "20271231")
+        assert operator.at_field == "续期至"
+        await operator.burst("<ctrl+y>", "+10", "<enter>")
+        assert operator.sees("= 续期至", "* 到期范围")
+        assert not operator.at_field
+        await operator.press("enter")
+        assert "不能改动" in operator.message
+        await operator.burst("<ctrl+y>", "<enter>", "<enter>")
+        assert operator.at_field == "续期至"
 
 
 async def test_what_is_not_saved_is_asked_about_before_another_day_is_shown(

@@ -188,11 +188,14 @@ async def test_another_order_takes_a_filter_away_and_says_so(settings: Settings)
         assert operator.message == "! 已取消筛选「3302」，现在按有效期排序"
 
 
-@pytest.mark.parametrize(("screen", "to_the_list"), [("11", TO_THE_LIST), ("12", []), ("13", [])])
+@pytest.mark.parametrize(
+    ("card", "screen", "to_the_list"),
+    [(MANUFACTURER, "11", TO_THE_LIST), (BROKER, "12", []), (BROKER, "13", [])],
+)
 async def test_a_list_says_how_to_find_a_row(
-    settings: Settings, screen: str, to_the_list: list[str]
+    settings: Settings, card: str, screen: str, to_the_list: list[str]
 ) -> None:
-    async with at_work(settings, BROKER, screen) as operator:
+    async with at_work(settings, card, screen) as operator:
         await operator.press(*to_the_list)
         if operator.at_field:
             await operator.press("tab", "tab")
@@ -336,3 +339,35 @@ async def test_the_operators_of_the_same_grant_stay_narrowed_and_those_of_anothe
         assert operator.sees("筛选89000")
         await operator.press("tab", "tab", "tab", "down")
         assert not operator.sees("筛选89000")
+
+
+# -- from the form -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["a text", "a code"])
+async def test_ctrl_f_in_a_field_narrows_the_list_behind_it(settings: Settings, field: str) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("310198", "<home>", *(["<tab>"] if field == "a code" else []))
+        await operator.press("ctrl+f")
+        assert "只列出代理企业编号符合的记录" in operator.dialog
+        await operator.burst("3205", "<enter>")
+        assert operator.sees("筛选3205")
+        assert operator.value("代理企业编号") == "310198"
+        await operator.press("escape")
+        assert not operator.sees("筛选3205")
+
+
+async def test_ctrl_o_in_a_field_sorts_the_list_behind_it(settings: Settings) -> None:
+    async with at_work(settings, BROKER, "12") as operator:
+        await operator.burst("<f5>", "<ctrl+o>")
+        assert operator.sees("共17条 按有效期")
+        await operator.burst("<tab>", "<ctrl+o>")
+        assert "这个列表只有一种排序" in operator.message
+
+
+async def test_where_there_is_no_list_that_is_said(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "14") as operator:
+        for key in ("ctrl+f", "ctrl+o"):
+            await operator.press(key)
+            assert operator.message == "! 此处没有列表"
+            assert operator.at_field == "操作员IC卡号"

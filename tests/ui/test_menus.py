@@ -152,7 +152,8 @@ async def test_control_q_asks_when_something_is_unsaved(settings: Settings) -> N
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.type("3101980001")
         await operator.press("ctrl+q")
-        assert "录入的企业间授权尚未保存" in operator.dialog
+        assert "录入的企业间授权尚未保存。确定不保存就退出程序吗？" in operator.dialog
+        assert "不保存，退出(Y)" in operator.dialog
         await operator.press("escape")
         assert operator.value("代理企业编号") == "3101980001"
         await operator.press("ctrl+q")

@@ -112,6 +112,13 @@ async def test_quick_query_again_goes_to_the_next_match_and_begins_again_at_the_
         assert "已从头查起" in operator.message
 
 
+async def test_quick_query_says_at_once_that_one_alone_matches(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await quick_query(operator, customs_code="3122930002")
+        assert "只有这一条符合" in operator.message
+        assert "转到下一条" not in operator.message
+
+
 async def test_another_question_begins_at_the_top(settings: Settings) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         await quick_query(operator, customs_code="44")

@@ -203,6 +203,21 @@ async def test_all_operators_replace_single_cards_after_asking_with_their_number
     assert broker.operators(grant) == [""]
 
 
+async def test_cards_that_will_be_replaced_read_so_until_the_entry_is_taken_away(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, TWO_CARDS)
+        await choose_all(operator)
+        await operator.burst("<f6>", "y")
+        for card in (CARD, OTHER_CARD):
+            assert operator.row(card).endswith("将被取代")
+        await to_the_operators(operator)
+        await operator.press("delete")
+        for card in (CARD, OTHER_CARD):
+            assert operator.row(card).endswith("已保存")
+
+
 async def test_an_expired_grant_cannot_be_handed_on(settings: Settings) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         await choose(operator, EXPIRED)
@@ -216,6 +231,60 @@ async def test_saving_nothing_says_so(settings: Settings) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         await operator.press("f10")
         assert "没有要保存的内容" in operator.message
+
+
+async def test_saving_adds_what_was_typed_first_and_shows_it(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, ONE_CARD)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("enter")
+        await operator.type(OTHER_CARD)
+        await operator.press("f10")
+        assert "刚录入的已添加到列表，请核对后再按F10保存" in operator.message
+        assert operator.row(OTHER_CARD).endswith("未保存")
+        assert broker.operators(grant) == [CARD]
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+    assert broker.operators(grant) == [CARD, OTHER_CARD, NEW_CARD]
+
+
+async def test_saving_stops_at_a_typed_card_number_that_cannot_be(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, ONE_CARD)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("enter")
+        await operator.type("89000")
+        await operator.press("f10")
+        assert "操作员IC卡号应为13位，现为5位" in operator.message
+        assert operator.at_field == "操作员IC卡号"
+    assert broker.operators(grant) == [CARD]
+
+
+async def test_saving_does_not_leave_all_operators_behind(
+    settings: Settings, broker: Colleague
+) -> None:
+    grant = grant_of(broker, NO_CARDS)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(CARD)
+        await operator.press("enter")
+        await choose_all(operator)
+        await operator.press("f10")
+        assert "取代已有的1张操作员卡" in operator.dialog
+        await operator.press("escape")
+        assert operator.value("是否授予全部操作员") == "是"
+        assert broker.operators(grant) == []
+        await operator.burst("<f10>", "y", "<f10>")
+        assert "暂存成功" in operator.dialog
+        await operator.press("enter")
+        assert operator.value("是否授予全部操作员") == "否"
+    assert broker.operators(grant) == [""]
 
 
 # -- unsaved entries -----------------------------------------------------------------
@@ -264,6 +333,18 @@ async def test_leaving_with_a_card_number_that_was_not_added_asks_first(
         assert operator.value("操作员IC卡号") == "89000"
 
 
+async def test_leaving_with_all_operators_chosen_asks_first(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(CARD)
+        await operator.press("enter")
+        await choose_all(operator)
+        await operator.press("escape")
+        assert "列表中有1条尚未保存的企业内授权，所选的授予全部操作员尚未添加" in operator.dialog
+        await operator.press("escape")
+        assert operator.value("是否授予全部操作员") == "是"
+
+
 async def test_unsaved_entries_stay_while_other_grants_are_looked_at(settings: Settings) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         await choose(operator, NO_CARDS)
@@ -309,7 +390,7 @@ async def test_cards_that_a_colleague_has_added_are_not_replaced_unseen(
         broker.hand_on(grant, NEW_CARD)
         await operator.press("f10")
         assert "由 2 条变为 3 条，没有保存" in operator.message
-        assert operator.row(NEW_CARD).endswith("已保存")
+        assert operator.row(NEW_CARD).endswith("将被取代")
     assert broker.operators(grant) == [CARD, OTHER_CARD, NEW_CARD]
 
 
@@ -353,7 +434,7 @@ async def test_entries_under_a_deleted_grant_do_not_hold_up_the_others(
         colleague.delete(colleague.grant_to(BROKER_CODE, "B1"))
         await operator.press("f10")
         assert "有1条没有保存，其企业间授权已被授权企业删除" in operator.dialog
-        assert NEW_CARD in operator.dialog
+        assert f"3101440001 加工贸易手册 操作权：{NEW_CARD}" in operator.dialog
         await operator.press("enter")
         assert "暂存成功" in operator.dialog
         await operator.press("enter", "escape")

@@ -45,7 +45,7 @@ async def test_everything_moves_after_it_was_shown_and_agreed_to(
         )
         assert count(broker, OLD) == held
         await operator.type("y")
-        assert f"换卡成功{OLD}的权限已转到{NEW}" in operator.dialog
+        assert f"换卡成功{OLD}的8条权限已转到{NEW}" in operator.dialog
         await operator.press("enter")
         assert operator.value("原IC卡号") == operator.value("新IC卡号") == ""
         assert operator.sees("共0条")
@@ -76,8 +76,8 @@ async def test_the_list_scrolls_and_shows_each_with_its_state(
 ) -> None:
     async with at_work(settings, BROKER, REPLACEMENT) as operator:
         await look(operator)
-        assert operator.row("3101440001   上海样例精密机械有.. 物流账册").endswith("已过期")
-        assert operator.row("3101440001   上海样例精密机械有.. 加工贸易手册").endswith("有效")
+        assert operator.row("3101440001   上海样例精密..  物流账册").endswith("已过期")
+        assert operator.row("3101440001   上海样例精密..  加工贸易手册").endswith("有效")
         await operator.press("end")
         held = count(broker, OLD)
         assert operator.sees(f"第{held}条 共{held}条")
@@ -90,9 +90,11 @@ async def test_where_the_new_card_has_one_already_that_is_said(
     async with at_work(settings, BROKER, REPLACEMENT) as operator:
         await look(operator, new=OTHER)
         assert operator.sees("新卡已有4条")
+        assert operator.row("3101440001   上海样例精密..  物流账册").endswith("已有 已过期")
         await operator.press("f10")
         assert "其中4条新卡已有，只删除原卡的。" in operator.dialog
         await operator.type("y")
+        assert f"{held}条权限已转到{OTHER}其中4条新卡已有，只删除了原卡的" in operator.dialog
     assert count(broker, OLD) == 0
     assert count(broker, OTHER) >= held
 

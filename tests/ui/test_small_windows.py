@@ -238,7 +238,7 @@ async def test_what_operator_grants_and_replacement_ask(settings: Settings) -> N
     async with at_work(settings, BROKER, "12", size=SMALL) as operator:
         await operator.burst("<enter>", "<shift+tab>", "<space>", "<home>", "<enter>", "<f6>")
         assert "是否继续？" in await read(operator, "继续(Y)", "取消(N)")
-        await operator.burst("<escape>", "<f3>", "16", OPERATOR, "<enter>", "8900000000997")
+        await operator.burst("<escape>", "<f3>", "y", "16", OPERATOR, "<enter>", "8900000000997")
         await operator.press("enter", "f10")
         assert "原卡不再有这些权限" in await read(operator, "换卡(Y)", "返回(N)")
 
