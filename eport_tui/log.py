@@ -33,6 +33,13 @@ def log_to(file: Path) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
+def logged_to() -> Path | None:
+    """The file that is logged to, if there is one."""
+    handlers = logging.getLogger().handlers
+    files = (each.baseFilename for each in handlers if isinstance(each, _LogFile))
+    return next(map(Path, files), None)
+
+
 def where_logged(file: Path) -> str:
     """What is told of a defect that was just logged: where its details are, if anywhere."""
     if os.path.isfile(file) and os.access(file, os.W_OK):

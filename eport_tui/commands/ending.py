@@ -95,11 +95,13 @@ def _complain(error: BaseException) -> None:
 def _logged(defect: BaseException) -> str:
     from platformdirs import user_state_path
 
-    from eport_tui.log import log_to, where_logged
+    from eport_tui.log import log_to, logged_to, where_logged
     from eport_tui.settings import APP
 
-    file = user_state_path(APP, appauthor=False) / "eport-tui.log"
-    log_to(file)
+    file = logged_to()
+    if file is None:
+        file = user_state_path(APP, appauthor=False) / "eport-tui.log"
+        log_to(file)
     logging.getLogger("eport_tui").critical("a defect ended a command", exc_info=defect)
     return where_logged(file)
 

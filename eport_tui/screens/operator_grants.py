@@ -374,8 +374,7 @@ class OperatorGrantsScreen(DayScreen):
             "to_all": self._entry.value("to_all"),
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
-            # On a past day it has a number that is another grant's today.
-            "selected": self._grant_id if self.other_day is None else None,
+            "selected": self._grant_id,
         }
 
     # Saving and deleting

@@ -60,8 +60,12 @@ def test_a_program_without_a_log_is_not_disturbed_either(home: Path) -> None:
         assert NOISE not in "\n".join(desk.lines())
 
 
-def test_the_traceback_of_a_crash_reaches_the_terminal(home: Path) -> None:
+def test_a_crash_is_told_in_a_sentence_and_its_traceback_logged(home: Path) -> None:
     code = NOISY.format(noise=NOISE, more=CRASH)
     with Desk([sys.executable, "-c", code], env={"HOME": str(home)}, cwd=ROOT) as desk:
-        desk.wait_for("RuntimeError: a crash")
-        assert desk.exit_code() == 1
+        desk.wait_for("程序内部错误")
+        desk.wait_for("written after the program")
+        assert "详情记录在" in "".join(desk.lines())
+        assert desk.exit_code() == 2
+    log = home / ".local/share/eport-tui/demo/eport-tui.log"
+    assert "RuntimeError: a crash" in log.read_text()

@@ -227,7 +227,7 @@ def colours(output: bytes) -> set[bytes]:
 def test_every_screen_is_whole_at_80x24(launch: Launch) -> None:
     desk = launch()
     desk.wait_for(MANUFACTURER)
-    assert_keys(desk, ("choose", "help", "quit"))
+    assert_keys(desk, ("choose", "reload", "leave", "help"))
     desk.log_in(BROKER, "")
     for typed, screen in (
         ("", MainMenuScreen),

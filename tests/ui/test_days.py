@@ -123,19 +123,6 @@ async def test_giving_up_the_way_back_to_today_changes_nothing_under_another_num
     assert changed.made() == made
 
 
-async def test_what_was_typed_on_a_past_day_comes_back_under_no_other_grant(
-    settings: Settings, broker: Colleague
-) -> None:
-    number = next(row.grant.id for row in broker.received())
-    broker.hand_on(number, "8900000000997")
-    async with at_work(settings, BROKER, "12") as operator:
-        await operator.burst("<end>", "<ctrl+y>", "-1", "<enter>")
-        await operator.burst("<enter>", "8900000000998", "<tab>", "<f7>", "<escape>")
-    async with at_work(settings, BROKER, "y") as operator:
-        assert operator.value("操作员IC卡号") == "8900000000998"
-        assert operator.sees("第1条")
-
-
 @pytest.mark.parametrize("screen", ["11", "12", "13", "15"])
 @pytest.mark.parametrize("day", ["99991201", "99991231"])
 async def test_the_calendar_s_last_days_can_be_looked_at(

@@ -405,10 +405,11 @@ async def test_a_defect_is_logged_and_told_in_chinese(
         raise ZeroDivisionError("a defect made for this test")
 
     monkeypatch.setattr(enterprise_grants, "save", broken)
+    settings.log_file.touch()
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst(*GRANT)
         await operator.press("f10")
-        assert "程序内部错误，刚才的操作可能没有完成。已记录在" in operator.message
+        assert "程序内部错误，刚才的操作可能没有完成。详情记录在" in operator.message
         assert "ZeroDivisionError" not in operator.text
         assert operator.value("权限有效期") in THE_DATE
     assert "a defect made for this test" in caplog.text
