@@ -412,16 +412,18 @@ def save(made: Databases, rounds: int) -> Iterator[Figure]:
     raw = apsw.Connection(str(copy))
     for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         raw.execute(f"PRAGMA {setting}").fetchall()
-    [(grant_id, code, agent, subsystem, kind)] = store.rows(
+    [(grant_id, code, agent, subsystem, kind, ends)] = store.rows(
         """
-        SELECT id, principal, agent, subsystem, grant_type FROM enterprise_grant
+        SELECT id, principal, agent, subsystem, grant_type, valid_until FROM enterprise_grant
         WHERE granted_on <= ? AND valid_until >= ? ORDER BY id LIMIT 1
         """,
         (day.isoformat(), day.isoformat()),
     )
     holder = session(_enterprise(store, code)).holder
     card = _TimedCard(holder)
-    untils = [day + timedelta(days=400 + number) for number in range(100 * rounds)]
+    # Later and later: what is shortened, and takes something away, is asked about first.
+    last = date.fromisoformat(ends)
+    untils = [last + timedelta(days=1 + number) for number in range(100 * rounds)]
     ours: list[float] = []
     theirs: list[float] = []
     signing: list[float] = []
