@@ -130,9 +130,9 @@ def test_the_last_try_is_asked_about_and_a_blocked_card_is_told(
     desk.wait_for("密码只剩最后一次机会，输错卡即锁定。确定继续吗？")
     # Enter stays with what cannot do harm.
     desk.press("enter")
-    desk.wait_for("******")
+    desk.wait_message("密码没有提交，请重新输入")
     assert own.tries == 1
-    desk.press("enter")
+    desk.send("654321\r")
     desk.wait_for("最后一次机会")
     desk.press("y")
     desk.wait_for("该卡已锁定")
