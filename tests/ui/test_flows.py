@@ -297,12 +297,13 @@ async def comes_back(operator: Operator, settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("watchful")
+@pytest.mark.parametrize(("key", "place"), [("escape", "委托授权系统"), ("f3", "主选单")])
 async def test_a_screen_that_is_being_left_is_left_only_when_the_lock_is_gone(
-    settings: Settings,
+    settings: Settings, key: str, place: str
 ) -> None:
     async with at_work(settings) as operator:
         await half_a_grant(operator)
-        await operator.press("escape")
+        await operator.press(key)
         with taken(settings.database):
             operator.send("y")
             await operator.wait_while_busy()
@@ -311,23 +312,7 @@ async def test_a_screen_that_is_being_left_is_left_only_when_the_lock_is_gone(
         await threads_are_done(operator)
         assert operator.place == LOCKED
         await comes_back(operator, settings)
-        assert operator.place == "委托授权系统"
-
-
-@pytest.mark.usefixtures("watchful")
-async def test_the_way_back_to_the_main_menu_stops_at_the_lock(settings: Settings) -> None:
-    async with at_work(settings) as operator:
-        await half_a_grant(operator)
-        await operator.press("f3")
-        with taken(settings.database):
-            operator.send("y")
-            await operator.wait_while_busy()
-            file_gone(settings)
-            await operator._wait_until(lambda: operator.place == LOCKED, "the lock")
-        await threads_are_done(operator)
-        assert operator.place == LOCKED
-        await comes_back(operator, settings)
-        assert operator.place == "主选单"
+        assert operator.place == place
 
 
 @pytest.mark.usefixtures("watchful")
