@@ -193,6 +193,17 @@ class EportScreen(LeanScreen[None]):
             return False
         return True
 
+    async def reload_list(self, grid: Grid[Any]) -> None:
+        """Read a list again because somebody asks for it, and say so."""
+        if await self.read(grid.reload):
+            self.say("列表已刷新", "done")
+
+    async def tell_done(self, told: str, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Read lists again after something was done, and say what that was."""
+        with though(told):
+            await read()
+        self.say(told, "done")
+
     def forget_unread(self) -> None:
         """What could not be read is not wanted any more."""
         self._unread.clear()

@@ -254,8 +254,7 @@ class EnterpriseGrantsScreen(DayScreen):
     async def action_reload(self) -> None:
         """Read the list again, with what others have saved meanwhile."""
         self._show_today()
-        if await self.read(self._grid.reload):
-            self.say("列表已刷新", "done")
+        await self.reload_list(self._grid)
 
     @flow
     async def action_save(self) -> None:
@@ -432,9 +431,7 @@ class EnterpriseGrantsScreen(DayScreen):
         if self._opened is not None and self._opened.id == grant.id:
             self._clear()
         told = f"已删除授权，一并删除企业内授权{gone}条" if gone else "已删除授权"
-        with though(told):
-            await self._grid.reload()
-        self.say(told, "done")
+        await self.tell_done(told, self._grid.reload)
 
     @property
     def _selected_key(self) -> GrantKey | None:

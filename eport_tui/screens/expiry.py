@@ -14,7 +14,7 @@ from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.giving_up import NotAwaited
-from eport_tui.screens.base import flow, though
+from eport_tui.screens.base import flow
 from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.grant_lists import what_columns
 from eport_tui.screens.grant_questions import LONG_YEARS, is_long, what_is_granted
@@ -243,8 +243,7 @@ class ExpiryScreen(DayScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again, with what others have saved meanwhile."""
-        if await self.read(self._grid.reload):
-            self.say("列表已刷新", "done")
+        await self.reload_list(self._grid)
 
     @flow
     async def action_mark_all(self) -> None:
@@ -344,9 +343,7 @@ class ExpiryScreen(DayScreen):
         # The date was for these; another F10 must not offer it for whatever is selected now.
         self._choice.set_value(service.DATE_FIELD, "")
         told = f"已将{preview.count}条授权续期至 {preview.valid_until}"
-        with though(told):
-            await self._begin_anew()
-        self.say(told, "done")
+        await self.tell_done(told, self._begin_anew)
 
     def _named_grant(self, made: list[EnterpriseGrant]) -> str:
         """Which grant it is, where it is one."""
@@ -383,9 +380,7 @@ class ExpiryScreen(DayScreen):
         else:
             back = "再按F8恢复提醒" if self._lapsing_too else "按F2可查看和恢复"
             told = f"已标记到期不续{changed}条，不再提醒。{back}"
-        with though(told):
-            await self._begin_anew()
-        self.say(told, "done")
+        await self.tell_done(told, self._begin_anew)
 
     @flow
     async def action_check(self) -> None:

@@ -202,8 +202,7 @@ class HistoryScreen(EportScreen):
     @flow
     async def action_reload(self) -> None:
         """Read the list again."""
-        if await self.read(self._grid.reload):
-            self.say("列表已刷新", "done")
+        await self.reload_list(self._grid)
 
     @flow
     async def action_reinstate(self) -> None:

@@ -471,9 +471,7 @@ class OperatorGrantsScreen(DayScreen):
                 await self._reload()
                 raise
         told = f"已从列表中去掉{whom}" if row.stored is None else f"已删除{whom}的权限"
-        with though(told):
-            await self._reload()
-        self.say(told, "done")
+        await self.tell_done(told, self._reload)
         if row.stored is None:
             await desk.keep_draft(self)
 
