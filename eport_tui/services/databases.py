@@ -119,9 +119,9 @@ def back_up(place: Place, target: Path, *, keep: int | None = None) -> tuple[Pat
 
     Raises:
         InvalidInput: The database is on a server, or `keep` is given with a file.
-        StoreError: As `store.sqlite.back_up`; no older copy was deleted.
+        StoreError: As `store.sqlite_copies.back_up`; no older copy was deleted.
     """
-    from eport_tui.store import sqlite
+    from eport_tui.store import sqlite_copies
     from eport_tui.store.faults import told_by_system
 
     path = _file(place, "备份", "pg_dump")
@@ -129,7 +129,7 @@ def back_up(place: Place, target: Path, *, keep: int | None = None) -> tuple[Pat
     if folder is None and keep is not None:
         raise InvalidInput(f"没有文件夹 {target}，没有备份", hint="--keep 只用于文件夹")
     copy = folder / f"eport-{now():{_STAMP}}.db" if folder else target
-    sqlite.back_up(path, copy)
+    sqlite_copies.back_up(path, copy)
     old: list[Path] = []
     if folder and keep is not None:
         with told_by_system(copy):
@@ -159,13 +159,13 @@ def restore(place: Place, copy: Path) -> Restored:
 
     Raises:
         InvalidInput: The database is on a server.
-        StoreError: As `store.sqlite.restore`; nothing was changed.
+        StoreError: As `store.sqlite_copies.restore`; nothing was changed.
     """
-    from eport_tui.store import sqlite
+    from eport_tui.store import sqlite_copies
     from eport_tui.store.migrations import latest
 
     path = _file(place, "恢复", "pg_restore")
-    former, version = sqlite.restore(path, copy, f"{now():{_STAMP}}")
+    former, version = sqlite_copies.restore(path, copy, f"{now():{_STAMP}}")
     return Restored(path, former, version < latest())
 
 
