@@ -7,7 +7,23 @@ raised is a defect of the program.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+
+_CAUSES = {
+    errno.ENOSPC: ("磁盘已满", "请清理磁盘后再试"),
+    errno.EDQUOT: ("磁盘配额已用完", "请清理磁盘后再试"),
+    errno.EROFS: ("磁盘是只读的", "请检查磁盘的挂载方式"),
+    errno.EACCES: ("没有权限", "请检查文件和文件夹的权限"),
+    errno.EPERM: ("没有权限", "请检查文件和文件夹的权限"),
+    errno.EEXIST: ("已有同名的文件", "请检查路径"),
+    errno.ENOTDIR: ("路径中有一段不是文件夹", "请检查路径"),
+    errno.ENOENT: ("文件或文件夹不存在", "请检查路径"),
+    errno.EFBIG: ("磁盘空间不足", "请清理磁盘后再试"),
+    errno.EISDIR: ("是一个文件夹", "请写明文件夹中的哪个文件"),
+    errno.ENAMETOOLONG: ("文件名太长", "请检查路径"),
+    errno.ELOOP: ("符号链接循环", "请检查路径"),
+}
 
 
 class EportError(Exception):
@@ -56,6 +72,11 @@ class SettingsError(EportError):
     """A settings file or an environment variable cannot be understood."""
 
 
+def cause_of(error: OSError) -> tuple[str, str]:
+    """Why the file system refused something, and what to do about it."""
+    return _CAUSES.get(error.errno or 0, ("磁盘读写出错", "请检查磁盘"))
+
+
 def unreadable(
     what: str, path: Path, error: OSError, kind: type[EportError] = InvalidInput
 ) -> EportError:
@@ -64,19 +85,13 @@ def unreadable(
     Args:
         what: What it should be, in Chinese, such as `设置文件`.
     """
-    match error:
-        case FileNotFoundError():
-            return kind(f"{what} {path} 不存在", hint="请检查路径")
-        case IsADirectoryError():
-            return kind(f"{path} 是一个文件夹，不是{what}", hint="请写明文件夹中的哪个文件")
-        case PermissionError():
-            return kind(f"没有权限读取{what} {path}", hint="请检查文件及其所在文件夹的读权限")
-        case _:
-            return kind(f"无法读取{what} {path}", hint="请检查路径和磁盘")
+    if isinstance(error, FileNotFoundError):
+        return kind(f"{what} {path} 不存在", hint="请检查路径")
+    cause, hint = cause_of(error)
+    return kind(f"无法读取{what} {path}：{cause}", hint=hint)
 
 
-def unwritable(what: str, path: Path) -> InvalidInput:
+def unwritable(what: str, path: Path, error: OSError) -> InvalidInput:
     """The error for a file that was named and cannot be written; `what` as in `unreadable`."""
-    return InvalidInput(
-        f"无法写入{what} {path}", hint="请检查文件夹是否存在、能否写入，以及磁盘空间"
-    )
+    cause, hint = cause_of(error)
+    return InvalidInput(f"无法写入{what} {path}：{cause}", hint=hint)

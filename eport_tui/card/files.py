@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
@@ -11,29 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from eport_tui.card.errors import CardError
+from eport_tui.errors import cause_of
 
 LOCK_WAIT = 10.0
 """Seconds to wait for another process that is using the same card."""
-
-_CAUSES = {
-    errno.ENOSPC: ("磁盘已满", "请清理磁盘后再试"),
-    errno.EDQUOT: ("磁盘配额已用完", "请清理磁盘后再试"),
-    errno.EROFS: ("磁盘是只读的", "请检查磁盘的挂载方式"),
-    errno.EACCES: ("没有权限", "请检查文件和文件夹的权限"),
-    errno.EPERM: ("没有权限", "请检查文件和文件夹的权限"),
-    errno.EEXIST: ("已有同名的文件", "请检查路径"),
-    errno.ENOTDIR: ("路径中有一段不是文件夹", "请检查路径"),
-    errno.ENOENT: ("文件不存在", "请检查文件名"),
-    errno.EFBIG: ("磁盘空间不足", "请清理磁盘后再试"),
-    errno.EISDIR: ("是一个文件夹", "请写明文件夹中的哪个文件"),
-    errno.ENAMETOOLONG: ("文件名太长", "请检查路径"),
-    errno.ELOOP: ("符号链接循环", "请检查路径"),
-}
-
-
-def cause_of(error: OSError) -> tuple[str, str]:
-    """Why the file system refused something, and what to do about it."""
-    return _CAUSES.get(error.errno or 0, ("磁盘读写出错", "请检查磁盘"))
 
 
 def file_error(deed: str, path: Path, error: OSError) -> CardError:

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from io import TextIOWrapper
 
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, cause_of
 
 OPERATIONAL_ERROR, INTERRUPTED, NOBODY_READS = 2, 130, 141
 
@@ -73,7 +73,6 @@ def exit_code_for(error: BaseException) -> int:
 
 
 def _complain(error: BaseException) -> None:
-    from eport_tui.card.files import cause_of
     from eport_tui.commands.complaint import complain
 
     match error:

@@ -178,7 +178,6 @@ def _event(row: DueRow, tables: CodeTables) -> Any:
 
 def _write(path: Path, content: bytes) -> None:
     """Write the calendar; where that fails a former one stays as it was."""
-    from eport_tui.card.errors import CardError
     from eport_tui.card.files import write_whole
 
     # A link stays one, and a device such as /dev/stdout cannot be replaced.
@@ -188,8 +187,8 @@ def _write(path: Path, content: bytes) -> None:
             target.write_bytes(content)
         else:
             write_whole(target, content, mode=_mode(target))
-    except (CardError, OSError) as error:
-        raise unwritable("日历文件", path) from error
+    except OSError as error:
+        raise unwritable("日历文件", path, error) from error
 
 
 def _mode(path: Path) -> int:

@@ -8,9 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from eport_tui import __version__
-from eport_tui.card.files import cause_of
 from eport_tui.domain.places import Place
-from eport_tui.errors import EportError
+from eport_tui.errors import EportError, cause_of
 from eport_tui.settings import Settings
 
 _MISSING = "不存在"

@@ -278,7 +278,7 @@ def _checkpoint(args: argparse.Namespace, settings: Settings) -> int:
         with args.output.open("x", encoding="utf-8") as file:
             file.write(checkpoint.as_file())
     except OSError as error:
-        raise unwritable("文件", args.output) from error
+        raise unwritable("文件", args.output, error) from error
     print(f"已签署第{checkpoint.number}笔的检查点：{args.output}")
     print("请保存在本服务器以外的地方")
     return HOLDS

@@ -76,14 +76,14 @@ def export(
     except FileExistsError as error:
         raise InvalidInput(f"文件 {printable(str(file))} 已存在", hint="请换一个文件名") from error
     except OSError as error:
-        raise unwritable("文件", file) from error
+        raise unwritable("文件", file, error) from error
     try:
         with os.fdopen(descriptor, "wb") as opened, ZipFile(opened, "w", ZIP_DEFLATED) as bundle:
             return _write(bundle, store, trust, checkpoint)
     except BaseException as error:
         file.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise unwritable("文件", file) from error
+            raise unwritable("文件", file, error) from error
         raise
 
 

@@ -160,7 +160,7 @@ def test_as_json_it_is_complete(run: Run) -> None:
         (("--within", "٣"), "0至3650"),
         (("--enterprise", "310194"), "企业编号应为10位，现为6位"),
         (("--enterprise", "3101940009"), "未查询到该企业"),
-        (("--ics", "/nowhere/at/all.ics"), "无法写入日历文件 /nowhere/at/all.ics"),
+        (("--ics", "/nowhere/at/all.ics"), "无法写入 /nowhere/at/all.ics：文件或文件夹不存在"),
     ],
 )
 def test_what_cannot_be_right_is_told(
@@ -217,7 +217,7 @@ def test_a_full_disk_costs_no_calendar_that_was_good(
         patch.setattr(os, "fsync", full)
         code, out, err = run("--ics", file, "--within", "99")
     assert (code, out) == (2, "")
-    assert err.startswith(f"错误：无法写入日历文件 {file}\n")
+    assert err.startswith(f"错误：无法写入 {file}：磁盘已满\n")
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
     assert run("--ics", file, "--within", "99")[0] == 0
