@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import hashlib
 import os
 import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from time import sleep
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from eport_tui.card.errors import CardError, CardGone, CertificateRefused, PinBlocked
+from eport_tui.card.errors import CertificateRefused, PinBlocked
 from eport_tui.card.files import file_error
 from eport_tui.card.protocol import Card, CardRef, check_pin
 from eport_tui.card.software import (
     INITIAL_PIN,
     SUFFIX,
-    SoftwareCard,
     SoftwareReader,
     refuse_existing,
-    wipe,
 )
 from eport_tui.card.trust import TrustStore
 from eport_tui.commands.asking import add_yes, agreed
+from eport_tui.commands.card_access import (
+    CardSettings,
+    is_in_reader,
+    management_key,
+    new_pin,
+    only_card,
+    open_card,
+    reader_card,
+    typed_secret,
+)
 from eport_tui.commands.complaint import complain
 from eport_tui.commands.table import print_table
 from eport_tui.domain.dates import SHANGHAI, now
@@ -35,13 +39,11 @@ from eport_tui.domain.holders import Enterprise, Holder, Role
 from eport_tui.domain.identifiers import parse_card_number, uscc_check_digit_holds
 from eport_tui.domain.places import Place
 from eport_tui.domain.text import printable
-from eport_tui.errors import EportError, InvalidInput, NotFound, StoreError, unreadable
+from eport_tui.errors import EportError, InvalidInput, NotFound, StoreError
 
 if TYPE_CHECKING:
     from eport_tui.card.authority import Issued, TestAuthority
     from eport_tui.card.eport_profile import LookUp
-    from eport_tui.card.pcsc import PcscReader
-    from eport_tui.card.piv_card import PivCard
 
 DAYS = 730
 """Days that a card is valid when nothing else is said: two years, as the real ones."""
@@ -49,9 +51,6 @@ DAYS = 730
 _ROLES = {"legal": Role.LEGAL_PERSON, "operator": Role.OPERATOR}
 
 _SOFTWARE_PIN, _PIV_PIN = "8个字符", "6至8位数字"
-
-_FACTORY_KEY = bytes((1, 2, 3, 4, 5, 6, 7, 8)) * 3
-"""The management key that most PIV cards leave the factory with."""
 
 _STATES = {
     "expired": "已过期",
@@ -62,40 +61,6 @@ _STATES = {
 }
 
 _UNUSABLE = "不可用"
-
-
-class CardSettings(Protocol):
-    """The settings that these commands look at."""
-
-    @property
-    def database(self) -> Place:
-        """The database, in which the registry of enterprises is."""
-        ...
-
-    @property
-    def cards_dir(self) -> Path:
-        """Folder of the software cards."""
-        ...
-
-    @property
-    def authority_dir(self) -> Path:
-        """Folder of the test authority."""
-        ...
-
-    @property
-    def trust_dir(self) -> Path:
-        """Folder of the authorities and revocation lists that are trusted."""
-        ...
-
-    @property
-    def require_hardware(self) -> bool:
-        """Whether software cards are refused."""
-        ...
-
-    @property
-    def allow_server_reader(self) -> bool:
-        """Whether the machine's own reader is used in an SSH session."""
-        ...
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -223,7 +188,7 @@ def _issue(args: argparse.Namespace, settings: CardSettings) -> int | None:
     if not _is_beyond_doubt(args, settings, authority, holder):
         return 1
     if args.pin == "prompt":
-        with _new_pin(check_pin, _SOFTWARE_PIN) as pin:
+        with new_pin(check_pin, _SOFTWARE_PIN) as pin:
             path = authority.issue(holder, cards, pin=pin)
     else:
         path = authority.issue(holder, cards)
@@ -421,7 +386,7 @@ def _change_pin_of(card: Card, form: str) -> None:
         raise PinBlocked
     with typed_secret(f"原密码（还可试{left}次）：") as old:
         card.check_pin(old)
-        with _new_pin(card.check_pin, form) as new:
+        with new_pin(card.check_pin, form) as new:
             card.change_pin(old, new)
     print("密码已修改")
 
@@ -431,7 +396,7 @@ def _unblock(args: argparse.Namespace, settings: CardSettings) -> None:
 
     with reader_card(args.reader or "", settings) as card, typed_secret("解锁码：") as puk:
         check_puk(puk)
-        with _new_pin(card.check_pin, _PIV_PIN) as new:
+        with new_pin(card.check_pin, _PIV_PIN) as new:
             card.unblock(puk, new)
     print("已设置新密码，该卡可以使用")
 
@@ -450,8 +415,8 @@ def _provision(args: argparse.Namespace, settings: CardSettings) -> int | None:
     if not _is_beyond_doubt(args, settings, authority, holder):
         return 1
     with (
-        _reader(args.reader or "", settings) as (reader, ref),
-        _management_key(args.management_key) as key,
+        only_card(args.reader or "", settings) as (reader, ref),
+        management_key(args.management_key) as key,
     ):
         connect, _ = reader.connector(ref)
         provision(
@@ -537,84 +502,6 @@ def _open_authority(args: argparse.Namespace, settings: CardSettings) -> TestAut
     return authority
 
 
-def is_in_reader(reader: str | None, named: str | None) -> bool:
-    """Whether the card in a reader is meant, and not the software card that is named."""
-    if (reader is None) == (named is None):
-        raise InvalidInput("请写出软件卡的卡号，或用 --reader 指明读卡器中的卡", field="card")
-    return reader is not None
-
-
-@contextmanager
-def _reader(name: str, settings: CardSettings) -> Iterator[tuple[PcscReader, CardRef]]:
-    """The one card in the readers whose name contains `name`."""
-    from eport_tui.card import pcsc
-
-    reader = pcsc.PcscReader(allow_server_reader=settings.allow_server_reader)
-    try:
-        while reader.status().message == pcsc.CONNECTING:
-            sleep(0.01)
-        refs = [ref for ref in reader.cards() if name in ref.reader]
-        if not reader.status().ok:
-            raise CardError(reader.status().message)
-        if not refs:
-            raise CardGone("读卡器中没有卡")
-        if len(refs) > 1:
-            names = "、".join(printable(ref.reader) for ref in refs)
-            raise CardError(f"有多张卡：{names}", hint="请用 --reader 写出读卡器名称的一部分")
-        yield reader, refs[0]
-    finally:
-        reader.close()
-
-
-@contextmanager
-def reader_card(name: str, settings: CardSettings) -> Iterator[PivCard]:
-    """The one card in the readers whose name contains `name`, open."""
-    with _reader(name, settings) as (reader, ref):
-        yield reader.open(ref)
-
-
-@contextmanager
-def _management_key(way: str) -> Iterator[bytearray]:
-    """The key that a PIV card is issued with; it is wiped on leaving."""
-    if way not in ("factory", "prompt"):
-        raise InvalidInput("--management-key 应为 factory 或 prompt", field="management_key")
-    if way == "factory":
-        yield bytearray(_FACTORY_KEY)
-        return
-    with typed_secret("管理密钥（十六进制）：") as typed:
-        try:
-            key = bytearray.fromhex(typed.decode("ascii"))
-        except ValueError:
-            raise InvalidInput("管理密钥应为十六进制数字", field="management_key") from None
-    try:
-        yield key
-    finally:
-        wipe(key)
-
-
-def open_card(what: str, settings: CardSettings) -> SoftwareCard:
-    """The software card with a number, or in a file.
-
-    Raises:
-        NotFound: There is none.
-    """
-    path = Path(what)
-    is_file = path.suffix == SUFFIX or path.is_file()
-    if not is_file:
-        path = settings.cards_dir / f"{path.name}{SUFFIX}"
-    if not path.is_file():
-        if is_file:
-            raise unreadable("卡文件", path, FileNotFoundError(), NotFound)
-        if not settings.cards_dir.is_dir():
-            raise NotFound(
-                f"没有卡 {what}，软件卡文件夹 {settings.cards_dir} 不存在",
-                hint="请检查设置项 cards 或环境变量 EPORT_TUI_CARDS",
-            )
-        raise NotFound(f"没有卡 {what}", hint="可用 eport-tui card list 查看")
-    reader = SoftwareReader(path.parent)
-    return reader.open(reader.ref(path))
-
-
 def _trust(settings: CardSettings) -> TrustStore:
     trust = TrustStore.of(
         settings.trust_dir,
@@ -645,28 +532,3 @@ def _look_up(database: Place) -> LookUp | None:
             return registry.look_up_card(store, organization, card_number)
 
     return look_up
-
-
-@contextmanager
-def _new_pin(check: Callable[[bytearray], None], form: str) -> Iterator[bytearray]:
-    with typed_secret(f"新密码（{form}）：") as pin:
-        check(pin)
-        with typed_secret("再输入一次新密码：") as again:
-            if pin != again:
-                raise CardError("两次输入的新密码不一致", hint="密码没有修改")
-        yield pin
-
-
-@contextmanager
-def typed_secret(prompt: str) -> Iterator[bytearray]:
-    """Ask for a PIN without showing it; it is wiped on leaving."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            secret = bytearray(getpass.getpass(prompt).encode(errors="replace"))
-        except (getpass.GetPassWarning, EOFError):
-            raise CardError("无法输入密码", hint="请在终端中运行") from None
-    try:
-        yield secret
-    finally:
-        wipe(secret)

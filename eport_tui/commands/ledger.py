@@ -258,7 +258,7 @@ def _as_json(
 
 def _checkpoint(args: argparse.Namespace, settings: Settings) -> int:
     from eport_tui.card.session import CardSession
-    from eport_tui.commands.card import typed_secret
+    from eport_tui.commands.card_access import typed_secret
     from eport_tui.services import checkpoints
 
     if args.output and args.output.exists():
@@ -286,7 +286,7 @@ def _checkpoint(args: argparse.Namespace, settings: Settings) -> int:
 
 @contextmanager
 def _card(args: argparse.Namespace, settings: Settings) -> Iterator[Card]:
-    from eport_tui.commands.card import open_card, reader_card
+    from eport_tui.commands.card_access import open_card, reader_card
 
     if args.card is not None:
         yield open_card(args.card, settings)
