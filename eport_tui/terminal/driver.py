@@ -20,6 +20,9 @@ from eport_tui.terminal.incoming import Incoming
 # A piece of this size never has to wait on a line that takes any at all.
 _SHORT = 1024
 
+# A line that takes not even such a piece for so long is taken for dead by who wants to leave.
+_DEAD_SECONDS = 2.0
+
 
 class Writer:
     """Writes to the terminal: short pieces at once, others in a thread, all in order."""
@@ -28,7 +31,8 @@ class Writer:
         self._fileno = fileno
         self._pieces: deque[bytes] = deque()
         self._changed = Condition()
-        self._closing = self._busy = False
+        self._closing = self._busy = self._given_up = False
+        self._written = 0
         self._thread: Thread | None = None
         self._line = select.poll()
         self._line.register(fileno, select.POLLOUT)
@@ -47,12 +51,18 @@ class Writer:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written, for as long as the terminal takes any of it."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        if self._thread is None:
+            return
+        written = -1
+        while self._thread.is_alive() and written != self._written:
+            written = self._written
+            self._thread.join(_DEAD_SECONDS)
+        # Where it is still writing then, the rest would come between what another one writes.
+        self._given_up = True
 
     def _run(self) -> None:
         while True:
@@ -67,10 +77,14 @@ class Writer:
             with self._changed:
                 self._busy = False
 
-    def _put(self, data: bytes) -> None:
-        while data:
+    def _put(self, pieces: bytes) -> None:
+        data = memoryview(pieces)
+        while data and not self._given_up:
             try:
-                data = data[os.write(self._fileno, data) :]
+                # In one call all of it would be written, however long the line takes for it.
+                count = os.write(self._fileno, data[:_SHORT])
+                data = data[count:]
+                self._written += count
             except BlockingIOError:
                 self._line.poll()
             except OSError:

@@ -334,9 +334,10 @@ class Typed:
     def shown(self, width: int, *, active: bool) -> str:
         """The end of the text, with the cursor while it is typed in."""
         shown = self.text + ("_" if active else "")
-        while cell_len(shown) > width:
+        # In a window of a few columns there may be no room at all, or less.
+        while shown and cell_len(shown) > width:
             shown = shown[1:]
-        return fit(shown, width)
+        return fit(shown, max(0, width))
 
 
 class TextQuestion(Dialog[str]):

@@ -367,6 +367,9 @@ class Grid(Widget, Generic[Row], can_focus=True):
         if source is None:
             return
         top = self._top if top is None else top
+        if window.ends:
+            # In a window that got higher, rows that are not read yet may belong above.
+            top = min(top, len(window.rows) - self._height)
         low = top if index is None else min(top, index)
         high = max(top + self._height, low if index is None else index + 1)
         shift = 0

@@ -57,6 +57,9 @@ def test_text_is_made_to_fit(text: str, width: int, shown: str) -> None:
         ("可写+90（天）或+1y（年）。", 16, ["可写+90（天）或", "+1y（年）。"]),
         ("如+1y，20271231", 5, ["如", "+1y，", "20271", "231"]),
         ("上海 eport-tui 苏州", 10, ["上海 ", "eport-tui ", "苏州"]),
+        # With the mark behind it the heart is as wide as a Chinese character.
+        ("甲\u2764\ufe0f乙", 3, ["甲", "\u2764\ufe0f", "乙"]),
+        ("甲\u2764\ufe0f乙", 4, ["甲\u2764\ufe0f", "乙"]),
     ],
 )
 def test_text_is_wrapped_where_a_character_ends(text: str, width: int, lines: list[str]) -> None:
@@ -70,7 +73,10 @@ def test_what_fits_is_exactly_as_wide_as_was_said_and_one_line(text: str, width:
     assert not commands(shown)
 
 
-@given(st.text(max_size=100), st.integers(2, 40))
+@given(
+    st.text(max_size=100) | st.text("甲a\u2764\ufe0f\u0301\u200d，", max_size=30),
+    st.integers(2, 40),
+)
 def test_wrapped_lines_are_never_too_wide_and_hold_everything(text: str, width: int) -> None:
     lines = wrap(text, width)
     assert all(cell_len(line) <= width for line in lines)

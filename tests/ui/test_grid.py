@@ -318,6 +318,17 @@ async def test_the_selected_row_stays_in_view_when_the_screen_shrinks() -> None:
         assert actor.row("N20 ").startswith("> ")
 
 
+async def test_at_the_end_of_a_list_a_higher_window_shows_more_above() -> None:
+    async with on_stage(grid(), size=(80, 24)) as actor:
+        shown, _ = await filled(actor)
+        await actor.press("end")
+        await actor.pilot.resize_terminal(80, 120)
+        await actor.settle()
+        assert shown.selected == ROWS - 1
+        assert actor.sees(f"N{ROWS - 118}", f"N{ROWS - 1}")
+        assert not actor.sees(f"N{ROWS - 119}")
+
+
 async def test_more_columns_are_shown_where_there_is_room() -> None:
     async with on_stage(grid(), size=(100, 10)) as actor:
         await filled(actor)

@@ -125,6 +125,30 @@ async def test_the_other_dialogs_are_whole(dialog: Callable[[], Dialog[object]])
         assert "Enter" in actor.legend
 
 
+@pytest.mark.parametrize(
+    "dialog", ["question", "prompt", "text", "preview", "calendar", "picker", "menu"]
+)
+async def test_no_window_is_too_narrow_for_a_dialog_to_be_drawn_and_left(dialog: str) -> None:
+    make: dict[str, Callable[[], Dialog[object]]] = {
+        "question": lambda: Question("问", TEXT, [Choice(1, "采用现在的", "t")]),
+        "prompt": lambda: Prompt(TEXT),
+        "text": lambda: TextQuestion("查看其他日期", "写明日期", "查看日期", str),
+        "preview": lambda: Preview("删除确认", TEXT),
+        "calendar": lambda: Calendar("权限有效期", today(), earliest=today()),
+        "picker": lambda: Picker(load_tables().subsystems, all_label="全部"),
+        "menu": lambda: ContextMenu("企业间授权", [Item("a", "操作历史", "^R")] * 4, (58, 19)),
+    }
+    async with asked(make[dialog](), size=(24, 24)) as actor:
+        for width in (20, 18, 15, 12, 9, 6, 4, 3, 2, 1):
+            await actor.pilot.resize_terminal(width, 24 if width % 2 else 3)
+            await actor.settle()
+            if dialog != "prompt":
+                # That is closed by any key.
+                await actor.press("2")
+        await actor.press("escape")
+        assert len(actor.stage.answers) == 1
+
+
 async def test_a_dialog_follows_the_window_as_it_gets_smaller() -> None:
     async with asked(Preview("删除确认", TEXT[:200]), size=(100, 40)) as actor:
         await actor.pilot.resize_terminal(*SMALL)
