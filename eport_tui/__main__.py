@@ -110,10 +110,12 @@ def _run_command(args: argparse.Namespace) -> int:
             from eport_tui.store.database import Store
 
             settings = _settings(args)
-            create = args.registry_command == "import"
-            return registry.run(
-                args, lambda: Store.open(settings.database, create=create), settings
-            )
+            imports = args.registry_command == "import"
+
+            def open_store() -> Store:
+                return Store.open(settings.database, create=imports, read_only=not imports)
+
+            return registry.run(args, open_store, settings)
         case "card":
             from eport_tui.commands import card
             from eport_tui.commands.work import keep_memory_private

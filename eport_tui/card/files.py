@@ -39,6 +39,7 @@ def write_whole(
     data: bytes,
     *,
     mode: int = 0o600,
+    owner: os.stat_result | None = None,
     before: Callable[[os.stat_result], None] | None = None,
 ) -> os.stat_result:
     """Replace the content of `path`; whatever happens it holds the old content or the new.
@@ -46,6 +47,7 @@ def write_whole(
     The caller holds a lock that keeps others from writing the same file.
 
     Args:
+        owner: Whose the file is to be, and of which group, where root writes it.
         before: Told of the file that is about to take the place of `path`.
 
     Returns:
@@ -59,6 +61,8 @@ def write_whole(
     try:
         try:
             with open(os.open(beside, flags, mode), "wb") as file:
+                if owner is not None and os.geteuid() == 0:
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
                 os.fchmod(file.fileno(), mode)
                 file.write(data)
                 file.flush()

@@ -33,6 +33,7 @@ from eport_tui.commands.card_access import (
     typed_secret,
 )
 from eport_tui.commands.complaint import complain
+from eport_tui.commands.parsing import whole_number
 from eport_tui.commands.table import print_table
 from eport_tui.domain.dates import SHANGHAI, now
 from eport_tui.domain.holders import Enterprise, Holder, Role
@@ -266,10 +267,11 @@ def _holder(args: argparse.Namespace) -> Holder:
 
     if args.role not in _ROLES:
         raise InvalidInput("角色应为 legal 或 operator", field="role")
-    if not (args.days.isascii() and args.days.isdigit() and 1 <= int(args.days) <= 3650):
+    days = whole_number(args.days, 1, 3650)
+    if days is None:
         raise InvalidInput("有效天数应为1至3650", field="days")
     start = now().replace(microsecond=0)
-    last_day = start.date() + timedelta(days=int(args.days))
+    last_day = start.date() + timedelta(days=days)
     return canonical(
         Holder(
             card_number=args.number,

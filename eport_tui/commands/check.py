@@ -239,7 +239,8 @@ def _answer(store: Store, tables: CodeTables, line: bytes, proof: Proof | None) 
 def _read_line(line: bytes) -> tuple[dict[str, str], bool]:
     """What is asked, and whether the card is a legal person's."""
     try:
-        given = json.loads(line.decode("utf-8"))
+        # Some programs begin a file with a mark of its encoding.
+        given = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise InvalidInput("这一行不是JSON") from None
     if not isinstance(given, dict):

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eport_tui.commands.parsing import whole_number
 from eport_tui.domain import dates
 from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.identifiers import parse_customs_code
@@ -58,7 +59,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from eport_tui.reference import load_tables
     from eport_tui.store.database import Store
 
-    within, enterprise = _days(args.within), None
+    within, enterprise = whole_number(args.within, 0, MOST_DAYS), None
+    if within is None:
+        raise InvalidInput(f"--within 应为0至{MOST_DAYS}的整数，现为 {args.within}", field="within")
     if args.enterprise is not None:
         enterprise = parse_customs_code(args.enterprise, field="enterprise")
     tables = load_tables(settings.config_dir)
@@ -76,12 +79,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         print(f"今后{within}天内没有到期的授权")
     return 0
-
-
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= MOST_DAYS):
-        raise InvalidInput(f"--within 应为0至{MOST_DAYS}的整数，现为 {text}", field="within")
-    return int(text)
 
 
 def _rows(store: Store, within: int, enterprise: str | None, today: date) -> list[DueRow]:
@@ -177,7 +174,10 @@ def _event(row: DueRow, tables: CodeTables) -> Any:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write the calendar; where that fails a former one stays as it was."""
+    """Write the calendar; where that fails a former one stays as it was.
+
+    A former one's owner and mode stay too, as others may have to read it.
+    """
     from eport_tui.card.files import write_whole
 
     # A link stays one, and a device such as /dev/stdout cannot be replaced.
@@ -186,15 +186,14 @@ def _write(path: Path, content: bytes) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(content)
         else:
-            write_whole(target, content, mode=_mode(target))
+            former = target.stat() if target.exists() else None
+            mode = _usual_mode() if former is None else stat.S_IMODE(former.st_mode)
+            write_whole(target, content, mode=mode, owner=former)
     except OSError as error:
         raise unwritable("日历文件", path, error) from error
 
 
-def _mode(path: Path) -> int:
-    """Who may read a file that is replaced, as before; for a new one as the umask says."""
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        os.umask(mask := os.umask(0))
-        return 0o666 & ~mask
+def _usual_mode() -> int:
+    """Who may read a new file, as the umask says."""
+    os.umask(mask := os.umask(0))
+    return 0o666 & ~mask

@@ -62,6 +62,15 @@ class Parser(argparse.ArgumentParser):
         sys.exit(WRONG_USAGE)
 
 
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The number that a text writes in digits, if it is one from `least` to `most`."""
+    # Python reads no number of thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
+
+
 def _bare(text: str) -> str:
     """What argparse repeats, without the quotes of Python."""
     return text[1:-1] if re.fullmatch(r"'.*'|\".*\"", text, re.DOTALL) else text

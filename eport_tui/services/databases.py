@@ -112,7 +112,8 @@ def back_up(place: Place, target: Path, *, keep: int | None = None) -> tuple[Pat
     Args:
         target: A file that is not there yet; or a folder, in which the copy is called
             `eport-YYYYMMDD-HHMMSS.db` after the time.
-        keep: Of the copies in the folder that are called so, how many of the newest stay.
+        keep: How many of the copies in the folder that are called so stay: this one, and of the
+            others the newest by their names.
 
     Returns:
         Where the copy is, and how many older ones were deleted.
@@ -133,7 +134,11 @@ def back_up(place: Place, target: Path, *, keep: int | None = None) -> tuple[Pat
     old: list[Path] = []
     if folder and keep is not None:
         with told_by_system(copy):
-            old = sorted(each for each in folder.iterdir() if _NAME.fullmatch(each.name))[:-keep]
+            # Where the clock was set back, others have later times in their names.
+            others = sorted(
+                each for each in folder.iterdir() if _NAME.fullmatch(each.name) and each != copy
+            )
+            old = others[: max(0, len(others) - (keep - 1))]
             for each in old:
                 each.unlink()
     return copy, len(old)

@@ -221,6 +221,8 @@ class Connections(peewee.PostgresqlDatabase):
         except BaseException:
             self.rollback()
             raise
+        # What fails from now on does not fail because that wait was given up.
+        self._own.wait = None
 
     def commit(self) -> None:
         connection = self.connected()
@@ -250,7 +252,9 @@ class Connections(peewee.PostgresqlDatabase):
             wait.cancel()
 
     def wait_was_cancelled(self) -> bool:
+        """Whether this thread's last wait was given up on request; told once."""
         wait: _Wait | None = getattr(self._own, "wait", None)
+        self._own.wait = None
         return wait is not None and wait.cancelled
 
     def close_all(self) -> None:

@@ -35,6 +35,7 @@ APPLICATION_ID = 0x45505455
 _LONGEST_NAP = 0.025
 _TICK = 100_000_000  # nanoseconds, and more than any
 _FIRST = "；尚未建立的，用 eport-tui registry import 建立，或用 eport-tui demo 试用"
+_NO_TEXT: Told = ("数据库的路径不是UTF-8文字", "请把 {place} 改名，或另选路径")
 _MAGIC = b"SQLite format 3\0"
 _MIGRATION_TABLE = """
     CREATE TABLE migration (
@@ -82,6 +83,8 @@ def told(path: Path, *, cancelled: Callable[[], bool] = _never) -> Generator[Non
         cause: object = error
         while (wrapped := getattr(cause, "orig", None)) is not None:
             cause = wrapped
+        if isinstance(cause, UnicodeEncodeError):
+            raise fault(_NO_TEXT, "", path) from error
         if not isinstance(cause, apsw.Error):
             raise
         found = next((told for kind, told in _TOLD.items() if isinstance(cause, kind)), None)

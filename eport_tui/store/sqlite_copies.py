@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 
 import apsw
@@ -45,7 +46,7 @@ def restore(path: Path, copy: Path, stamp: str) -> tuple[Path | None, int]:
     """Put a copy in the place of a database that nobody has open; the former is kept beside it.
 
     Args:
-        stamp: Tells the former from others that were replaced earlier.
+        stamp: When it is; tells the former from others that were replaced earlier.
 
     Returns:
         Where the former is, if there was one; and the version of the copy.
@@ -72,7 +73,7 @@ def restore(path: Path, copy: Path, stamp: str) -> tuple[Path | None, int]:
                 os.chown(fresh, was.st_uid, was.st_gid)
             # A group may share it.
             fresh.chmod(stat.S_IMODE(was.st_mode))
-        former = _set_aside(path, path.with_name(f"{path.name}.replaced-{stamp}.bak"))
+        former = _set_aside(path, _free_name(f"{path}.replaced-{stamp}"))
         fresh.replace(path)
         _sync(path.parent)
     return former, version
@@ -147,6 +148,16 @@ def _require_alone(path: Path) -> None:
         return
     if not is_alone:
         raise StoreError("数据库正在使用，没有恢复", hint=f"请先结束所有使用 {path} 的程序，再恢复")
+
+
+def _free_name(start: str) -> Path:
+    """A name for a database that nothing has, nor what SQLite left beside it."""
+    names = (Path(f"{start}{more}.bak") for more in chain([""], (f"-{n}" for n in count(2))))
+    return next(
+        name
+        for name in names
+        if not any(Path(f"{name}{end}").exists() for end in ("", "-wal", "-shm"))
+    )
 
 
 def _set_aside(path: Path, former: Path) -> Path | None:

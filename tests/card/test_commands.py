@@ -181,6 +181,7 @@ def test_a_card_for_a_given_number_of_days_is_good_to_the_end_of_the_last(author
         ({"role": "boss"}, "角色应为 legal 或 operator"),
         ({"days": "0"}, "有效天数应为1至3650"),
         ({"days": "ten"}, "有效天数应为1至3650"),
+        ({"days": "9" * 5000}, "有效天数应为1至3650"),
         ({"number": "123"}, "IC卡号应为13位"),
         ({"customs_code": "31"}, "企业编号应为10位"),
         ({"uscc": "O" * 18}, "社会信用代码中不能有「O」"),

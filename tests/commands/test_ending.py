@@ -205,6 +205,9 @@ def test_authorities_that_may_not_be_read_are_not_said_to_be_missing(
         (("--config", "~nosuch/c.toml", "info"), {}, "没有 ~nosuch 所指的主文件夹"),
         (("--database", "x" * 300, "expiring"), {}, "x" * 300),
         (("registry", "import", "x" * 300), {}, "x" * 300),
+        (("--database", os.fsdecode(b"/\xd6\xd0.db"), "registry", "show", "1"), {}, "不存在"),
+        (("db", "backup", os.fsdecode(b"\xd6\xd0.db")), {}, "路径不是UTF-8文字"),
+        (("db", "restore", os.fsdecode(b"\xd6\xd0.db")), {}, "数据库不存在"),
     ],
 )
 def test_paths_that_cannot_be_are_told(

@@ -157,6 +157,7 @@ def test_as_json_it_is_complete(run: Run) -> None:
         (("--within", "soon"), "--within 应为0至3650的整数，现为 soon"),
         (("--within", "-1"), "--within"),
         (("--within", "3651"), "0至3650"),
+        (("--within", "9" * 5000), "0至3650"),
         (("--within", "٣"), "0至3650"),
         (("--enterprise", "310194"), "企业编号应为10位，现为6位"),
         (("--enterprise", "3101940009"), "未查询到该企业"),
@@ -241,6 +242,18 @@ def test_who_may_read_the_calendar_and_where_it_lies_stays_as_it_was(
     assert file.stat().st_mode & 0o777 == 0o664
     assert link.is_symlink()
     assert len(events(file)) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+def test_whose_the_calendar_is_stays_as_it_was(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "expiring.ics"
+    run("--ics", file)
+    file.chmod(0o640)
+    os.chown(file, 65534, 65533)
+    assert run("--ics", file, "--within", "99")[0] == 0
+    assert len(events(file)) == 3
+    status = file.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (65534, 65533, 0o640)
 
 
 def test_a_calendar_that_is_read_anew_moves_what_was_renewed(

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from eport_tui.__main__ import main
+from eport_tui.domain.dates import now
 from eport_tui.domain.places import Place
 from eport_tui.services import registry
 from eport_tui.store import migrations
@@ -78,6 +80,17 @@ def test_of_the_copies_in_a_folder_the_newest_stay(working: Store, tmp_path: Pat
     (new,) = set(folder.glob(STAMPED)) - set(old)
     assert names_in(new)
     assert {file for file in folder.iterdir() if file != new} == {*old[2:], *others}
+
+
+def test_a_copy_stays_though_others_seem_to_be_newer(working: Store, tmp_path: Path) -> None:
+    # As after the clock was set back.
+    later = [tmp_path / f"eport-20990101-00000{second}.db" for second in range(3)]
+    for file in later:
+        file.write_text("")
+    assert main(["db", "backup", "--keep", "1", str(tmp_path)]) == 0
+    (only,) = tmp_path.glob(STAMPED)
+    assert only not in later
+    assert names_in(only)
 
 
 def test_without_a_number_all_copies_stay(working: Store, tmp_path: Path) -> None:
@@ -164,12 +177,19 @@ def test_what_was_there_before_is_kept_beside_what_was_restored(path: Path, copy
 def test_nothing_is_lost_when_it_is_restored_once_more(path: Path, copy: Path) -> None:
     assert main(["db", "restore", str(copy)]) == 0
     (first,) = formers(path)
-    # As if it had been on another day.
-    first.rename(path.with_name("eport.db.replaced-20260101-000000.bak"))
     with Store.open(path) as store:
         rename_agent(store)
-    assert main(["db", "restore", str(copy)]) == 0
-    assert ["改名" in names_in(former) for former in formers(path)] == [True, True]
+    # Within the same second, for all that the names say.
+    with time_machine.travel(now(), tick=False):
+        for _ in range(3):
+            assert main(["db", "restore", str(copy)]) == 0
+    assert first in formers(path)
+    assert sorted("改名" in names_in(former) for former in formers(path)) == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_as_long_as_somebody_has_the_database_open_it_stays(
@@ -234,8 +254,9 @@ def test_a_database_is_brought_up_to_date_once_and_copied_before(
     old: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     latest = migrations.latest()
-    assert main(["--database", str(old), "info"]) == 1
-    assert "请运行 eport-tui db upgrade" in said(capsys)
+    for words, code in ((["info"], 1), (["registry", "show", BROKER.customs_code], 2)):
+        assert main(["--database", str(old), *words]) == code
+        assert "请运行 eport-tui db upgrade" in said(capsys)
     assert main(["--database", str(old), "db", "upgrade"]) == 0
     told = said(capsys)
     assert f"数据库已从版本{latest - 1}升级到版本{latest}" in told

@@ -224,6 +224,13 @@ def test_each_line_is_answered_in_order(
     ]
 
 
+def test_a_mark_of_the_encoding_before_the_first_line_is_no_part_of_it(
+    database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answers = batch(database, tmp_path, [b"\xef\xbb\xbf" + line()], capsys)
+    assert (code, answers[0]["allowed"]) == (ALLOWED, True)
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -304,6 +304,24 @@ def test_a_transaction_sees_what_was_committed_while_it_waited(store: Store, oth
     assert seen == [1]
 
 
+def test_that_a_wait_was_given_up_is_told_of_that_wait_alone(store: Store, other: Any) -> None:
+    other.execute("BEGIN; UPDATE turn SET number = number + 1")
+
+    def give_up() -> None:
+        until_someone_waits(other)
+        store.cancel_waiting()
+
+    giving_up = threading.Thread(target=give_up)
+    giving_up.start()
+    with pytest.raises(StoreError, match="已取消等待数据库"):
+        write_something(store)
+    giving_up.join()
+    other.execute("ROLLBACK")
+    store.rows("SELECT set_config('statement_timeout', '10', false)")
+    with pytest.raises(StoreError, match="数据库操作超时"):
+        store.rows("SELECT pg_sleep(30)")
+
+
 def test_a_deadlock_with_another_program_is_given_up_and_can_be_done_anew(
     store: Store, server: Server, other: Any
 ) -> None:
