@@ -187,7 +187,7 @@ class EportScreen(LeanScreen[None]):
             if not isinstance(error, OutOfReach):
                 raise
             self._unread[step.__name__] = functools.partial(self.read, step, *args, **kwargs)
-            self.desk.has_unread = True
+            self.desk.changes.has_unread = True
             self.say_error(error)
             self._told_at = self.query_one(MessageLine).said
             return False
@@ -335,7 +335,7 @@ class EportScreen(LeanScreen[None]):
         )
         if leave:
             self.discard()
-            await self.desk.forget_draft(self)
+            await self.desk.drafts.forget(self)
         return leave
 
     @flow

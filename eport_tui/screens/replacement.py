@@ -217,7 +217,7 @@ class ReplacementScreen(FormScreen):
                 await self._look()
             raise
         self.discard()
-        await desk.forget_draft(self)
+        await desk.drafts.forget(self)
         await self._list(None)
         self._entry.focus_field(service.OLD_FIELD)
         self.say("")

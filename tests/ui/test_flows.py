@@ -68,8 +68,8 @@ async def give_up(operator: Operator, *keys: str) -> None:
 async def threads_are_done(operator: Operator) -> None:
     """Wait for what the threads still have to do."""
     app = operator.app
-    await operator.wait_until(app._data_thread.submit(int).done)
-    await operator.wait_until(app._card_thread.submit(int).done)
+    await operator.wait_until(app.steps.data.submit(int).done)
+    await operator.wait_until(app.steps.card.submit(int).done)
 
 
 # -- given up in time ------------------------------------------------------------------
@@ -169,7 +169,7 @@ async def test_a_list_that_is_not_read_again_does_not_hide_that_something_was_sa
 
         def forget_and_hold_up_what_comes_next(*arguments: object) -> None:
             forget(*arguments)  # type: ignore[arg-type]
-            operator.app._data_thread.submit(gate.wait)
+            operator.app.steps.data.submit(gate.wait)
 
         monkeypatch.setattr(drafts, "forget", forget_and_hold_up_what_comes_next)
         gate.shut()
@@ -399,7 +399,7 @@ async def test_a_list_that_is_just_to_be_read_again_at_the_logout_leaves_the_key
         end = app._end_session
 
         def others_saved_something() -> None:
-            app.start_flow(app._reload_lists(app.screen))  # type: ignore[arg-type]
+            app.start_flow(app.changes._reload_lists(app.screen))  # type: ignore[arg-type]
             end()
 
         monkeypatch.setattr(app, "_end_session", others_saved_something)

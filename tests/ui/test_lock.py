@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eport_tui import app
 from eport_tui.card.authority import TestAuthority
+from eport_tui.desk import presence
 from eport_tui.settings import Settings
 from tests.card.making import make_card
 from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, PIN, Operator, at_work
@@ -85,7 +85,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.minutes = 0.0
-        monkeypatch.setattr(app, "time", self)
+        monkeypatch.setattr(presence, "time", self)
 
     def monotonic(self) -> float:
         return self.minutes * 60
@@ -128,7 +128,7 @@ async def test_somebody_there_does_not_lock(
                 await operator.click("方向")
             else:
                 await operator.paste("95")
-            operator.app._watch()
+            operator.app.presence.check()
         assert operator.place != LOCKED
         clock.minutes += 10.1
         await operator.wait_for("程序已锁定")
@@ -143,7 +143,7 @@ async def test_the_login_screen_does_not_lock(
         await operator.wait_for("程序已锁定")
         await operator.press("escape")
         clock.minutes += 11
-        operator.app._watch()
+        operator.app.presence.check()
         await operator.settle()
         assert operator.sees("请插入IC卡或Ikey")
 
