@@ -316,12 +316,13 @@ class EportApp(LockableApp):
         """The same card was unlocked again: back to where one was."""
         self.presence.is_shown()
         await self.take_lock_away()
-        if self._begun == 1:
+        if not self.has_other_flows:
             # Nothing else goes on below, so the next key finds the lists as of today.
             await self.day.begin()
 
     async def leave_locked(self) -> None:
         """Give up a locked session; what is unsaved is kept for the card's next login."""
+        await self.steps.give_up_hidden()
         await self.drafts.keep_all()
         await self.log_out()
 
@@ -421,10 +422,11 @@ class EportApp(LockableApp):
     # Errors
 
     def flow_failed(self, error: Exception) -> None:
-        """Tell an operator's error on the screen; log a defect and say so."""
+        """Tell an operator's error where it belongs, behind the lock, too; log a defect."""
         # A service may have noticed first that the card is gone.
         self.presence.check()
-        screen = next((s for s in reversed(self.screen_stack) if isinstance(s, EportScreen)), None)
+        screens = reversed(self.screens_with(self.belongs_to))
+        screen = next((each for each in screens if isinstance(each, EportScreen)), None)
         if isinstance(error, EportError):
             self.changes.has_unread |= isinstance(error, OutOfReach)
             if screen is not None:

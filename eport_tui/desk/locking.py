@@ -15,6 +15,7 @@ Result = TypeVar("Result")
 class LockableApp(LeanApp):
     """Flows open and close screens here: never above the lock, and never the lock.
 
+    What goes on below it goes on, but tells what it has to tell there, and keys do not wait for it.
     It knows nothing of cards and sessions; why and until when it is locked others say.
 
     Args:
@@ -39,12 +40,15 @@ class LockableApp(LeanApp):
         self._unlocked.clear()
         self._lock_screen = screen
         self.push_screen(screen)
+        # Keys are for the lock, whatever goes on below.
+        self.flows_changed()
 
     async def take_lock_away(self) -> None:
         """Go back to where one was."""
         lock, self._lock_screen = self._lock_screen, None
         assert lock is not None
         self._unlocked.set()
+        self.flows_changed()
         await self._pop(lock)
 
     async def close_all(self) -> None:
@@ -52,8 +56,23 @@ class LockableApp(LeanApp):
         self.cancel_other_flows()
         self._lock_screen = None
         self._unlocked.set()
+        self.flows_changed()
         while len(self.screen_stack) > 1:
             await self.pop_screen()
+
+    def is_hidden(self, screen: Screen[Any]) -> bool:
+        """Whether the lock hides a screen: its own, and what it shows itself, it does not."""
+        return self.is_locked and screen not in self._split()[1]
+
+    def screens_with(self, screen: Screen[Any]) -> list[Screen[Any]]:
+        """The open screens, the last one in front; for one that the lock hides, those it hides."""
+        return self._split()[0] if self.is_hidden(screen) else self.screen_stack
+
+    def _split(self) -> tuple[list[Screen[Any]], list[Screen[Any]]]:
+        """The screens below the lock, and those from it on."""
+        screens, lock = self.screen_stack, self._lock_screen
+        at = screens.index(lock) if lock in screens else len(screens)
+        return screens[:at], screens[at:]
 
     # Screens
 
@@ -84,11 +103,8 @@ class LockableApp(LeanApp):
         """Wait within a flow; keys go to the lock meanwhile."""
         # It may be locked again before whoever waits comes to it.
         while not self._unlocked.is_set():
-            self._release()
-            try:
+            with self.keys_go_on():
                 await self._unlocked.wait()
-            finally:
-                self._hold()
 
     async def _pop(self, screen: Screen[Any]) -> None:
         # All at once: while one is being taken down the lock may come.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -81,11 +82,11 @@ async def test_f7_pulls_the_card_of_the_demo_and_puts_it_back(settings: Settings
 
 
 class Clock:
-    """What the program takes for the time."""
+    """What a module of the program takes for the time."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType = presence) -> None:
         self.minutes = 0.0
-        monkeypatch.setattr(presence, "time", self)
+        monkeypatch.setattr(module, "time", self)
 
     def monotonic(self) -> float:
         return self.minutes * 60
