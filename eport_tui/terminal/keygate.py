@@ -95,7 +95,7 @@ class KeyGate(App[None]):
         Args:
             screen: The screen that it is begun on, if that is not the one in front.
         """
-        flow = Flow(steps, screen or self.screen)
+        flow = Flow(steps, self.screen if screen is None else screen)
         self._flows.add(flow)
         self.flows_changed()
         self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False)
