@@ -15,7 +15,8 @@ from textual.app import ComposeResult
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.lists import PageSource
 from eport_tui.terminal.lean import LeanApp
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.columns import Column
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.window import RowSource
 
 Result = TypeVar("Result")

@@ -63,7 +63,7 @@ def test_no_table_holds_a_character_of_ambiguous_width(path: Path) -> None:
 def test_no_screen_opens_or_closes_another_past_the_lock() -> None:
     past = re.compile(r"[.](?:push_screen|pop_screen|switch_screen|pop_until_active)\b")
     found = [path.name for path in SOURCES if past.search(path.read_text("utf-8"))]
-    assert found == ["app.py", "keygate.py"]
+    assert found == ["locking.py", "keygate.py"]
 
 
 @pytest.mark.parametrize("unwanted", [REGISTRY, WORKPLACE], ids=["registry", "workplace"])

@@ -220,7 +220,10 @@ class CardSession:
             card.confirm()
             verdict = _inspect(card, self.trust, self._clock())
         except BaseException:
-            self.lock()
+            with self._state:
+                # Where it was locked since, the card may have been put back and unlocked anew.
+                if generation == self._generation:
+                    self.lock()
             raise
         with self._state:
             self.require_same(generation)

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from eport_tui.actions import ACTIONS, SORTED_COLUMN, bindings, legend
+from eport_tui.card.errors import CardGone, Locked
 from eport_tui.errors import EportError, InvalidInput, OutOfReach
 from eport_tui.terminal.lean import LeanScreen
 from eport_tui.widgets.bars import Body, Legend, MessageLine, TitleBar
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 COLUMNS, LINES = 80, 24
 """The least room in which every screen is whole (spec §2)."""
 
+BROKEN_OFF = "刚才的操作因程序锁定而中断，请核对后重新操作"
 STAYS = "输入的内容还在，服务器恢复后会自动重新连接；"
 TOO_SMALL = f"窗口太小，请放大到{COLUMNS}列{LINES}行以上"
 
@@ -40,7 +42,7 @@ def flow(
 
     @functools.wraps(method)
     def start(self: Self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-        self.desk.start_flow(method(self, *args, **kwargs))
+        self.desk.start_flow(method(self, *args, **kwargs), self)
 
     return start
 
@@ -117,6 +119,11 @@ class EportScreen(LeanScreen[None]):
         elif self.query_one(MessageLine).text == TOO_SMALL:
             self.say("")
 
+    def on_screen_resume(self) -> None:
+        """What was said behind another screen, such as the lock, can be read from now on."""
+        for line in self.query(MessageLine):
+            line.can_be_read()
+
     # Telling things
 
     def say(self, text: str, kind: str = "note") -> None:
@@ -151,7 +158,10 @@ class EportScreen(LeanScreen[None]):
 
     def say_error(self, error: EportError) -> None:
         """Say what is wrong and what to do; forms also put the cursor there."""
-        if isinstance(error, OutOfReach):
+        if isinstance(error, Locked | CardGone) and self.desk.is_hidden(self):
+            # It is read when neither is so any more.
+            self.say(BROKEN_OFF, "error")
+        elif isinstance(error, OutOfReach):
             self.say(f"{error.message}（{STAYS}{error.hint}）", "error")
         else:
             self.say(str(error), "error")
@@ -187,7 +197,7 @@ class EportScreen(LeanScreen[None]):
             if not isinstance(error, OutOfReach):
                 raise
             self._unread[step.__name__] = functools.partial(self.read, step, *args, **kwargs)
-            self.desk.has_unread = True
+            self.desk.changes.has_unread = True
             self.say_error(error)
             self._told_at = self.query_one(MessageLine).said
             return False
@@ -335,7 +345,7 @@ class EportScreen(LeanScreen[None]):
         )
         if leave:
             self.discard()
-            await self.desk.forget_draft(self)
+            await self.desk.drafts.forget(self)
         return leave
 
     @flow

@@ -320,7 +320,7 @@ class EnterpriseGrantsScreen(DayScreen):
         except service.Conflict as error:
             await self._settle_conflict(error, draft)
             return
-        await desk.forget_draft(self)
+        await desk.drafts.forget(self)
         with though("已保存" if saved.changed else "没有改动"):
             try:
                 await self._show_saved(saved.grant.id)
@@ -368,7 +368,7 @@ class EnterpriseGrantsScreen(DayScreen):
             # The date that was typed is what the operator wants of it.
             self.form.set_value("valid_until", wanted.isoformat())
             self.say(f"已打开原授权（有效期至{error.grant.valid_until}），按F10改为刚录入的有效期")
-            await self.desk.keep_draft(self)
+            await self.desk.drafts.keep(self)
         else:
             self.say_error(error)
 
@@ -378,7 +378,7 @@ class EnterpriseGrantsScreen(DayScreen):
         assert opened is not None
         answer = await questions.whose_version(self, opened, error, _date_of(draft))
         if answer == "theirs":
-            await self.desk.forget_draft(self)
+            await self.desk.drafts.forget(self)
             await self._show_saved(theirs.id)
         elif answer == "mine":
             self._opened = theirs

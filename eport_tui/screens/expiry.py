@@ -23,8 +23,9 @@ from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
 from eport_tui.services.expiry import Direction, DueRow, RenewalPreview
 from eport_tui.widgets import limits
+from eport_tui.widgets.columns import Column
 from eport_tui.widgets.form import Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.grid import Grid
 
 WITHIN = CodeTable("到期范围", [Code(str(days), f"{days}天内") for days in (30, 60, 90)])
 

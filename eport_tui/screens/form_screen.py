@@ -177,7 +177,7 @@ class FormScreen(EportScreen):
 
     async def field_left(self, field: str) -> None:
         """The cursor left a field."""
-        await self.desk.keep_draft(self)
+        await self.desk.drafts.keep(self)
 
     # From a field to a list
 

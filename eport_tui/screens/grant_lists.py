@@ -9,8 +9,9 @@ from eport_tui.domain.codes import CodeTables
 from eport_tui.screens.operator_entries import OperatorRow
 from eport_tui.services.enterprise_grants import GrantRow
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
+from eport_tui.widgets.columns import Column
 from eport_tui.widgets.form import GROUNDS_EXPLAINED
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.grid import Grid
 
 
 def what_columns(

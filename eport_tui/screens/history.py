@@ -25,8 +25,9 @@ from eport_tui.services import registry, reinstatement
 from eport_tui.services.history import HistoryRow
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.reinstatement import Deleted
+from eport_tui.widgets.columns import Column
 from eport_tui.widgets.form import Field, Form
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.lines import Lines
 from eport_tui.widgets.preview import MOST_ROWS, Preview
 from eport_tui.widgets.window import ListSource

@@ -23,7 +23,8 @@ from eport_tui.giving_up import NotAwaited, OutcomeUnknown
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.widgets.bars import Body
 from eport_tui.widgets.cells import fit, wrap
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.columns import Column
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.pin import PinField
 from eport_tui.widgets.window import ListSource
 
@@ -160,7 +161,7 @@ class CardList(Grid[CardRow]):
     @property
     def _is_searched(self) -> bool:
         """Whether there is a card to look for that somebody may want to use."""
-        return not self.refused and any(row.usable for row in self._window.rows)
+        return not self.refused and any(row.usable for row in self._view.window.rows)
 
 
 class LoginScreen(EportScreen):

@@ -336,7 +336,7 @@ class OperatorGrantsScreen(DayScreen):
         await self._show_operators(select=checked.entry.card_number, keep=True)
         self._entry.focus_field("card_number")
         self.say(told, "warning")
-        await desk.keep_draft(self)
+        await desk.drafts.keep(self)
 
     @property
     def _not_added(self) -> str:
@@ -422,7 +422,7 @@ class OperatorGrantsScreen(DayScreen):
                 raise
             self._entries.forget(grant_id)
         self._entry.set_value("reason", "")
-        await desk.forget_draft(self)
+        await desk.drafts.forget(self)
         self.say("")
         with though("已保存" if saved else "没有保存"):
             await self._received.reload()
@@ -473,7 +473,7 @@ class OperatorGrantsScreen(DayScreen):
         told = f"已从列表中去掉{whom}" if row.stored is None else f"已删除{whom}的权限"
         await self.tell_done(told, self._reload)
         if row.stored is None:
-            await desk.keep_draft(self)
+            await desk.drafts.keep(self)
 
     async def _delete_stored(self, key: GrantKey, grant: OperatorGrant, whom: str) -> bool:
         """Show what stops working, and delete the grant; false where the answer is no."""

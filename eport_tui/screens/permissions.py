@@ -16,9 +16,10 @@ from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
 from eport_tui.services.permissions import Direction, PermissionRow
 from eport_tui.widgets import limits
+from eport_tui.widgets.columns import Column
 from eport_tui.widgets.field import CodeField
 from eport_tui.widgets.form import Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.picker import Picker
 
 ALL = "全部"

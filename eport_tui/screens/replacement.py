@@ -18,8 +18,9 @@ from eport_tui.services import replacement as service
 from eport_tui.services.operations import LONGEST_REASON
 from eport_tui.services.replacement import Held, ListChanged, Preview
 from eport_tui.widgets import limits
+from eport_tui.widgets.columns import Column
 from eport_tui.widgets.form import Field, Form, Ground
-from eport_tui.widgets.grid import Column, Grid
+from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.window import ListSource
 
 
@@ -217,7 +218,7 @@ class ReplacementScreen(FormScreen):
                 await self._look()
             raise
         self.discard()
-        await desk.forget_draft(self)
+        await desk.drafts.forget(self)
         await self._list(None)
         self._entry.focus_field(service.OLD_FIELD)
         self.say("")

@@ -13,14 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from textual import events
 from textual.app import App
+from textual.dom import NoScreen
 from textual.message_pump import MessagePump
 from textual.screen import Screen
-from textual.worker import Worker, get_current_worker
+from textual.widget import Widget
 
 Result = TypeVar("Result")
 
@@ -47,6 +50,25 @@ def _takes_turn(event: events.Event) -> bool:
     )
 
 
+@dataclass(eq=False)
+class Flow:
+    """What goes on over several messages.
+
+    Attributes:
+        steps: What it does.
+        screen: The screen that it was begun on.
+        task: In which it runs, from its first step on.
+        holds_keys: Whether keys wait for it.
+        is_called_off: Whether it is to do nothing, as it had not begun when all were ended.
+    """
+
+    steps: Coroutine[Any, Any, None]
+    screen: Screen[Any]
+    task: asyncio.Task[Any] | None = None
+    holds_keys: bool = True
+    is_called_off: bool = False
+
+
 class KeyGate(App[None]):
     """An application whose keys are delivered one at a time, and whose flows hold them.
 
@@ -59,72 +81,105 @@ class KeyGate(App[None]):
         super().__init__(ansi_color=ansi_color)
         self._waiting_keys: deque[events.Event] = deque()
         self._delivering: asyncio.Task[None] | None = None
-        self._flows = 0
-        self._begun = 0
-        self._to_begin: set[Worker[None]] = set()
+        self._flows: set[Flow] = set()
         self._flows_done = asyncio.Event()
         self._flows_done.set()
 
     # Flows
 
-    def start_flow(self, flow: Coroutine[Any, Any, None]) -> None:
-        """Run a flow; keys that come meanwhile wait for it."""
-        self._hold()
-        self._begun += 1
-        self._to_begin.add(self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False))
+    def start_flow(
+        self, steps: Coroutine[Any, Any, None], screen: Screen[Any] | None = None
+    ) -> None:
+        """Run a flow; keys that come meanwhile wait for it, unless its screen is hidden.
 
-    async def _run_flow(self, flow: Coroutine[Any, Any, None]) -> None:
-        worker = get_current_worker()
+        Args:
+            screen: The screen that it is begun on, if that is not the one in front.
+        """
+        flow = Flow(steps, self.screen if screen is None else screen)
+        self._flows.add(flow)
+        self.flows_changed()
+        self.run_worker(self._run_flow(flow), group=FLOWS, exit_on_error=False)
+
+    async def _run_flow(self, flow: Flow) -> None:
+        flow.task = asyncio.current_task()
         try:
-            if worker in self._to_begin:
-                self._to_begin.discard(worker)
-                await flow
+            if flow.is_called_off:
+                flow.steps.close()
             else:
-                flow.close()
+                await flow.steps
         except asyncio.CancelledError:
             raise
         except Exception as error:
             self.flow_failed(error)
         finally:
-            self._begun -= 1
-            self._release()
+            self._flows.discard(flow)
+            self.flows_changed()
+
+    @property
+    def _flow(self) -> Flow | None:
+        """The flow that calls."""
+        task = asyncio.current_task()
+        return next((flow for flow in self._flows if flow.task is task), None)
+
+    @property
+    def has_other_flows(self) -> bool:
+        """Whether any flow goes on besides the one that calls."""
+        return bool(self._flows - {self._flow})
 
     def cancel_other_flows(self) -> None:
         """Stop all flows but the one that calls, such as those that wait for an answer."""
-        # One that is cancelled before its first step never takes it, and would hold the keys for
-        # good; so it is left to find that it is called off.
-        called_off = set(self._to_begin)
-        self._to_begin.clear()
-        for worker in list(self.workers):
-            if worker.group != FLOWS or worker is get_current_worker() or worker in called_off:
-                continue
-            worker.cancel()
+        caller = self._flow
+        for flow in self._flows:
+            if flow.task is None:
+                # One that is cancelled before its first step never takes it, and would hold the
+                # keys for good; so it is left to find that it is called off.
+                flow.is_called_off = True
+            elif flow is not caller:
+                flow.task.cancel()
 
     def flow_failed(self, error: Exception) -> None:
-        """A flow ended with an error."""
+        """A flow, the one that calls, ended with an error."""
         raise NotImplementedError
 
     @property
     def is_busy(self) -> bool:
         """Whether a flow runs or waits for an answer, or a key has not had its effect yet."""
-        return self._begun > 0 or self._delivering is not None
+        return bool(self._flows) or self._delivering is not None
 
     async def ask(self, dialog: Screen[Result]) -> Result | None:
         """Show a dialog from within a flow and wait for its answer; keys go to the dialog."""
         answer = self.push_screen(dialog, wait_for_dismiss=True)
-        self._release()
-        try:
+        with self.keys_go_on():
             return await answer
+
+    @contextmanager
+    def keys_go_on(self) -> Generator[None]:
+        """Within a flow: keys do not wait for it meanwhile."""
+        flow = self._flow
+        assert flow is not None
+        flow.holds_keys = False
+        self.flows_changed()
+        try:
+            yield
         finally:
-            self._hold()
+            flow.holds_keys = True
+            self.flows_changed()
 
-    def _hold(self) -> None:
-        self._flows += 1
-        self._flows_done.clear()
+    def is_hidden(self, screen: Screen[Any]) -> bool:
+        """Whether a screen stands behind one with which it has nothing to do, as the lock."""
+        return False
 
-    def _release(self) -> None:
-        self._flows -= 1
-        if self._flows == 0:
+    @property
+    def belongs_to(self) -> Screen[Any]:
+        """The screen that is to be told: of a flow the one it was begun on, or the one in front."""
+        flow = self._flow
+        return self.screen if flow is None else flow.screen
+
+    def flows_changed(self) -> None:
+        """See whether keys have to wait; to be called when what is hidden is another, too."""
+        if any(flow.holds_keys and not self.is_hidden(flow.screen) for flow in self._flows):
+            self._flows_done.clear()
+        else:
             self._flows_done.set()
 
     # Keys
@@ -166,8 +221,10 @@ class KeyGate(App[None]):
     async def _deliver(self) -> None:
         try:
             while self._waiting_keys:
-                # A card that was inserted begins a flow, too, and the PIN may come at once.
-                await self._flows_done.wait()
+                # A card that was inserted begins a flow, too, and the PIN may come at once; and
+                # a lock that comes meanwhile may not be ready for a key yet.
+                if not self._flows_done.is_set():
+                    await self._settle()
                 if self._is_ending:
                     return
                 event = self._waiting_keys.popleft()
@@ -203,10 +260,19 @@ class KeyGate(App[None]):
                 calm = 0
                 continue
             calm += 1
-            if calm >= CALM_TURNS and not any(map(_is_busy, self._registry)):
+            if calm >= CALM_TURNS and not any(map(self._keeps_busy, self._registry)):
                 return
-        busy = list(filter(_is_busy, (self, *self._registry)))
+        busy = list(filter(self._keeps_busy, (self, *self._registry)))
         log.error("%r do not come to rest; the next key is delivered all the same", busy)
+
+    def _keeps_busy(self, pump: MessagePump) -> bool:
+        """Whether a key has to wait for what a widget does; not where that is hidden."""
+        if not _is_busy(pump):
+            return False
+        try:
+            return not (isinstance(pump, Widget) and self.is_hidden(pump.screen))
+        except NoScreen:
+            return True
 
     @property
     def _is_ending(self) -> bool:

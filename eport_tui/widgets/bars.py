@@ -93,6 +93,11 @@ class MessageLine(Widget):
             self.kind, self.text = "hint", text
             self.said += 1
 
+    def can_be_read(self) -> None:
+        """It is seen from now on; what was said at an earlier key has been read before."""
+        if self._fresh:
+            self._since = time.monotonic()
+
     @contextmanager
     def kept(self) -> Generator[None]:
         """Show in the end what is shown now, whatever is said meanwhile."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -20,7 +20,9 @@ from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.domain.text import ONE_LINE, Pasted
 from eport_tui.errors import EportError, OutOfReach, StoreError
 from eport_tui.widgets.cells import fit
+from eport_tui.widgets.columns import Column, draw_heading, draw_row
 from eport_tui.widgets.themes import look
+from eport_tui.widgets.view import View
 from eport_tui.widgets.window import RowSource, Window, around, counted, first, last, reaching
 
 Row = TypeVar("Row")
@@ -28,31 +30,12 @@ Edge = Callable[[PageSource[Row], int], Window[Row]]
 
 LONGEST_TYPED = 20
 PAGE_ROWS = 50
-WIDE = 100
-CURSOR_COLUMNS = 2
-"""So many columns say which row it is; the cursor covers them, and states keep their colour."""
+ABOVE = 2
+"""Lines above the rows: the title and the heading."""
 EMPTY = "暂无数据"
 UNREAD = "没有读到数据"
 MOST_MARKED = 1_000
 """As many rows as are marked at once."""
-
-
-class Column(NamedTuple, Generic[Row]):
-    """One column of a grid.
-
-    Attributes:
-        label: Heading.
-        width: Cells; 0 shares what is left of the line with the other columns of width 0.
-        text: What a row shows there.
-        style: Name of a row's look (see `themes.look`), if not the usual one.
-        wide: Only shown where the line is at least `WIDE` cells long.
-    """
-
-    label: str
-    width: int
-    text: Callable[[Row], str]
-    style: Callable[[Row], str | None] | None = None
-    wide: bool = False
 
 
 @dataclass
@@ -141,11 +124,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._columns = columns
         self._key = key
         self._source: RowSource[Row] | None = None
-        self._window: Window[Row] = Window()
+        self._view: View[Row] = View()
         self._count: Count | None = None
-        # Both count from the first row of the window.
-        self._top = 0
-        self._cursor: int | None = None
         self._bar: int | None = None
         self._typed = ""
         self._found = True
@@ -172,14 +152,15 @@ class Grid(Widget, Generic[Row], can_focus=True):
     @property
     def selected(self) -> Row | None:
         """The row the cursor is on."""
-        return None if self._cursor is None else self._window.rows[self._cursor]
+        return self._view.selected
 
     @property
     def cursor(self) -> int | None:
         """The number of the selected row, from 0, where it is known."""
-        if self._cursor is None or self._count is None:
+        view = self._view
+        if view.cursor is None or self._count is None:
             return None
-        return self._window.number(self._cursor, self._count)
+        return view.window.number(view.cursor, self._count)
 
     @property
     def filter(self) -> str:
@@ -198,7 +179,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     @property
     def _height(self) -> int:
-        return max(1, self.size.height - 2)
+        return max(1, self.size.height - ABOVE)
 
     @property
     def _limit(self) -> int:
@@ -220,14 +201,12 @@ class Grid(Widget, Generic[Row], can_focus=True):
             again: Whether it is the same list, of another day or of what else was asked for; then
                 it is in the order and narrowed as before.
         """
-        had_selected = self._cursor is not None
-        line = 0 if self._cursor is None else self._cursor - self._top
+        before = self._view
         self._marks = {}
         self._source, self._typed = source.shown_as(self._source if again else None), ""
-        nothing: Window[Row] = Window()
-        self._window, self._count, self._top, self._cursor = nothing, None, 0, None
-        await self._read(select, near=near, line=line)
-        if had_selected and self._cursor is None:
+        self._view, self._count = View(), None
+        await self._read(select, near=near, line=before.line)
+        if before.cursor is not None and self._view.cursor is None:
             self.post_message(self.Selected(self, None))
 
     async def reload(
@@ -254,15 +233,15 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def hide_rows(self) -> Callable[[], None]:
         """Show no rows until the list is read anew; what is returned shows it as it was."""
-        what = self.title, self._source, self._window, self._count, self._unread
-        where = self._top, self._cursor, self._marks
+        what = self.title, self._source, self._count, self._unread
+        where = self._view, self._marks
         self._hidden = True
         self.refresh()
 
         def put_back() -> None:
-            self.title, self._source, self._window, self._count, self._unread = what
-            self._top, self._cursor, self._marks = where
-            self._hidden, self._bar = False, self._bar_line(self._top)
+            self.title, self._source, self._count, self._unread = what
+            self._view, self._marks = where
+            self._hidden, self._bar = False, self._view.bar(self._count, self._height)
             self.refresh()
             self.post_message(self.Selected(self, self.selected))
 
@@ -294,7 +273,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
         What was read, and has none, stays so unless it is the database that fails.
         """
-        if not self._window.rows and (self._count is None or isinstance(why, StoreError)):
+        if not self._view.window.rows and (self._count is None or isinstance(why, StoreError)):
             self._unread, self._count = why, None
             self.refresh()
 
@@ -314,12 +293,12 @@ class Grid(Widget, Generic[Row], can_focus=True):
             near: The row in whose place otherwise to select one; it may have another key by now.
             line: The line for the selected row, where none is selected now.
         """
-        source, old, cursor = self._source, self._window, self._cursor
+        source, old = self._source, self._view
         if source is None:
             return
-        selects = near is not None or cursor is not None
-        if keep and old.rows:
-            near = old.rows[self._top if cursor is None else cursor]
+        selects = near is not None or old.cursor is not None
+        if keep and old.window.rows:
+            near = old.window.rows[old.at]
         limit = self._limit
 
         def read(pages: PageSource[Row]) -> tuple[Window[Row], int | None, bool, Count]:
@@ -344,16 +323,16 @@ class Grid(Widget, Generic[Row], can_focus=True):
         finally:
             self.refresh()
         self._hidden = False
-        line = line if cursor is None else cursor - self._top
+        line = line if old.cursor is None else old.line
         top = at - line if at is not None else 0
-        if old.rows and (still := self._index_of(window, old.rows[self._top])) is not None:
+        shown = old.window.rows
+        if shown and (still := self._index_of(window, shown[old.top])) is not None:
             top = still
-        self._window = window
-        self._cursor = at if window.rows and (wanted or selects) else None
-        self._top = max(0, top)
+        cursor = at if window.rows and (wanted or selects) else None
+        self._view = View(window, max(0, top), cursor)
         # Rows that the height has room for may be missing yet.
-        await self._go(self._cursor)
-        if self._cursor is not None or cursor is not None:
+        await self._go(cursor)
+        if self._view.cursor is not None or old.cursor is not None:
             self.post_message(self.Selected(self, self.selected))
 
     def _index_of(self, window: Window[Row], row: Row) -> int | None:
@@ -363,10 +342,10 @@ class Grid(Widget, Generic[Row], can_focus=True):
     async def _go(self, index: int | None, *, top: int | None = None) -> None:
         """Put the cursor on a row of the window or near it, or on none, and bring it into view."""
         source = self._source
-        base = window = self._window
+        base = window = self._view.window
         if source is None:
             return
-        top = self._top if top is None else top
+        top = self._view.top if top is None else top
         if window.ends:
             # In a window that got higher, rows that are not read yet may belong above.
             top = min(top, len(window.rows) - self._height)
@@ -376,35 +355,27 @@ class Grid(Widget, Generic[Row], can_focus=True):
         reaches = (low >= 0 or window.starts) and (high <= len(window.rows) or window.ends)
         if window.rows and not reaches:
             window, shift = await source.do(reaching, window, low, high, self._limit)
-            if self._window is not base:
+            if self._view.window is not base:
                 # The list was read anew meanwhile.
                 return
-        old = self._window, self._top, self._cursor
-        self._window, self._cursor = window, None
-        if index is not None and window.rows:
-            self._cursor = min(max(index + shift, 0), len(window.rows) - 1)
-        self._top = max(0, min(top + shift, len(window.rows) - self._height))
-        if self._cursor is not None:
-            self._top = min(max(self._top, self._cursor - self._height + 1), self._cursor)
-        self._show_change(*old)
+        index = None if index is None else index + shift
+        self._look_at(View.near(window, index, top + shift, self._height))
 
-    def _show_change(self, window: Window[Row], top: int, cursor: int | None) -> None:
+    def _look_at(self, now: View[Row]) -> None:
         """Draw what differs from what was shown, and tell of another selected row."""
-        now = self._window
-        bar, self._bar = self._bar, self._bar_line(self._top)
-        scrolled = not (window.rows and now.rows) or window.rows[top] is not now.rows[self._top]
-        if scrolled:
+        before, self._view = self._view, now
+        bar, self._bar = self._bar, now.bar(self._count, self._height)
+        was, rows = before.window.rows, now.window.rows
+        if not (was and rows) or was[before.top] is not rows[now.top]:
             self.refresh()
         else:
-            width = self.size.width
-            moved = ((cursor, top), (self._cursor, self._top))
-            lines = {0} | {2 + at - first for at, first in moved if at is not None}
+            moved = (view.line for view in (before, now) if view.cursor is not None)
+            lines = {0} | {ABOVE + line for line in moved}
             if bar != self._bar:
-                lines |= {line for line in (bar, self._bar) if line is not None}
-            self.refresh(*(Region(0, line, width, 1) for line in lines))
-        before = None if cursor is None else window.rows[cursor]
-        if self.selected is not before:
-            self.post_message(self.Selected(self, self.selected))
+                lines |= {ABOVE + line for line in (bar, self._bar) if line is not None}
+            self.refresh(*(Region(0, line, self.size.width, 1) for line in lines))
+        if now.selected is not before.selected:
+            self.post_message(self.Selected(self, now.selected))
 
     async def select_first(self) -> None:
         """Select the first row, if there is one."""
@@ -417,18 +388,16 @@ class Grid(Widget, Generic[Row], can_focus=True):
     async def _edge(self, read: Edge[Row], end: int) -> None:
         """Go to the first row, or to the last (`end` is -1)."""
         source = self._source
-        base = window = self._window
+        base = window = self._view.window
         if source is None:
             return
         if not (window.starts if end == 0 else window.ends):
             window = await source.do(read, self._limit)
-            if self._window is not base:
+            if self._view.window is not base:
                 return
-        old = self._window, self._top, self._cursor
-        self._window = window
-        self._cursor = (0 if end == 0 else len(window.rows) - 1) if window.rows else None
-        self._top = 0 if end == 0 else max(0, len(window.rows) - self._height)
-        self._show_change(*old)
+        count, height = len(window.rows), self._height
+        index, top = (0, 0) if end == 0 else (count - 1, count - height)
+        self._look_at(View.near(window, index, top, height))
 
     # Order, filter, jump
 
@@ -468,7 +437,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         except EportError:
             self._source = before
             raise
-        if self._cursor is None or selected is None:
+        if self._view.cursor is None or selected is None:
             await self.select_first()
 
     async def on_key(self, event: events.Key) -> None:
@@ -520,13 +489,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
         self._found = row is not None
         if row is None:
             return
-        at = self._index_of(self._window, row)
+        at = self._index_of(self._view.window, row)
         if at is None:
             limit = self._limit
             window, at = await source.do(around, row, limit, there=True)
-            old = self._window, self._top, self._cursor
-            self._window, self._top, self._cursor = window, at, at
-            self._show_change(*old)
+            self._look_at(View(window, at, at))
         # What follows is what begins so, too.
         await self._go(at, top=at)
 
@@ -589,8 +556,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     async def on_focus(self) -> None:
         """Select a row when the list is entered, so that the cursor is seen."""
-        if self._cursor is None and self._window.rows:
-            await self._move(self._top)
+        if self._view.cursor is None and self._view.window.rows:
+            await self._move(self._view.top)
         self.refresh()
 
     def on_blur(self) -> None:
@@ -601,16 +568,16 @@ class Grid(Widget, Generic[Row], can_focus=True):
     async def on_resize(self) -> None:
         """Keep the selected row in view."""
         if self._source is not None:
-            await self._try(self._go(self._cursor))
+            await self._try(self._go(self._view.cursor))
 
     async def action_move(self, by: int) -> None:
         """Move the cursor by some rows."""
-        await self._move(self._top + by if self._cursor is None else self._cursor + by)
+        await self._move(self._view.at + by)
 
     async def action_page(self, by: int) -> None:
         """Move the cursor by a screenful."""
-        at = self._top if self._cursor is None else self._cursor
-        await self._move(at + by * self._height, top=self._top + by * self._height)
+        rows = by * self._height
+        await self._move(self._view.at + rows, top=self._view.top + rows)
 
     async def action_go(self, index: int) -> None:
         """Move the cursor to the first row; -1 is the last."""
@@ -619,8 +586,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     async def on_mouse_down(self, event: events.MouseDown) -> None:
         """Select the row under the mouse; the right button asks for its menu."""
-        index = self._top + event.y - 2
-        if event.y < 2 or index >= len(self._window.rows):
+        index = self._view.top + event.y - ABOVE
+        if event.y < ABOVE or index >= len(self._view.window.rows):
             return
         event.stop()
         self.focus()
@@ -630,7 +597,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A double click opens the row."""
-        if event.chain == 2 and event.y >= 2 and self.selected is not None:
+        if event.chain == 2 and event.y >= ABOVE and self.selected is not None:
             self.post_message(self.Opened(self, self.selected))
 
     async def on_mouse_scroll_down(self) -> None:
@@ -643,8 +610,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def menu_place(self) -> tuple[int, int]:
         """Where on the screen a menu for the selected row belongs."""
-        row = 0 if self._cursor is None else self._cursor - self._top
-        return self.region.x + 6, self.region.y + 2 + row
+        return self.region.x + 6, self.region.y + ABOVE + self._view.line
 
     # Drawing
 
@@ -654,47 +620,35 @@ class Grid(Widget, Generic[Row], can_focus=True):
         if y == 0:
             return self._draw_title(width)
         if y == 1:
-            style = look(self, "dim")
-            text = " ".join(fit(column.label, cells) for column, cells in self._layout(width))
-            return Strip([Segment(fit(f"  {text}", width), style)], width)
+            return draw_heading(self, self._columns, width)
         if self._hidden:
             return Strip.blank(width, self.rich_style)
         if self._unread is not None and y == 3:
             text = f"  {UNREAD}：{self._unread.message}"
             return Strip([Segment(fit(text, width), look(self, "warning"))], width)
-        if self._count is not None and not self._window.rows and y == 3:
+        rows = self._view.window.rows
+        if self._count is not None and not rows and y == 3:
             style = look(self, "dim")
             empty = EMPTY
             if self.filter:
                 where = "" if self.has_focus else "到列表中"
                 empty = f"没有符合「{self.filter}」的记录，{where}按Esc取消筛选"
             return Strip([Segment(fit(f"  {empty}", width), style)], width)
-        index = self._top + y - 2
-        if index >= len(self._window.rows):
+        index = self._view.top + y - ABOVE
+        if index >= len(rows):
             return Strip.blank(width, self.rich_style)
-        strip = self._draw_row(self._window.rows[index], index == self._cursor, width)
-        if y == self._bar:
+        strip = draw_row(
+            self,
+            self._columns,
+            rows[index],
+            width,
+            at_cursor=index == self._view.cursor,
+            marked=self._key(rows[index]) in self._marks,
+        )
+        if self._bar is not None and y == ABOVE + self._bar:
             bar = Segment("#", look(self, "dim"))
             return Strip([*strip.crop(0, width - 1), bar], width)
         return strip
-
-    def _bar_line(self, top: int) -> int | None:
-        """The line on which the scroll bar stands; none where the whole list is shown."""
-        window, height = self._window, self._height
-        at_start = window.starts and top == 0
-        at_end = window.ends and top + height >= len(window.rows)
-        if self._count is None or (at_start and at_end):
-            return None
-        if at_start:
-            return 2
-        if at_end:
-            return 1 + height
-        number = window.number(top, self._count)
-        if number is None or not self._count.exact:
-            # How far it is to the end nobody knows.
-            return 2 + height // 2
-        room = max(1, self._count.number - height)
-        return 3 + min(height - 3, number * (height - 2) // room)
 
     def _draw_title(self, width: int) -> Strip:
         style = look(self, "title")
@@ -707,8 +661,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
     def _told(self) -> Iterator[str]:
         """What the title says about where one is and how the list is shown."""
         if self._count is not None and not self._hidden:
-            if self._cursor is not None:
-                yield self._place(self._cursor, self._count)
+            if place := self._view.place(self._count):
+                yield place
             yield f"共{self._count}条"
         if self._marks:
             yield f"已选{len(self._marks)}条"
@@ -720,38 +674,3 @@ class Grid(Widget, Generic[Row], can_focus=True):
                 yield f"筛选{pages.filter}"
         if self._typed:
             yield f"查找{self._typed}" + ("" if self._found else "，没有")
-
-    def _place(self, cursor: int, count: Count) -> str:
-        number = self._window.number(cursor, count)
-        if number is not None:
-            return f"第{number + 1}条"
-        from_end = self._window.number_from_end(cursor)
-        return f"倒数第{from_end}条" if from_end is not None else f"第{count}条"
-
-    def _draw_row(self, row: Row, at_cursor: bool, width: int) -> Strip:
-        base = under = self.rich_style
-        if at_cursor:
-            under = look(self, "cursor" if self.has_focus else "cursor-away")
-        mark = "*" if self._key(row) in self._marks else " "
-        segments = [Segment(f"{'>' if at_cursor else ' '}{mark}", under)]
-        for at, (column, cells) in enumerate(self._layout(width)):
-            plain = under if at < CURSOR_COLUMNS else base
-            name = column.style(row) if column.style and plain is base else None
-            style = look(self, name) if name else plain
-            segments += [Segment(fit(column.text(row), cells), style), Segment(" ", plain)]
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _layout(self, width: int) -> list[tuple[Column[Row], int]]:
-        """The columns to show with their cells; those of width 0 share what the others leave."""
-        columns = [column for column in self._columns if width >= WIDE or not column.wide]
-        sharing = sum(column.width == 0 for column in columns)
-        left = max(0, width - 2 - sum(column.width for column in columns) - len(columns))
-        share, extra = divmod(left, sharing) if sharing else (0, 0)
-        layout: list[tuple[Column[Row], int]] = []
-        for column in columns:
-            cells = column.width
-            if not cells:
-                cells = share + (1 if extra > 0 else 0)
-                extra -= 1
-            layout.append((column, cells))
-        return layout

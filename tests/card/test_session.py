@@ -406,6 +406,25 @@ def test_what_was_begun_before_a_lock_is_not_finished_after_it(authority, trust)
         session.require_same(session.generation)
 
 
+def test_a_card_that_failed_before_a_lock_does_not_lock_what_was_unlocked_since(authority, trust):
+    key = ec.generate_private_key(ec.SECP256R1())
+    old = StubCard(authority, key=key)
+    new = StubCard(authority, key=key, certificate=old.certificate)
+    session = CardSession.begin(old, trust)
+    session.unlock(right())
+
+    def is_put_back_and_fails():
+        session.lock()
+        session.resume(new)
+        session.unlock(right())
+        raise CardGone
+
+    old.confirm = is_put_back_and_fails
+    with pytest.raises(CardGone):
+        session.require_granting()
+    assert session.unlocked
+
+
 # The log
 
 

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from eport_tui import app
+from eport_tui.desk import changes
 from eport_tui.domain.dates import SHANGHAI
 from eport_tui.screens import lock
 from eport_tui.services import demo
@@ -59,7 +60,7 @@ def no_defect(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others save is seen when the test asks for it, and not while it is elsewhere."""
-    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 3600)
+    monkeypatch.setattr(changes, "SEE_OTHERS_SECONDS", 3600)
 
 
 @pytest.fixture(autouse=True)

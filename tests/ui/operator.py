@@ -211,10 +211,10 @@ class Operator:
 
 def end_process(app: EportApp) -> None:
     """Let go of what the end of the process would."""
-    app._data_thread.shutdown()
-    app._card_thread.shutdown()
-    if app._store is not None:
-        app._store.close()
+    app.steps.data.shutdown()
+    app.steps.card.shutdown()
+    if app.has_store:
+        app.store.close()
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from eport_tui import app
+from eport_tui.desk import steps
 from eport_tui.services import enterprise_grants
 from eport_tui.settings import Settings
 from eport_tui.store.database import Store
@@ -26,7 +26,7 @@ GRANT = ("3101980001", "<tab>", "95", "<enter>", "<tab>", "20271231")
 @pytest.fixture(autouse=True)
 def busy_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a wait shown so early that no test takes long."""
-    monkeypatch.setattr(app, "SHOW_BUSY_AFTER", 0.05)
+    monkeypatch.setattr(steps, "SHOW_BUSY_AFTER", 0.05)
 
 
 @contextmanager

@@ -10,14 +10,16 @@ import pytest
 
 from eport_tui.card import software
 from eport_tui.card.software import SoftwareCard
+from eport_tui.errors import StoreError
 from eport_tui.services import drafts, history
 from eport_tui.settings import Settings
 from eport_tui.store import ledger
+from eport_tui.widgets import bars
 from tests.ui.colleague import BROKER_CODE, Colleague
 from tests.ui.operator import MANUFACTURER, OPERATOR, PATIENCE, PIN, Operator, at_login, at_work
 from tests.ui.test_change_pin import NEW
 from tests.ui.test_faults import GRANT, taken
-from tests.ui.test_lock import LOCKED, PUT_BACK, file_gone, half_a_grant, put_back, unlock
+from tests.ui.test_lock import LOCKED, PUT_BACK, Clock, file_gone, half_a_grant, put_back, unlock
 
 TOO_LATE = "已来不及取消，正在等待结果。再按Esc不再等待"
 GRANTS = "委托授权系统 / 企业间授权录入"
@@ -68,8 +70,8 @@ async def give_up(operator: Operator, *keys: str) -> None:
 async def threads_are_done(operator: Operator) -> None:
     """Wait for what the threads still have to do."""
     app = operator.app
-    await operator.wait_until(app._data_thread.submit(int).done)
-    await operator.wait_until(app._card_thread.submit(int).done)
+    await operator.wait_until(app.steps.data.submit(int).done)
+    await operator.wait_until(app.steps.card.submit(int).done)
 
 
 # -- given up in time ------------------------------------------------------------------
@@ -169,7 +171,7 @@ async def test_a_list_that_is_not_read_again_does_not_hide_that_something_was_sa
 
         def forget_and_hold_up_what_comes_next(*arguments: object) -> None:
             forget(*arguments)  # type: ignore[arg-type]
-            operator.app._data_thread.submit(gate.wait)
+            operator.app.steps.data.submit(gate.wait)
 
         monkeypatch.setattr(drafts, "forget", forget_and_hold_up_what_comes_next)
         gate.shut()
@@ -324,8 +326,7 @@ async def test_a_screen_that_is_being_opened_does_not_cover_the_lock(
         gate.shut()
         operator.send("<enter>")
         await operator.wait_while_busy()
-        file_gone(settings)
-        await operator._wait_until(lambda: operator.place == LOCKED, "the lock")
+        await locks(operator, settings)
         gate.open()
         await threads_are_done(operator)
         assert operator.place == LOCKED
@@ -357,6 +358,165 @@ async def test_a_key_that_takes_effect_only_when_the_lock_is_there_leaves_it_the
         assert operator.dialog == ""
         await operator.press("escape")
         assert operator.sees("请插入IC卡或Ikey")
+
+
+async def locks(operator: Operator, settings: Settings) -> None:
+    """Pull the card while something is under way."""
+    file_gone(settings)
+    await operator._wait_until(lambda: operator.place == LOCKED, "the lock")
+
+
+DELETE = (*["<tab>"] * 5, "<delete>", "y")
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_goes_wrong_behind_the_lock_is_told_on_its_screen_when_that_is_back(
+    settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise StoreError("读不到", hint="请再试")
+
+    monkeypatch.setattr(history, "signer", fails)
+    gate.before(history, "signer")
+    async with at_work(settings, typed="17") as operator:
+        gate.shut()
+        operator.send("<enter>")
+        await operator.wait_while_busy()
+        await locks(operator, settings)
+        gate.open()
+        await threads_are_done(operator)
+        await operator.wait_for("请插入原来的卡")
+        assert not operator.sees("读不到")
+        await comes_back(operator, settings)
+        assert operator.message == "x 读不到（请再试）"
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_the_lock_has_broken_off_is_told_when_it_is_gone(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(SoftwareCard, "sign")
+    async with at_work(settings, typed="11") as operator:
+        gate.shut()
+        operator.send(*DELETE)
+        await operator.wait_while_busy()
+        await locks(operator, settings)
+        gate.open()
+        await threads_are_done(operator)
+        await comes_back(operator, settings)
+        assert operator.message == "x 刚才的操作因程序锁定而中断，请核对后重新操作"
+        await operator.press("f5")
+        assert operator.sees("共5条")
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_was_done_behind_the_lock_can_be_read_after_it(
+    settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, bars)
+    monkeypatch.setattr(bars, "READING_SECONDS", 1)
+    gate.before(ledger, "append")
+    async with at_work(settings, typed="11") as operator:
+        gate.shut()
+        operator.send(*DELETE)
+        await operator.wait_while_busy()
+        await locks(operator, settings)
+        gate.open()
+        await threads_are_done(operator)
+        clock.minutes += 1
+        await comes_back(operator, settings)
+        await operator.press("down")
+        assert "已删除授权" in operator.message
+        clock.minutes += 1
+        await operator.press("up")
+        assert "已删除授权" not in operator.message
+
+
+@pytest.mark.usefixtures("watchful")
+@pytest.mark.parametrize("keys", [DELETE, ("<shift+tab>", "<ctrl+o>")], ids=["flow", "list"])
+async def test_esc_at_the_lock_logs_out_whatever_is_under_way_behind_it(
+    settings: Settings, gate: Gate, keys: tuple[str, ...]
+) -> None:
+    async with at_work(settings, typed="11") as operator:
+        await operator.burst(*keys[:-1])
+        gate.shut()
+        operator.app.steps.data.submit(gate.wait)
+        operator.send(keys[-1])
+        await operator.wait_while_busy()
+        await locks(operator, settings)
+        await operator._wait_until(lambda: operator.sees("请插入原来的卡"), "the lock")
+        assert not operator.sees("正在处理")
+        await operator.press("escape")
+        assert operator.sees("请插入IC卡或Ikey")
+        gate.open()
+        await threads_are_done(operator)
+        put_back(settings)
+        await operator.log_in()
+        await operator.type("11")
+        assert operator.sees("共5条")
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_was_typed_is_kept_where_esc_at_the_lock_has_to_wait_for_a_save(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(SoftwareCard, "sign")
+    async with at_work(settings) as operator:
+        await half_a_grant(operator)
+        await operator.type("1231")
+        gate.shut()
+        operator.send("<f10>")
+        await operator.wait_while_busy()
+        await locks(operator, settings)
+        operator.send("<escape>")
+        await operator.wait_while_busy()
+        assert operator.place == LOCKED
+        gate.open()
+        await operator.wait_for("请插入IC卡或Ikey")
+        put_back(settings)
+        await operator.log_in()
+        assert "上次未保存的录入" in operator.dialog
+        await operator.type("y")
+        assert operator.value("权限有效期") == "20271231"
+        assert operator.sees("共5条")
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_is_under_way_behind_the_lock_keeps_nobody_from_unlocking(
+    settings: Settings, gate: Gate
+) -> None:
+    gate.before(history, "signer")
+    async with at_work(settings, typed="17") as operator:
+        gate.shut()
+        operator.send("<enter>")
+        await operator.wait_while_busy()
+        await locks(operator, settings)
+        put_back(settings)
+        await operator.wait_for(PUT_BACK)
+        await operator.type(PIN)
+        assert operator.value("密码") == "********"
+        operator.send("<enter>")
+        await operator.wait_while_busy()
+        assert operator.place != LOCKED
+        await operator.press("escape")
+        assert operator.message == "x 已取消"
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_esc_gives_up_what_the_lock_itself_waits_for(settings: Settings, gate: Gate) -> None:
+    gate.before(SoftwareCard, "verify_pin")
+    async with at_work(settings, typed="11") as operator:
+        await locks(operator, settings)
+        put_back(settings)
+        await operator.wait_for(PUT_BACK)
+        gate.shut()
+        await give_up(operator, PIN, "<enter>")
+        await operator.wait_until(lambda: operator.message == "x 已取消")
+        assert operator.place == LOCKED
+        gate.open()
+        await threads_are_done(operator)
+        await unlock(operator)
+        assert operator.place == GRANTS
 
 
 @pytest.mark.usefixtures("watchful")
@@ -399,7 +559,7 @@ async def test_a_list_that_is_just_to_be_read_again_at_the_logout_leaves_the_key
         end = app._end_session
 
         def others_saved_something() -> None:
-            app.start_flow(app._reload_lists(app.screen))  # type: ignore[arg-type]
+            app.start_flow(app.changes._reload_lists(app.screen))  # type: ignore[arg-type]
             end()
 
         monkeypatch.setattr(app, "_end_session", others_saved_something)

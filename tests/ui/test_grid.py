@@ -9,7 +9,8 @@ import pytest
 
 from eport_tui.domain.lists import BOUND, Count, Order, beginning
 from eport_tui.errors import StoreError
-from eport_tui.widgets.grid import MOST_MARKED, PAGE_ROWS, Column, Grid
+from eport_tui.widgets.columns import Column
+from eport_tui.widgets.grid import MOST_MARKED, PAGE_ROWS, Grid
 from eport_tui.widgets.window import KEPT_ROWS, ListSource, RowSource
 from tests.ui.stage import Actor, on_stage
 
@@ -180,7 +181,7 @@ async def test_no_key_reads_more_than_a_page_of_a_million_rows(
         numbers.asked.clear()
         await actor.press(*keys)
         assert set(numbers.asked) == asked
-        assert len(shown._window.rows) <= KEPT_ROWS
+        assert len(shown._view.window.rows) <= KEPT_ROWS
 
 
 async def test_scrolling_through_keeps_only_a_few_pages_and_reads_each_once() -> None:
@@ -189,7 +190,7 @@ async def test_scrolling_through_keeps_only_a_few_pages_and_reads_each_once() ->
         numbers.asked.clear()
         await actor.press(*["pagedown"] * 100)
         assert shown.cursor == 100 * HEIGHT
-        assert len(shown._window.rows) <= KEPT_ROWS
+        assert len(shown._view.window.rows) <= KEPT_ROWS
         assert len(numbers.asked) <= 100 * HEIGHT // PAGE_ROWS + 1
         numbers.asked.clear()
         await actor.press(*["pageup"] * 100)
@@ -528,7 +529,7 @@ async def test_one_moves_on_from_a_row_that_was_deleted_meanwhile(keys: list[str
             await actor.press(key)
         assert shown.selected is not None
         assert shown.selected not in numbers.gone
-        rows = list(shown._window.rows)
+        rows = list(shown._view.window.rows)
         assert rows == sorted(set(rows))
 
 

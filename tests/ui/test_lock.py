@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from eport_tui import app
 from eport_tui.card.authority import TestAuthority
+from eport_tui.desk import presence
 from eport_tui.settings import Settings
 from tests.card.making import make_card
 from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, PIN, Operator, at_work
@@ -81,11 +82,11 @@ async def test_f7_pulls_the_card_of_the_demo_and_puts_it_back(settings: Settings
 
 
 class Clock:
-    """What the program takes for the time."""
+    """What a module of the program takes for the time."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType = presence) -> None:
         self.minutes = 0.0
-        monkeypatch.setattr(app, "time", self)
+        monkeypatch.setattr(module, "time", self)
 
     def monotonic(self) -> float:
         return self.minutes * 60
@@ -128,7 +129,7 @@ async def test_somebody_there_does_not_lock(
                 await operator.click("方向")
             else:
                 await operator.paste("95")
-            operator.app._watch()
+            operator.app.presence.check()
         assert operator.place != LOCKED
         clock.minutes += 10.1
         await operator.wait_for("程序已锁定")
@@ -143,7 +144,7 @@ async def test_the_login_screen_does_not_lock(
         await operator.wait_for("程序已锁定")
         await operator.press("escape")
         clock.minutes += 11
-        operator.app._watch()
+        operator.app.presence.check()
         await operator.settle()
         assert operator.sees("请插入IC卡或Ikey")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eport_tui import app
+from eport_tui.desk import changes
 from eport_tui.settings import Settings
 from tests.ui.colleague import Colleague
 from tests.ui.operator import BROKER, MANUFACTURER, at_work
@@ -15,7 +15,7 @@ TO_THE_LIST = ["tab"] * 5
 @pytest.fixture(autouse=True)
 def attentive(nobody_else: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look so often that nobody has to wait."""
-    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 0.02)
+    monkeypatch.setattr(changes, "SEE_OTHERS_SECONDS", 0.02)
 
 
 async def test_a_colleagues_grant_appears_and_the_cursor_stays_on_its_row(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from eport_tui import app
 from eport_tui.card import glance
 from eport_tui.card.trust import TrustStore
+from eport_tui.desk import changes
 from eport_tui.services import databases
 from eport_tui.settings import Settings
 from eport_tui.store import postgres
@@ -67,7 +67,7 @@ async def test_a_server_that_is_gone_locks_writing_keeps_what_was_typed_and_come
 async def test_what_a_colleague_saves_is_seen_without_waiting_for_the_next_look(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 3600)
+    monkeypatch.setattr(changes, "SEE_OTHERS_SECONDS", 3600)
     with at_the_same_database(settings) as colleague:
         async with at_work(settings, MANUFACTURER, "11") as operator:
             assert operator.sees("共5条")
@@ -78,7 +78,7 @@ async def test_what_a_colleague_saves_is_seen_without_waiting_for_the_next_look(
 async def test_what_a_colleague_saves_is_seen_though_nobody_hears_of_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 0.02)
+    monkeypatch.setattr(changes, "SEE_OTHERS_SECONDS", 0.02)
     monkeypatch.setattr(postgres, "_TAKE_TURN", postgres._TAKE_TURN.partition("RETURNING")[0])
     with at_the_same_database(settings) as colleague:
         async with at_work(settings, MANUFACTURER, "11") as operator:
@@ -95,7 +95,7 @@ UNREAD = "没有读到数据：无法连接数据库服务器"
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch, watchful: None) -> None:
     """Have the program look at the database so often that nobody has to wait."""
-    monkeypatch.setattr(app, "SEE_OTHERS_SECONDS", 0.02)
+    monkeypatch.setattr(changes, "SEE_OTHERS_SECONDS", 0.02)
 
 
 @contextmanager
@@ -208,7 +208,7 @@ async def test_an_answer_appears_by_itself_unless_the_question_is_another_by_now
             if another:
                 await operator.press("end", "backspace")
         if another:
-            await operator.wait_until(lambda: not operator.app.has_unread)
+            await operator.wait_until(lambda: not operator.app.changes.has_unread)
             assert not operator.sees("核查结果  +")
             assert operator.value("操作员IC卡号") == "890000000004"
         else:

@@ -1,0 +1,1 @@
+"""What the application does beside its screens: one concern a module."""
