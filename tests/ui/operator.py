@@ -114,9 +114,7 @@ class Operator:
         await self.app.keys_settled()
         if self.app.is_running:
             # The program lays its screen out a moment later, when nothing else is to be done.
-            screen = self.app.screen
-            if screen._layout_required or screen._scroll_required:
-                screen._on_timer_update()
+            self.app.screen._refresh_layout()
 
     # What a person sees
 
