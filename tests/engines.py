@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +33,22 @@ def engine(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with empty tables, made once."""
+    file = tmp_path_factory.mktemp("made") / "eport.db"
+    Store.open(file).close()
+    return file
+
+
 @contextmanager
 def place_on(
     engine: str, request: pytest.FixtureRequest, file: Path, template: str
 ) -> Iterator[Place]:
-    """The file, or a database on a server that begins as the template."""
+    """A file, or a database on a server, that begins as the template: `template0` or `made`."""
     if engine == "sqlite":
+        if template == "made":
+            shutil.copy(request.getfixturevalue("made_file"), file)
         yield file
         return
     server: Server = request.getfixturevalue("server")
@@ -61,9 +72,9 @@ def other(server: Server, place: Place) -> Iterator[Any]:
 
 
 @pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+def sqlite_store(tmp_path: Path, made_file: Path) -> Iterator[Store]:
     """For what only SQLite can tell, such as EXPLAIN QUERY PLAN."""
-    with Store.open(tmp_path / "sqlite.db") as store:
+    with Store.open(shutil.copy(made_file, tmp_path / "sqlite.db")) as store:
         yield store
 
 

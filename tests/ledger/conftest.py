@@ -15,6 +15,7 @@ from eport_tui.services import enterprise_grants, operator_grants
 from eport_tui.store.database import Store
 from tests import profiles as profiles
 from tests.engines import engine as engine
+from tests.engines import made_file as made_file
 from tests.engines import new_place as new_place
 from tests.engines import place_on
 from tests.engines import server as server

@@ -10,6 +10,7 @@ from eport_tui.domain.places import Place
 from eport_tui.store.database import Store
 from tests import profiles as profiles
 from tests.engines import engine as engine
+from tests.engines import made_file as made_file
 from tests.engines import other as other
 from tests.engines import place as place
 from tests.engines import place_on

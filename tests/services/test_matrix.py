@@ -7,7 +7,8 @@ does not allow is refused, with the reason, and leaves the database as it was.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Generator
+import shutil
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,12 +70,17 @@ LEGAL, OPERATOR = Role.LEGAL_PERSON, Role.OPERATOR
 # -- the rows: what writes ---------------------------------------------------------------------
 
 
-@dataclass
-class Case:
-    """MANUFACTURER granted to BROKER, who handed it on; another grant has run out."""
+@dataclass(frozen=True)
+class Story:
+    """MANUFACTURER granted to BROKER, who handed it on; another grant has run out.
 
-    store: Store
-    session: CardSession
+    Also: a grant that both ends let run out, a deleted one, and a deleted operator grant.
+
+    Attributes:
+        file: The database in which it is.
+    """
+
+    file: Path
     grant: EnterpriseGrant
     expired: EnterpriseGrant
     to_card: OperatorGrant
@@ -82,37 +88,49 @@ class Case:
     marked: EnterpriseGrant
     deleted: int
     withdrawn: int
+
+
+def told_in(file: Path) -> Story:
+    """Tell the story in a new database."""
+    with Store.open(file) as store:
+        register(store)
+        before = TODAY - timedelta(days=9)
+        expired = grant(store, subsystem="B1", valid_until=TODAY - timedelta(days=1), today=before)
+        (to_all,) = hand_on(store, expired, today=before)
+        standing = grant(store)
+        (to_card,) = hand_on(store, standing, CARD)
+        marked = grant(store, subsystem="Z8")
+        for end in (MANUFACTURER, BROKER):
+            expiry.let_lapse(store, legal_person(end), [marked], today=TODAY)
+        (going,) = hand_on(store, marked, CARD)
+        operator_grants.delete(store, legal_person(BROKER), going.id, today=TODAY)
+        withdrawn = last_entry(store)
+        gone = grant(store, subsystem="B3")
+        enterprise_grants.delete(
+            store, legal_person(MANUFACTURER), gone.id, revision=1, operator_grants=0, today=TODAY
+        )
+        deleted = last_entry(store)
+    return Story(file, standing, expired, to_card, to_all, marked, deleted, withdrawn)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Somebody with a card where the story has been told, who has typed something."""
+
+    store: Store
+    session: CardSession
+    story: Story
     kept_before: drafts.KeptDraft
 
 
-def case_of(store: Store, session: CardSession) -> Case:
-    """Also: a grant that both ends let run out, a deleted one, and a deleted operator grant."""
-    before = TODAY - timedelta(days=9)
-    expired = grant(store, subsystem="B1", valid_until=TODAY - timedelta(days=1), today=before)
-    (to_all,) = hand_on(store, expired, today=before)
-    standing = grant(store)
-    (to_card,) = hand_on(store, standing, CARD)
-    marked = grant(store, subsystem="Z8")
-    for end in (MANUFACTURER, BROKER):
-        expiry.let_lapse(store, legal_person(end), [marked], today=TODAY)
-    (going,) = hand_on(store, marked, CARD)
-    operator_grants.delete(store, legal_person(BROKER), going.id, today=TODAY)
-    withdrawn = last_entry(store)
-    gone = grant(store, subsystem="B3")
-    enterprise_grants.delete(
-        store, legal_person(MANUFACTURER), gone.id, revision=1, operator_grants=0, today=TODAY
-    )
-    deleted = last_entry(store)
+def case_of(store: Store, story: Story, session: CardSession) -> Case:
     drafts.keep(store, session, "permissions", {"subsystem": "95"})
     before_this = StandIn(session.holder, id="another session of that card")
     drafts.keep(store, before_this, "operator_grants", {"card": CARD})
     (kept,) = (
         draft for draft in drafts.offered(store, before_this) if draft.session == before_this.id
     )
-    return Case(
-        *(store, session, standing, expired, to_card, to_all, marked),
-        *(deleted, withdrawn, kept),
-    )
+    return Case(store, session, story, kept)
 
 
 def last_entry(store: Store) -> int:
@@ -125,50 +143,56 @@ def grant_anew(case: Case) -> None:
 
 
 def change_grant(case: Case) -> None:
-    enterprise_grants.save(case.store, TABLES, case.session, opened(case.grant, LATER), today=TODAY)
+    enterprise_grants.save(
+        case.store, TABLES, case.session, opened(case.story.grant, LATER), today=TODAY
+    )
 
 
 def renew_grant(case: Case) -> None:
-    draft = opened(case.expired, LATER)
+    draft = opened(case.story.expired, LATER)
     enterprise_grants.save(
         case.store, TABLES, case.session, draft, confirm_renewal=True, today=TODAY
     )
 
 
 def delete_grant(case: Case) -> None:
-    enterprise_grants.delete(case.store, case.session, case.grant.id, revision=1, operator_grants=1)
+    enterprise_grants.delete(
+        case.store, case.session, case.story.grant.id, revision=1, operator_grants=1
+    )
 
 
 def add_operator(case: Case) -> None:
     entry = NewOperatorGrant(False, OTHER_CARD)
-    operator_grants.save(case.store, case.session, case.grant.id, [entry], today=TODAY)
+    operator_grants.save(case.store, case.session, case.story.grant.id, [entry], today=TODAY)
 
 
 def add_all_operators(case: Case) -> None:
     entry = NewOperatorGrant(True)
-    operator_grants.save(case.store, case.session, case.grant.id, [entry], replacing=1, today=TODAY)
+    operator_grants.save(
+        case.store, case.session, case.story.grant.id, [entry], replacing=1, today=TODAY
+    )
 
 
 def delete_operator(case: Case) -> None:
-    operator_grants.delete(case.store, case.session, case.to_card.id)
+    operator_grants.delete(case.store, case.session, case.story.to_card.id)
 
 
 def delete_all_operators(case: Case) -> None:
-    operator_grants.delete(case.store, case.session, case.to_all.id)
+    operator_grants.delete(case.store, case.session, case.story.to_all.id)
 
 
 def renew_together(case: Case) -> None:
     preview = expiry.RenewalPreview(LATER, count=2, expired=1, revived=1)
-    chosen = [case.grant, case.expired]
+    chosen = [case.story.grant, case.story.expired]
     expiry.renew(case.store, case.session, chosen, preview, today=TODAY)
 
 
 def let_lapse(case: Case) -> None:
-    expiry.let_lapse(case.store, case.session, [case.grant], today=TODAY)
+    expiry.let_lapse(case.store, case.session, [case.story.grant], today=TODAY)
 
 
 def keep_after_all(case: Case) -> None:
-    expiry.keep(case.store, case.session, [case.marked], today=TODAY)
+    expiry.keep(case.store, case.session, [case.story.marked], today=TODAY)
 
 
 def replace_card(case: Case) -> None:
@@ -178,11 +202,11 @@ def replace_card(case: Case) -> None:
 
 
 def reinstate_grant(case: Case) -> None:
-    reinstatement.reinstate(case.store, case.session, case.deleted, today=TODAY)
+    reinstatement.reinstate(case.store, case.session, case.story.deleted, today=TODAY)
 
 
 def reinstate_operator(case: Case) -> None:
-    reinstatement.reinstate(case.store, case.session, case.withdrawn, today=TODAY)
+    reinstatement.reinstate(case.store, case.session, case.story.withdrawn, today=TODAY)
 
 
 def keep_draft(case: Case) -> None:
@@ -424,11 +448,17 @@ faults = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The story, told once."""
+    return told_in(tmp_path_factory.mktemp("story") / "eport.db")
+
+
 @pytest.fixture
-def store(sqlite_store: Store) -> Store:
+def store(tmp_path: Path, story: Story) -> Iterator[Store]:
     """On one engine alone: what a card may do does not depend on where the grants are."""
-    register(sqlite_store)
-    return sqlite_store
+    with Store.open(shutil.copy(story.file, tmp_path / "eport.db")) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
@@ -444,9 +474,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("chip", [False, True], ids=["file", "chip"])
 def test_a_grant_is_changed_with_the_right_card_and_with_no_other(
-    store: Store, bench: Bench, chip: bool, side: str, role: Role, row: Row
+    store: Store, story: Story, bench: Bench, chip: bool, side: str, role: Role, row: Row
 ) -> None:
-    case = case_of(store, bench.desk(side, role, chip=chip).session)
+    case = case_of(store, story, bench.desk(side, role, chip=chip).session)
     before = tables_of(store)
     if role is LEGAL and side in row.sides:
         row.deed(case)
@@ -461,10 +491,10 @@ def test_a_grant_is_changed_with_the_right_card_and_with_no_other(
 @granting
 @faults
 def test_a_card_that_is_not_fit_any_more_changes_no_grant(
-    store: Store, bench: Bench, fault: Fault, row: Row
+    store: Store, story: Story, bench: Bench, fault: Fault, row: Row
 ) -> None:
     desk = bench.desk(row.sides[0], chip=fault.chip)
-    case = case_of(store, desk.session)
+    case = case_of(store, story, desk.session)
     before = tables_of(store)
     fault.strike(desk)
     with pytest.raises(fault.refusal) as caught:
@@ -479,11 +509,11 @@ def test_a_card_that_is_not_fit_any_more_changes_no_grant(
 
 @granting
 def test_where_hardware_is_required_a_chip_does_it_all(
-    store: Store, bench: Bench, row: Row
+    store: Store, story: Story, bench: Bench, row: Row
 ) -> None:
     desk = bench.desk(row.sides[0], chip=True)
     desk.require_hardware()
-    case = case_of(store, desk.session)
+    case = case_of(store, story, desk.session)
     before = tables_of(store)
     row.deed(case)
     assert tables_of(store) != before
@@ -492,10 +522,10 @@ def test_where_hardware_is_required_a_chip_does_it_all(
 @keeping
 @faults
 def test_what_was_typed_is_kept_whatever_befalls_the_card(
-    store: Store, bench: Bench, fault: Fault, row: Row
+    store: Store, story: Story, bench: Bench, fault: Fault, row: Row
 ) -> None:
     desk = bench.desk("third", chip=fault.chip)
-    case = case_of(store, desk.session)
+    case = case_of(store, story, desk.session)
     before = tables_of(store)
     fault.strike(desk)
     row.deed(case)
@@ -506,9 +536,9 @@ def test_what_was_typed_is_kept_whatever_befalls_the_card(
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("side", SIDES)
 def test_every_card_keeps_what_was_typed_with_it(
-    store: Store, bench: Bench, side: str, role: Role, row: Row
+    store: Store, story: Story, bench: Bench, side: str, role: Role, row: Row
 ) -> None:
-    case = case_of(store, bench.desk(side, role).session)
+    case = case_of(store, story, bench.desk(side, role).session)
     before = tables_of(store)
     row.deed(case)
     assert tables_of(store) != before
@@ -520,10 +550,10 @@ def test_every_card_keeps_what_was_typed_with_it(
 @granting
 @pytest.mark.parametrize("mute", [False, True], ids=["answers", "mute"])
 def test_no_card_is_asked_while_nobody_else_can_write(
-    store: Store, bench: Bench, row: Row, mute: bool
+    store: Store, story: Story, bench: Bench, row: Row, mute: bool
 ) -> None:
     desk = bench.desk(row.sides[0], chip=True)
-    case = case_of(store, desk.session)
+    case = case_of(store, story, desk.session)
     asked = 0
 
     def others_can_write(apdu: bytes) -> None:
@@ -556,6 +586,7 @@ def test_no_card_is_asked_while_nobody_else_can_write(
 )
 def test_what_befalls_the_card_while_the_save_waits_its_turn_refuses_it(
     store: Store,
+    story: Story,
     bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
     row: Row,
@@ -563,7 +594,7 @@ def test_what_befalls_the_card_while_the_save_waits_its_turn_refuses_it(
     refusal: type[EportError],
 ) -> None:
     desk = bench.desk(row.sides[0])
-    case = case_of(store, desk.session)
+    case = case_of(store, story, desk.session)
     before = tables_of(store)
     transaction: Callable[[], AbstractContextManager[None]] = store.transaction
 

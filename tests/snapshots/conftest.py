@@ -9,6 +9,7 @@ from tests.ui.conftest import (  # noqa: F401
     demo_made,
     no_defect,
     settings,
+    styles_read_once,
     today,
     watchful,
 )
