@@ -31,6 +31,7 @@ from eport_tui.domain.operations import (
 from eport_tui.domain.text import one_line
 from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.giving_up import point_of_no_return, stop_if_given_up
+from eport_tui.services import registry
 from eport_tui.services.guard import require_legal_person
 from eport_tui.store import enterprise_grants, ledger, operator_grants
 from eport_tui.store.database import Store
@@ -183,6 +184,9 @@ def _record(
         return None
     # Nothing of it is stored, also where this is run anew.
     point_of_no_return()
+    if any(isinstance(change.after, EnterpriseGrantRow) for change in operation.changes):
+        # Others are shown the grant with the principal's name, which nobody may have imported.
+        registry.add_from_card(store, permit.holder.enterprise)
     return ledger.append(
         store,
         signed.payload,

@@ -152,6 +152,8 @@ def test_a_row_says_how_many_operators_hang_on_it(store: Store) -> None:
 def test_an_enterprise_that_is_not_in_the_registry_is_listed_by_its_code(store: Store) -> None:
     unknown = Enterprise("3101980009", "", "")
     grant(store, unknown, BROKER, valid_until=TODAY)
+    with store.transaction():
+        store.rows("DELETE FROM enterprise WHERE customs_code = '3101980009'")
     assert [row.principal for row in listed(store, BROKER)] == [unknown]
 
 
