@@ -302,7 +302,11 @@ class EportApp(LockableApp):
         session, self.session = self.session, None
         self.drafts.session_ended()
         if session is not None:
+            from eport_tui.services import drafts
+
             session.close()
+            # Behind what is still being kept, and before the next login asks.
+            self.steps.data.submit(drafts.leave, self.store, session)
 
     def lock(self, why: str) -> None:
         """Lock at once: the card forgets the PIN, the screen shows nothing but the lock."""

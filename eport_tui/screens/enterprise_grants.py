@@ -427,6 +427,7 @@ class EnterpriseGrantsScreen(DayScreen):
             newest=preview.newest,
             key=grant.key,
             reason=reason,
+            proof=desk.proof,
         )
         if self._opened is not None and self._opened.id == grant.id:
             self._clear()

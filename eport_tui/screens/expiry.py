@@ -369,7 +369,11 @@ class ExpiryScreen(DayScreen):
         desk = self.desk
         try:
             changed = await desk.call(
-                change, desk.store, desk.active_session, [row.grant for row in rows]
+                change,
+                desk.store,
+                desk.active_session,
+                [row.grant for row in rows],
+                proof=desk.proof,
             )
         except NotAwaited:
             raise

@@ -220,7 +220,9 @@ class HistoryScreen(EportScreen):
     async def _reinstate(self, number: int) -> bool:
         """Show what would stand again, and do it; false where the answer is no."""
         desk = self.desk
-        deleted = await desk.call(reinstatement.preview, desk.store, desk.active_session, number)
+        deleted = await desk.call(
+            reinstatement.preview, desk.store, desk.active_session, number, proof=desk.proof
+        )
         operators = deleted.operator_grants
         reason = await desk.ask(
             Preview(
@@ -239,7 +241,12 @@ class HistoryScreen(EportScreen):
         if reason is None:
             return False
         await desk.call(
-            reinstatement.reinstate, desk.store, desk.active_session, number, reason=reason
+            reinstatement.reinstate,
+            desk.store,
+            desk.active_session,
+            number,
+            reason=reason,
+            proof=desk.proof,
         )
         return True
 
@@ -370,7 +377,8 @@ def _what_comes_back(deleted: Deleted, tables: CodeTables) -> str:
         text += "确定恢复其下的操作员吗？"
     else:
         text += f"确定恢复这条授权吗？有效期至 {deleted.grant.valid_until}。"
-        nothing = "其下没有企业内授权恢复。" if deleted.replaced else "其下没有企业内授权。"
+        kept_back = deleted.replaced or deleted.unproven
+        nothing = "其下没有企业内授权恢复。" if kept_back else "其下没有企业内授权。"
         text += f"企业内授权{count}条一并恢复。" if count else nothing
     if deleted.replaced:
         text += (
@@ -379,6 +387,11 @@ def _what_comes_back(deleted: Deleted, tables: CodeTables) -> str:
         )
     if deleted.unsigned:
         text += f"另有{deleted.unsigned}条未经代理企业签名，不恢复。"
+    if deleted.unproven:
+        text += (
+            f"另有{deleted.unproven}条不能随之恢复，因为原来那笔删除的签名不被认可。"
+            "由代理企业重新授予。"
+        )
     return text
 
 

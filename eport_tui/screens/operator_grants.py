@@ -404,6 +404,7 @@ class OperatorGrantsScreen(DayScreen):
                     entries,
                     replacing=self._entries.replacing(grant_id),
                     reason=self._entry.value("reason"),
+                    proof=desk.proof,
                 )
                 saved += len(entries)
             except NotFound:
@@ -496,6 +497,7 @@ class OperatorGrantsScreen(DayScreen):
             grant.id,
             shown=shown,
             reason=reason,
+            proof=desk.proof,
         )
         return True
 

@@ -14,7 +14,7 @@ from eport_tui.errors import InvalidInput, NotPermitted
 from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
-from eport_tui.services.permissions import Direction, PermissionRow
+from eport_tui.services.permissions import TO_ALL, Direction, PermissionRow
 from eport_tui.widgets import limits
 from eport_tui.widgets.columns import Column
 from eport_tui.widgets.field import CodeField
@@ -23,7 +23,6 @@ from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.picker import Picker
 
 ALL = "全部"
-ALL_OPERATORS = "全部操作员"
 
 
 class PermissionsScreen(DayScreen):
@@ -85,7 +84,7 @@ class PermissionsScreen(DayScreen):
                 Column(
                     "操作员IC卡号",
                     14,
-                    lambda row: (row.card_number or ALL_OPERATORS) + ("*" if is_own(row) else ""),
+                    lambda row: (row.card_number or TO_ALL) + ("*" if is_own(row) else ""),
                     lambda row: "active" if is_own(row) else None,
                 ),
                 Column("权限有效期", 10, lambda row: row.valid_until.isoformat()),
@@ -217,7 +216,7 @@ class PermissionsScreen(DayScreen):
             values = {
                 "principal": f"{row.principal.customs_code} {row.principal.name}",
                 "agent": f"{row.agent.customs_code} {row.agent.name}",
-                "operator": row.card_number or ALL_OPERATORS,
+                "operator": row.card_number or TO_ALL,
                 "dates": f"{row.granted_on} 至 {row.valid_until}",
             }
         for field, value in values.items():

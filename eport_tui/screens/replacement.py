@@ -211,6 +211,7 @@ class ReplacementScreen(FormScreen):
                 desk.active_session,
                 preview,
                 reason=self._entry.value("reason"),
+                proof=desk.proof,
             )
         except (ListChanged, NotFound):
             # Show what moves now; what is told is about the change, or that nothing is left.

@@ -1,8 +1,9 @@
 """What was typed and not saved, kept over a lock, a dropped line or a crash.
 
 A draft belongs to a card and to the session that it was typed in, because a card may
-be at work in two places.  It needs no PIN to be kept, because it is kept at the very
-moment the card is pulled.
+be at work in two places.  As long as that session lives it has the input itself, so it is
+held by its name in the store (`Store.hold`), and only what nobody holds is offered.  A
+draft needs no PIN to be kept, because it is kept at the very moment the card is pulled.
 """
 
 from __future__ import annotations
@@ -47,19 +48,22 @@ def keep(store: Store, session: CardSession, screen: str, content: dict[str, Any
     """
     key, at = _own(session, screen), now()
     text = json.dumps(content, ensure_ascii=False)
+    # First, because whoever finds the draft looks for this.
+    store.hold(session.id)
     store.transact(lambda: drafts.put(store, key, text, at), done=harmless_twice)
 
 
 def offered(store: Store, session: CardSession) -> list[KeptDraft]:
     """The drafts of the session's card, the latest first; asks for an unlocked card.
 
-    One that cannot be read back is left out.
+    Those of sessions that are still there are left out, and one that cannot be read back.
     """
     kept = drafts.of_card(store, session.require().card_number)
+    held = store.held({key.session for key, _, _ in kept})
     return [
         KeptDraft(key.screen, key.session, content, saved_at)
         for key, text, saved_at in kept
-        if (content := _parsed(text)) is not None
+        if key.session not in held and (content := _parsed(text)) is not None
     ]
 
 
@@ -73,6 +77,7 @@ def take_over(store: Store, session: CardSession, kept: KeptDraft) -> None:
         drafts.delete(store, theirs)
         drafts.put(store, ours, text, kept.saved_at)
 
+    store.hold(session.id)
     store.transact(move, done=harmless_twice)
 
 
@@ -91,6 +96,11 @@ def forget(store: Store, session: CardSession, screen: str) -> None:
     """Remove what this session kept of a screen, if it did."""
     key = _own(session, screen)
     store.transact(lambda: drafts.delete(store, key), done=harmless_twice)
+
+
+def leave(store: Store, session: CardSession) -> None:
+    """The session has ended: what it kept and did not save is offered from now on."""
+    store.let_go(session.id)
 
 
 def _own(session: CardSession, screen: str) -> DraftKey:

@@ -367,6 +367,7 @@ def delete(
     newest: int | None = None,
     key: GrantKey | None = None,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> int:
     """Remove a grant and the operator grants under it.
@@ -377,6 +378,7 @@ def delete(
         newest: Number of the newest of them; where it is not given, their number is all
             that is compared.
         key: As for `deletion_preview`.
+        proof: As for `save`.
 
     Returns:
         How many operator grants went with it.
@@ -402,7 +404,7 @@ def delete(
         going = [Change(row_of_operator_grant(current.key, each), None) for each in under]
         return Planned(Kind.DELETE, (*going, Change(row_of(current), None)))
 
-    done = perform(store, session, plan, reason=reason, today=today)
+    done = perform(store, session, plan, reason=reason, proof=proof, today=today)
     assert done is not None
     return len(done.planned.changes) - 1
 

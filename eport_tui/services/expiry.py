@@ -243,6 +243,7 @@ def let_lapse(
     chosen: Sequence[EnterpriseGrant],
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> int:
     """Mark grants as meant to lapse, so that they are not listed any more; all or none.
@@ -253,6 +254,7 @@ def let_lapse(
 
     Args:
         chosen: The grants as they were shown.
+        proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Returns:
         How many were not marked before.
@@ -269,7 +271,7 @@ def let_lapse(
         put = [Change(None, mark.wanted) for mark in unmarked]
         return Planned(Kind.LAPSE, (*outdated, *put)) if put else None
 
-    done = perform(store, session, plan, reason=reason, today=today)
+    done = perform(store, session, plan, reason=reason, proof=proof, today=today)
     return sum(change.after is not None for change in done.planned.changes) if done else 0
 
 
@@ -279,6 +281,7 @@ def keep(
     chosen: Sequence[EnterpriseGrant],
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> int:
     """Take back what `let_lapse` did, all or none; returns how many were marked.
@@ -292,7 +295,7 @@ def keep(
         changes = [Change(mark.stored, None) for mark in marks if mark.counts]
         return Planned(Kind.KEEP, tuple(changes)) if changes else None
 
-    done = perform(store, session, plan, reason=reason, today=today)
+    done = perform(store, session, plan, reason=reason, proof=proof, today=today)
     return len(done.planned.changes) if done else 0
 
 

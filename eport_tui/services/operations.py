@@ -31,8 +31,9 @@ from eport_tui.domain.operations import (
 from eport_tui.domain.text import one_line
 from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.giving_up import point_of_no_return, stop_if_given_up
+from eport_tui.services import registry
 from eport_tui.services.guard import require_legal_person
-from eport_tui.store import ledger
+from eport_tui.store import enterprise_grants, ledger, operator_grants
 from eport_tui.store.database import Store
 
 if TYPE_CHECKING:
@@ -183,6 +184,9 @@ def _record(
         return None
     # Nothing of it is stored, also where this is run anew.
     point_of_no_return()
+    if any(isinstance(change.after, EnterpriseGrantRow) for change in operation.changes):
+        # Others are shown the grant with the principal's name, which nobody may have imported.
+        registry.add_from_card(store, permit.holder.enterprise)
     return ledger.append(
         store,
         signed.payload,
@@ -221,6 +225,13 @@ def is_proven(store: Store, row: Row, proof: Proof | None) -> bool:
     return _recorded(store, row, proof) == row
 
 
+def is_granted(store: Store, key: GrantKey, proof: Proof | None) -> bool:
+    """Whether the ledger has an enterprise grant with a key, and proves it as in `is_proven`."""
+    if proof is None:
+        return ledger.has_enterprise_grant(store, key)
+    return proof.has_enterprise_grant(key)
+
+
 def _recorded(store: Store, row: Row, proof: Proof | None) -> Row | None:
     return ledger.proven(store, row) if proof is None else proof.row(row)
 
@@ -241,18 +252,32 @@ def _with_found(store: Store, changes: Sequence[Change], proof: Proof | None) ->
         if recorded != change.before:
             found.append(Change(recorded, change.before, found=True))
     for key, card in dict.fromkeys(_excluded(changes)):
-        vanished = ledger.vanished_operator_grants(store, key, card)
+        vanished = _vanished(store, key, card, proof)
         found += [Change(row, None, found=True) for row in vanished if row.identity not in first]
     for change in changes:
         if isinstance(change.after, OperatorGrantRow):
             key = change.after.key
             parent = ("enterprise_grant", key)
-            if parent not in first and not ledger.has_enterprise_grant(store, key):
+            if parent not in first and not is_granted(store, key, proof):
                 raise NotPermitted(
                     "该企业间授权没有授权企业的签名，不能在其下授权",
                     hint="请授权企业的法人卡打开该授权并重新保存",
                 )
     return [*found, *changes]
+
+
+def _vanished(
+    store: Store, key: GrantKey, card: str | None, proof: Proof | None
+) -> list[OperatorGrantRow]:
+    """Operator grants under a key, or the one to a card, that only the ledger has."""
+    if proof is None:
+        return ledger.vanished_operator_grants(store, key, card)
+    grant = enterprise_grants.find(store, key)
+    return [
+        row
+        for row in proof.operator_grants(key, card)
+        if grant is None or operator_grants.find(store, grant.id, row.card_number) is None
+    ]
 
 
 def _excluded(changes: Sequence[Change]) -> Iterator[tuple[GrantKey, str | None]]:

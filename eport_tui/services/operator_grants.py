@@ -36,6 +36,7 @@ from eport_tui.store.permissions import legal_person_of
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 CARD_FIELD = "card_number"
 ALL_FIELD = "to_all"
@@ -255,6 +256,7 @@ def save(
     *,
     replacing: int = 0,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> list[OperatorGrant]:
     """Store the entries, all or none.
@@ -263,9 +265,11 @@ def save(
         entries: At least one; one to all operators stands alone.
         replacing: How many stored grants to single cards the operator agreed to
             have replaced by one to all operators.
+        proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
-        NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry.
+        NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry; also where the
+            ledger has, or proves, no signature of the principal.
         Conflict: The number of stored single cards is not `replacing` any more.
     """
     entries = list(entries)
@@ -296,7 +300,7 @@ def save(
         ]
         return Planned(Kind.HAND_ON, (*going, *coming))
 
-    done = perform(store, session, plan, reason=reason, today=today)
+    done = perform(store, session, plan, reason=reason, proof=proof, today=today)
     assert done is not None
     added = [change.row for change in done.planned.changes if change.after]
     stored = (
@@ -351,12 +355,14 @@ def delete(
     *,
     shown: OperatorGrantRow | None = None,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> None:
     """Remove an operator grant.
 
     Args:
         shown: As for `deletion_preview`.
+        proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
         NotPermitted: The card may not grant, or its enterprise is not the agent.
@@ -367,7 +373,7 @@ def delete(
         grant, parent = _standing(store, holder, operator_grant_id, shown)
         return Planned(Kind.WITHDRAW, (Change(row_of_operator_grant(parent.key, grant), None),))
 
-    perform(store, session, plan, reason=reason, today=today)
+    perform(store, session, plan, reason=reason, proof=proof, today=today)
 
 
 def _standing(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
+from eport_tui.domain.grants import ALL_OPERATORS
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Order, PageSource, Spans
+from eport_tui.domain.lists import Order, PageSource, Span, Spans, beginning
 from eport_tui.errors import NotPermitted
 from eport_tui.services.pages import Day, Listing, about, by_code, by_last_day
 from eport_tui.store import permissions
@@ -18,7 +19,29 @@ from eport_tui.store.permissions import Direction, PermissionRow, Question
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
 
-__all__ = ["Direction", "PermissionRow", "nothing", "query", "what_can", "who_can"]
+__all__ = [
+    "TO_ALL",
+    "Direction",
+    "PermissionRow",
+    "nothing",
+    "query",
+    "what_can",
+    "who_can",
+]
+
+TO_ALL = "全部操作员"
+"""What stands in the place of a card number where all operators have a right."""
+
+
+def _cards(text: str) -> Spans:
+    text = text.strip()
+    if text and TO_ALL.startswith(text):
+        # No number begins before that of a digit.
+        return Spans.of(Span(ALL_OPERATORS, "0"))
+    return beginning(text)
+
+
+_BY_CARD = Order(permissions.CARD, "操作员IC卡号", f"卡号的开头几位，或{TO_ALL}", _cards)
 
 
 def query(
@@ -97,5 +120,5 @@ def _listing(
         asked = [question(on) for question in questions]
         return permissions.listed(store, asked, order.column, spans)
 
-    orders = (by_code(permissions.OTHER, "企业编号"), by_last_day(day))
+    orders = (by_code(permissions.OTHER, "企业编号"), by_last_day(day), _BY_CARD)
     return Listing(rows, orders)

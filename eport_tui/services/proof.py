@@ -83,9 +83,25 @@ class Proof:
         Raises:
             StoreError: The database cannot be read.
         """
-        if self._trust.stamp() != self._stamp:
-            self._forget()
         return self._story(row.key, until).state.rows.get(row.identity)
+
+    def has_enterprise_grant(self, key: GrantKey) -> bool:
+        """Whether the ledger proves an enterprise grant with a key, whatever it holds."""
+        return ("enterprise_grant", key) in self._story(key, None).state.rows
+
+    def operator_grants(self, key: GrantKey, card: str | None = None) -> list[OperatorGrantRow]:
+        """The operator grants under a key that the ledger proves, or the one to a card."""
+        state = self._story(key, None).state
+        rows = (
+            state.rows["operator_grant", key, each]
+            for each in sorted(state.cards_under(key))
+            if card in (None, each)
+        )
+        return [row for row in rows if isinstance(row, OperatorGrantRow)]
+
+    def deletion(self, key: GrantKey) -> int | None:
+        """The entry that is proven to have deleted the grant with a key; none where one stands."""
+        return self._story(key, None).state.deletions.get(key)
 
     def proven(
         self,
@@ -121,6 +137,8 @@ class Proof:
         ]
 
     def _story(self, key: GrantKey, until: int | None) -> _Story:
+        if self._trust.stamp() != self._stamp:
+            self._forget()
         if len(self._stories) > _KEPT:
             self._stories.clear()
         story = self._stories.setdefault((key, until), _Story())

@@ -120,6 +120,22 @@ def look_up_card(
     return [(enterprise, Role.OPERATOR) for enterprise, _ in found]
 
 
+def add_from_card(store: Store, enterprise: Enterprise) -> None:
+    """Put an enterprise in as its card names it where it is not known, inside a transaction.
+
+    Nothing that is there is changed.  It is left out where another customs code has the same
+    organization code: operators' cards of China E-Port, which name no other, would not be
+    told apart any more (`look_up_card`).
+    """
+    name = printable(enterprise.name).strip()
+    if (
+        1 <= len(name) <= LONGEST_NAME
+        and enterprises.get(store, enterprise.customs_code) is None
+        and not enterprises.of_organization(store, enterprise.uscc[8:17], "")
+    ):
+        enterprises.add(store, enterprise._replace(name=name))
+
+
 def differences(store: Store, given: Enterprise) -> list[str]:
     """What the registry says otherwise of an enterprise, in Chinese; nothing where it is not known.
 

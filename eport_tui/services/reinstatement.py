@@ -24,6 +24,7 @@ from eport_tui.store.database import Store
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,15 @@ class Deleted:
             not come back.
         replaced: The cards of those that do not come back because the agent has put
             another card in its place since (换卡); it may be lost.
+        unproven: How many more do not come back because the ledger does not prove the deletion
+            itself, which alone would give the principal the right to put them back.
     """
 
     grant: EnterpriseGrantRow | None
     operator_grants: tuple[OperatorGrantRow, ...]
     unsigned: int = 0
     replaced: tuple[str, ...] = ()
+    unproven: int = 0
 
     @property
     def key(self) -> GrantKey:
@@ -51,15 +55,23 @@ class Deleted:
 
 
 def preview(
-    store: Store, session: CardSession, number: int, *, today: date | None = None
+    store: Store,
+    session: CardSession,
+    number: int,
+    *,
+    proof: Proof | None = None,
+    today: date | None = None,
 ) -> Deleted:
     """What would stand again, if the deletion in an entry is taken back.
+
+    Args:
+        proof: As for `reinstate`.
 
     Raises:
         NotFound, NotPermitted, InvalidInput: As `reinstate`.
     """
     holder = require_legal_person(session).holder
-    return _reinstatable(store, holder, number, today or dates.today())
+    return _reinstatable(store, holder, number, today or dates.today(), proof)
 
 
 def is_possible(
@@ -70,7 +82,7 @@ def is_possible(
     if not holder.is_legal_person:
         return False
     try:
-        _reinstatable(store, holder, number, today or dates.today())
+        _reinstatable(store, holder, number, today or dates.today(), None)
     except (InvalidInput, NotFound, NotPermitted):
         return False
     return True
@@ -82,12 +94,17 @@ def reinstate(
     number: int,
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> Deleted:
     """Have what an entry deleted stand again, each row exactly as it was.
 
     An operator grant to a card that the agent has replaced since is left out.  The rows
     get new numbers, so that a form which was open on a deleted one cannot overwrite it.
+
+    Args:
+        proof: What the ledger proves, as for `enterprise_grants.save`; a deletion that it does
+            not prove brings no operator grants of the agent back.
 
     Raises:
         NotPermitted: The card may not grant, or another enterprise deleted it.
@@ -100,13 +117,13 @@ def reinstate(
     day = today or dates.today()
 
     def plan(holder: Holder) -> Planned:
-        deleted = _reinstatable(store, holder, number, day)
+        deleted = _reinstatable(store, holder, number, day, proof)
         operators = tuple(Change(None, row) for row in deleted.operator_grants)
         if deleted.grant is None:
             return Planned(Kind.REINSTATE_OPERATOR, operators, number)
         return Planned(Kind.REINSTATE, (Change(None, deleted.grant), *operators), number)
 
-    done = perform(store, session, plan, reason=reason, today=today)
+    done = perform(store, session, plan, reason=reason, proof=proof, today=today)
     assert done is not None
     rows = [change.row for change in done.planned.changes]
     return Deleted(
@@ -115,7 +132,9 @@ def reinstate(
     )
 
 
-def _reinstatable(store: Store, holder: Holder, number: int, day: date) -> Deleted:
+def _reinstatable(
+    store: Store, holder: Holder, number: int, day: date, proof: Proof | None
+) -> Deleted:
     operation = _operation(store, number)
     gone = [change.before for change in operation.changes if change.after is None]
     found = {change.row.identity for change in operation.changes if change.found}
@@ -134,7 +153,12 @@ def _reinstatable(store: Store, holder: Holder, number: int, day: date) -> Delet
         raise InvalidInput(
             f"操作员 {'、'.join(replaced)} 已换卡，不能恢复原卡的权限", hint="请为新卡添加授权"
         )
-    deleted = Deleted(grants[0] if grants else None, back, unsigned, tuple(replaced))
+    unproven = 0
+    if grants and proof is not None and proof.deletion(grants[0].key) != number:
+        # The rule by which a principal puts back what is the agent's (`replay`).
+        back, unproven = (), len(back)
+    grant = grants[0] if grants else None
+    deleted = Deleted(grant, back, unsigned, tuple(replaced), unproven)
     if deleted.grant is not None:
         _check_grant(store, deleted.grant, number, day)
     else:

@@ -14,14 +14,14 @@ from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
 from eport_tui.services.enterprise_grants import row_of_operator_grant
 from eport_tui.services.guard import require_legal_person
-from eport_tui.services.operations import Planned, perform
-from eport_tui.store import ledger
+from eport_tui.services.operations import Planned, is_granted, perform
 from eport_tui.store.database import Store
 from eport_tui.store.permissions import legal_person_of
 from eport_tui.store.replacement import Held, held
 
 if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
+    from eport_tui.services.proof import Proof
 
 OLD_FIELD, NEW_FIELD = "old_card", "new_card"
 
@@ -67,15 +67,18 @@ def replace(
     confirmed: Preview,
     *,
     reason: str = "",
+    proof: Proof | None = None,
     today: date | None = None,
 ) -> None:
     """Put a new card in the place of an old one, everywhere or nowhere, as one operation.
 
     Args:
         confirmed: What `preview` said, and the operator agreed to.
+        proof: What the ledger proves, as for `enterprise_grants.save`.
 
     Raises:
-        NotPermitted: The card may not grant, or a principal never signed its grant.
+        NotPermitted: The card may not grant, or the ledger has, or proves, no signature of a
+            principal.
         InvalidInput, NotFound: As `preview`.
         ListChanged: It would not be the same any more.
         EportError: What else `perform` raises.
@@ -94,7 +97,7 @@ def replace(
         going = [row_of_operator_grant(each.grant.key, each.operator_grant) for each in now.moving]
         coming = [each for each in now.moving if not each.new_card_has_it]
         for each in coming:
-            if not ledger.has_enterprise_grant(store, each.grant.key):
+            if not is_granted(store, each.grant.key, proof):
                 raise _unsigned(each)
         return Planned(
             Kind.REPLACE_CARD,
@@ -104,7 +107,7 @@ def replace(
             ),
         )
 
-    perform(store, session, plan, reason=reason, today=today)
+    perform(store, session, plan, reason=reason, proof=proof, today=today)
 
 
 def _outline(preview: Preview) -> list[tuple[int, bool]]:

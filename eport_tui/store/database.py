@@ -220,6 +220,36 @@ class Store:
         """
         return None
 
+    def hold(self, name: str) -> None:
+        """Hold a name until it is let go, the store is closed or the process is gone.
+
+        For one thread, which also lets go.  Nothing is written for it, and whoever looks at
+        `held`, from another machine as well, sees it at once.
+
+        Args:
+            name: Up to 64 hexadecimal digits, which nobody else has.
+
+        Raises:
+            StoreError: The database is out of reach.
+        """
+        raise NotImplementedError
+
+    def let_go(self, name: str) -> None:
+        """Hold a name no longer; one that is not held is no fault.
+
+        Raises:
+            StoreError: The database is out of reach.
+        """
+        raise NotImplementedError
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        """Which of some names anybody holds, this store included.
+
+        Raises:
+            StoreError: The database is out of reach.
+        """
+        raise NotImplementedError
+
     def cancel_waiting(self) -> None:
         """Make those who wait for a lock give up at once; callable from any thread."""
         raise NotImplementedError

@@ -84,6 +84,14 @@ def put_all(store: Store, enterprises: Iterable[Enterprise]) -> tuple[int, int]:
     return added, touched - added
 
 
+def add(store: Store, enterprise: Enterprise) -> None:
+    """Add an enterprise, unless one with its customs code is there."""
+    store.write_many(
+        "INSERT INTO enterprise (customs_code, uscc, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [enterprise],
+    )
+
+
 def of_organization(
     store: Store, organization: str, card_number: str
 ) -> list[tuple[Enterprise, bool]]:

@@ -76,10 +76,22 @@ class DueRow:
     gap: Gap | None
 
 
-# Most were granted on a day before their mark; the operations, which may be long, are rarely read.
+# The operations, each of which may be about thousands of grants, are rarely read: most grants were
+# made on a day before their mark, and what was made anew begins with its first revision once more.
 _GRANTED_ANEW = f"""
     CASE WHEN g.granted_on < substr(m.changed_at, 1, 10)
         AND NOT EXISTS (SELECT 1 FROM ledger_clock_reset WHERE after_entry > 0)
+    THEN FALSE
+    WHEN NOT EXISTS (
+        SELECT 1 FROM enterprise_grant_version n
+        WHERE n.principal = m.principal AND n.agent = m.agent
+          AND n.subsystem = m.subsystem AND n.grant_type = m.grant_type
+          AND n.revision = 1 AND n.from_entry > (
+              SELECT min(s.entry) FROM ledger_subject s
+              WHERE s.principal = m.principal AND s.agent = m.agent
+                AND s.subsystem = m.subsystem AND s.grant_type = m.grant_type
+          )
+    )
     THEN FALSE ELSE coalesce(
         (
             SELECT e.payload ->> '$.kind' FROM ledger_subject s

@@ -81,7 +81,7 @@ CARD_FIRST = """
     CROSS JOIN operator_grant o ON o.id = r.operator_grant_id
         AND o.enterprise_grant_id = g.id AND o.card_number = r.card_number
 """
-"""What cards were handed, by card, agent, principal, subsystem and grant type."""
+"""What cards were handed, by agent, card, principal, subsystem and grant type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,12 @@ class Question:
         return "principal" if self.direction is Direction.OURS else "agent"
 
     def legs(self, column: str, spans: Spans = EVERYTHING) -> list[Leg]:
-        """The rights sorted by `OTHER` or `UNTIL`, as far as that is in some spans."""
+        """The rights sorted by `OTHER`, `UNTIL` or `CARD`, as far as that is in some spans."""
         if self.card_number is None:
-            return [self._leg(column, spans)]
+            by_card = column == CARD
+            return [self._of_card(None, column, spans) if by_card else self._leg(column, spans)]
         cards = (self.card_number, ALL_OPERATORS)
-        if column == OTHER:
+        if column != UNTIL:
             return [self._of_card(card, column, spans) for card in cards]
         # Those to all go along the index of the days; those to one card are sorted.
         return [
@@ -141,7 +142,7 @@ class Question:
     ) -> tuple[str, tuple[str, ...], Spans]:
         """What holds for each row of a leg along a table, its values, and the spans then."""
         day = self.on.isoformat()
-        if self.subsystem and column != UNTIL:
+        if self.subsystem and column == OTHER:
             wanted[f"{along}.subsystem"] = self.subsystem
         where = [*(f"{name} = ?" for name in wanted), "g.granted_on <= ?"]
         values = (*wanted.values(), day)
@@ -150,10 +151,10 @@ class Question:
             values = (*values, day)
         else:
             spans = spans.within(Spans.of(Span(low=day)))
-            if self.subsystem:
-                # As an equality it would keep SQLite from seeing that the index has the order.
-                where.append(f"{along}.subsystem BETWEEN ? AND ?")
-                values = (*values, self.subsystem, self.subsystem)
+        if self.subsystem and column != OTHER:
+            # As an equality it would keep SQLite from seeing that the index has the order.
+            where.append(f"{along}.subsystem BETWEEN ? AND ?")
+            values = (*values, self.subsystem, self.subsystem)
         return " AND ".join(where), values, spans
 
     def _leg(self, column: str, spans: Spans, *, card: str | None = None) -> Leg:
@@ -189,10 +190,14 @@ class Question:
             ties=ties,
         )
 
-    def _of_card(self, card: str, column: str, spans: Spans) -> Leg:
-        """Along what one card was handed, or all operators."""
-        wanted = {"r.card_number": card, f"r.{self._own_end}": self.own}
+    def _of_card(self, card: str | None, column: str, spans: Spans) -> Leg:
+        """Along what one card was handed, or all operators; without it all cards."""
+        wanted = {f"r.{self._own_end}": self.own}
+        if card is not None:
+            wanted["r.card_number"] = card
         where, values, spans = self._conditions("r", wanted, column, spans)
+        what = [f"r.{self.other_end}", "r.subsystem", "r.grant_type"]
+        what.insert(0 if column == CARD else len(what), "r.card_number")
         return Leg(
             columns=self._columns,
             tables=CARD_FIRST,
@@ -202,8 +207,7 @@ class Question:
             order=(
                 Fixed(self.direction),
                 *(["g.valid_until"] if column == UNTIL else []),
-                f"r.{self.other_end}",
-                *("r.subsystem", "r.grant_type", "r.card_number"),
+                *what,
             ),
             by_key=CARD_FIRST,
             key="r.operator_grant_id",
@@ -211,8 +215,8 @@ class Question:
         )
 
 
-OTHER, UNTIL = "other", "valid_until"
-"""What the rights can be sorted by: the other end, or the last day."""
+OTHER, UNTIL, CARD = "other", "valid_until", "card_number"
+"""What the rights can be sorted by: the other end, the last day, or the card."""
 
 
 def of_operators(agent: str, subsystem: str | None, on: date) -> Question:
@@ -239,8 +243,10 @@ def listed(
     def place(row: PermissionRow) -> Place:
         other = row.principal if row.direction is Direction.OURS else row.agent
         day = (row.valid_until.isoformat(),) if column == UNTIL else ()
-        what = (other.customs_code, row.subsystem, row.grant_type, row.card_number)
-        return (row.direction, *day, *what)
+        what = (other.customs_code, row.subsystem, row.grant_type)
+        if column == CARD:
+            return (row.direction, row.card_number, *what)
+        return (row.direction, *day, *what, row.card_number)
 
     return Keyset(store, legs, _row, place, BOUND_OF_JOINED)
 

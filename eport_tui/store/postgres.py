@@ -12,6 +12,7 @@ and each is notified, which is a hint and no more.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -40,6 +41,9 @@ _MIGRATING = 0x45505455
 
 _TURN = _MIGRATING + 1
 """Of the one for those who write."""
+
+_NAMES = _MIGRATING + 2
+"""The first of the two keys of the advisory locks by which names are held."""
 
 # The lock of a row goes to whoever asks at the right moment, an advisory one to whoever
 # has waited longest; all in one statement, because the server may be far away.
@@ -94,6 +98,8 @@ class PostgresStore(Store):
         self._connections = Connections(url, patience=patience)
         self._hints = Hints()
         self._faults = Faults(url)
+        # Each name that is held, and the connection on which it is.
+        self._held: dict[str, psycopg.Connection[Any] | None] = {}
         super().__init__(url, read_only=read_only)
 
     @property
@@ -146,11 +152,46 @@ class PostgresStore(Store):
     def change_counter(self) -> int:
         with self._told():
             self._hints.listen_on(self._connections.connected())
-        return self.rows("SELECT number FROM turn")[0][0]
+        number = self.rows("SELECT number FROM turn")[0][0]
+        self._hold_again()
+        return number
 
     def wait_for_change(self, seconds: float | None = None) -> bool:
         with self._told():
             return self._hints.wait(seconds)
+
+    def hold(self, name: str) -> None:
+        self._held.setdefault(name, None)
+        self._hold_again()
+
+    def let_go(self, name: str) -> None:
+        connection = self._held.pop(name, None)
+        # A lock is gone with its connection.
+        if connection is not None and not connection.closed:
+            with self._told():
+                connection.execute(
+                    "SELECT pg_advisory_unlock_shared(?, ?)", (_NAMES, _number_of(name))
+                )
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        rows = self.rows(
+            f"""
+            SELECT l.objid FROM pg_catalog.pg_locks l
+            JOIN pg_catalog.pg_database d ON d.oid = l.database
+            WHERE d.datname = current_database() AND l.locktype = 'advisory'
+              AND l.classid = {_NAMES} AND l.objsubid = 2
+            """
+        )
+        numbers = {number for (number,) in rows}
+        # There it is shown without a sign.
+        return {name for name in names if _number_of(name) & 0xFFFF_FFFF in numbers}
+
+    def _hold_again(self) -> None:
+        """Hold what was held on a connection that is lost, and what is not held yet."""
+        for name, connection in self._held.items():
+            if connection is None or connection.closed:
+                self.rows("SELECT pg_advisory_lock_shared(?, ?)", (_NAMES, _number_of(name)))
+                self._held[name] = self._connections.connected()
 
     def cancel_waiting(self) -> None:
         self._connections.cancel_waiting()
@@ -248,3 +289,8 @@ class PostgresStore(Store):
         # It may have been made for a user who could not make one.
         if not self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", (SCHEMA,)):
             self._connections.execute_sql(f"CREATE SCHEMA {SCHEMA}")
+
+
+def _number_of(name: str) -> int:
+    """The second key of the lock for a name, a number of 32 bits."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], signed=True)

@@ -30,12 +30,16 @@ SCHEMA = "eport_tui"
 # Milliseconds; a program that was stopped within a transaction keeps all others from writing.
 _LONGEST_PAUSE = 60_000
 
+# Without those of TCP the server would keep what a machine that lost its power holds, for hours.
 # `off` of the last one would lose saves that were acknowledged; what is stricter stays.
 _SETTINGS = f"""
     SELECT set_config('search_path', '{SCHEMA}', false),
            set_config('default_transaction_read_only', 'on', false),
            set_config('idle_in_transaction_session_timeout', '{_LONGEST_PAUSE}', false),
            set_config('lock_timeout', ?, false),
+           set_config('tcp_keepalives_idle', '60', false),
+           set_config('tcp_keepalives_interval', '10', false),
+           set_config('tcp_keepalives_count', '3', false),
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """

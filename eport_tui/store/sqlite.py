@@ -24,6 +24,7 @@ from eport_tui.errors import StoreError
 from eport_tui.store import faults, migrations
 from eport_tui.store.database import Store, harmless_twice
 from eport_tui.store.faults import Told, fault, told_by_system
+from eport_tui.store.holding import Names
 from eport_tui.store.turns import turn
 
 if TYPE_CHECKING:
@@ -107,8 +108,10 @@ class SqliteStore(Store):
         self._log_name = f"{path}-wal"
         self._for_peewee: Database | None = None
         self._commits = 0
+        self._names = Names(str(path))
 
     def close(self) -> None:
+        self._names.let_all_go()
         with self._told():
             self._connections.close_all()
 
@@ -193,6 +196,15 @@ class SqliteStore(Store):
         # The clock of files goes by ticks: what was just written to may be so again in the same.
         is_old = time.time_ns() - log.st_mtime_ns > _TICK
         return (log.st_ino, log.st_size, log.st_mtime_ns) if is_old else None
+
+    def hold(self, name: str) -> None:
+        self._names.hold(name)
+
+    def let_go(self, name: str) -> None:
+        self._names.let_go(name)
+
+    def held(self, names: Iterable[str]) -> set[str]:
+        return self._names.held(names)
 
     def cancel_waiting(self) -> None:
         self._connections.cancel_waiting()

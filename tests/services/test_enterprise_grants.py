@@ -11,7 +11,9 @@ import pytest
 from eport_tui.domain.grants import GrantDraft, GrantKey, GrantState
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.places import Place
+from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, NotFound, NotPermitted
+from eport_tui.services import registry
 from eport_tui.services.enterprise_grants import (
     Conflict,
     GrantStands,
@@ -23,6 +25,7 @@ from eport_tui.services.enterprise_grants import (
     save,
     shortening_preview,
 )
+from eport_tui.services.operator_grants import received
 from eport_tui.store import operator_grants as operator_grant_rows
 from eport_tui.store.database import Store
 from eport_tui.store.faults import GivenUp
@@ -348,6 +351,65 @@ def test_nor_when_other_operator_grants_would_go_than_was_said(store: Store) -> 
     with pytest.raises(Conflict, match="由 0 条变为 1 条，没有删除"):
         delete(store, OURS, standing.id, revision=1, operator_grants=0)
     assert made(store, OURS).count().number == 1
+
+
+# -- a principal that nobody has imported ----------------------------------------------
+
+NEWCOMER = Enterprise("3205940009", "91310000PDY0000521", "苏州庚电子有限公司")
+
+
+def shown_name(store: Store) -> str:
+    """The name of the principal of the last grant that the broker has received."""
+    return received(store, session(BROKER), today=TODAY).before(None, 1)[0].principal.name
+
+
+def test_it_is_shown_by_the_name_on_its_card_from_its_first_grant_on(store: Store) -> None:
+    granted = grant(store, NEWCOMER)
+    assert shown_name(store) == NEWCOMER.name
+    assert registry.look_up(store, NEWCOMER.customs_code) == NEWCOMER
+    # What its card says later is not better than what is there.
+    renamed = session(NEWCOMER._replace(name="别的名称"))
+    save(store, TABLES, renamed, opened(granted, LATER + timedelta(days=1)), today=TODAY)
+    assert shown_name(store) == NEWCOMER.name
+
+
+def test_a_grant_from_before_shows_the_name_once_it_is_changed(store: Store) -> None:
+    granted = grant(store, NEWCOMER)
+    with store.transaction():
+        store.rows("DELETE FROM enterprise WHERE customs_code = ?", (NEWCOMER.customs_code,))
+    assert shown_name(store) == ""
+    save(store, TABLES, session(NEWCOMER), opened(granted, AFTER), today=TODAY)
+    assert shown_name(store) == NEWCOMER.name
+
+
+def test_what_the_registry_says_of_a_principal_stands_against_its_card(store: Store) -> None:
+    before = store.rows("SELECT * FROM enterprise ORDER BY 1")
+    grant(store, TRADER._replace(name="冒充的名称", uscc=NEWCOMER.uscc))
+    assert store.rows("SELECT * FROM enterprise ORDER BY 1") == before
+
+
+def test_a_refused_grant_puts_nobody_into_the_registry(store: Store) -> None:
+    grant(store, NEWCOMER)
+    with store.transaction():
+        store.rows("DELETE FROM enterprise WHERE customs_code = ?", (NEWCOMER.customs_code,))
+    before = tables_of(store)
+    with pytest.raises(GrantStands):
+        grant(store, NEWCOMER)
+    assert tables_of(store) == before
+
+
+def test_a_second_code_of_an_organization_is_left_to_the_import(store: Store) -> None:
+    # With both in the registry a card that names the organization alone would be of neither.
+    grant(store, NEWCOMER._replace(uscc=TRADER.uscc))
+    assert shown_name(store) == ""
+    found = registry.look_up_card(store, TRADER.uscc[8:17], "8900000000099")
+    assert [enterprise for enterprise, _ in found] == [TRADER]
+
+
+def test_a_name_that_no_import_would_take_is_made_harmless(store: Store) -> None:
+    grant(store, NEWCOMER._replace(name="庚\x07公司"))
+    assert shown_name(store) == printable("庚\x07公司")
+    assert printable(shown_name(store)) == shown_name(store)
 
 
 # -- the list ------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from eport_tui.domain.grants import EnterpriseGrant
+from eport_tui.domain.grants import EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.domain.lists import Count
 from eport_tui.domain.operations import Kind, Operation, State, replay
@@ -33,6 +33,7 @@ from tests.services.world import (
     grant,
     hand_on,
     position,
+    register,
     rows,
     session,
     tables_of,
@@ -152,6 +153,8 @@ def test_a_row_says_how_many_operators_hang_on_it(store: Store) -> None:
 def test_an_enterprise_that_is_not_in_the_registry_is_listed_by_its_code(store: Store) -> None:
     unknown = Enterprise("3101980009", "", "")
     grant(store, unknown, BROKER, valid_until=TODAY)
+    with store.transaction():
+        store.rows("DELETE FROM enterprise WHERE customs_code = '3101980009'")
     assert [row.principal for row in listed(store, BROKER)] == [unknown]
 
 
@@ -477,6 +480,44 @@ def test_a_mark_is_not_about_a_later_grant_where_the_clock_was_set_back_between(
     deleted(store, standing, yesterday)
     again = grant(store, valid_until=until, today=yesterday)
     assert [(row.grant, row.lapsing) for row in listed(store)] == [(again, False)]
+
+
+def test_a_mark_is_not_about_a_grant_that_was_made_after_one_of_another_program(
+    store: Store,
+) -> None:
+    until = TODAY + days(9)
+    key = GrantKey(MANUFACTURER.customs_code, BROKER.customs_code, "95", "X1")
+    with store.transaction():
+        number = insert_grant(store, key, TODAY, until)
+    standing = enterprise_grants.get(store, number)
+    assert standing is not None
+    expiry.let_lapse(store, session(BROKER), [standing], today=TODAY)
+    assert listed(store, BROKER) == []
+    with store.transaction():
+        store.rows("DELETE FROM enterprise_grant")
+    again = grant(store, valid_until=until)
+    assert [(row.grant, row.lapsing) for row in listed(store, BROKER)] == [(again, False)]
+
+
+@pytest.mark.parametrize("clock_set_back", [False, True])
+def test_the_operations_are_not_read_for_what_was_granted_and_marked_once(
+    sqlite_store: Store, clock_set_back: bool
+) -> None:
+    store = sqlite_store
+    register(store)
+    by, granted_on = session(MANUFACTURER), TODAY - days(clock_set_back)
+    chosen = [
+        grant(store, subsystem=subsystem, valid_until=TODAY + days(9), today=granted_on)
+        for subsystem in ("95", "B1")
+    ]
+    expiry.let_lapse(store, by, chosen[:1], today=TODAY)
+    with store.transaction():
+        if clock_set_back:
+            ledger.note_clock_reset(store, by.holder.valid_from)
+        # Whoever reads it now is told that it is not JSON.
+        store.rows("DROP TRIGGER ledger_entry_no_update")
+        store.rows("UPDATE ledger_entry SET payload = 'not read'")
+    assert [row.grant.key.subsystem for row in listed(store)] == ["B1"]
 
 
 def test_a_deletion_that_is_taken_back_leaves_the_mark_as_it_was(store: Store) -> None:

@@ -97,8 +97,10 @@ def test_what_the_database_gave_up_is_not_done_anew_once_the_operator_has_given_
 
 
 def test_a_draft_that_was_offered_stays_where_its_answer_is_given_up(store: Store) -> None:
-    card = session(MANUFACTURER)
-    drafts.keep(store, card, "enterprise_grants", {"agent": "3101980002"})
+    before, card = session(MANUFACTURER), session(MANUFACTURER)
+    card.id = "4567"
+    drafts.keep(store, before, "enterprise_grants", {"agent": "3101980002"})
+    drafts.leave(store, before)
     (kept,) = drafts.offered(store, card)
     for answer in (drafts.give_up, drafts.take_over):
         step = Step()

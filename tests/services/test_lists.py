@@ -77,7 +77,7 @@ def shown_in(make: Make, store: Store) -> Iterator[PageSource[Any]]:
     """A list in each of its orders, whole and narrowed."""
     source = make(store)
     for order in source.orders:
-        for text in ("", "3", "2026", "9", "89", "加", "JGMY"):
+        for text in ("", "3", "2026", "9", "89", "加", "JGMY", CARD, "全部"):
             yield source.ordered(order).filtered(text)
 
 
@@ -243,9 +243,11 @@ def sorting(name: str, order: Order) -> Callable[[Any], tuple[Any, ...]]:
     def of_permission(row: Any) -> tuple[Any, ...]:
         ours = row.direction is Direction.OURS
         other = (row.principal if ours else row.agent).customs_code
-        what = (other, row.subsystem, row.grant_type, row.card_number)
+        what = (other, row.subsystem, row.grant_type)
+        if order.column == "card_number":
+            return (row.direction, row.card_number, *what)
         day = (row.valid_until,) if order.column == "valid_until" else ()
-        return (row.direction, *day, *what)
+        return (row.direction, *day, *what, row.card_number)
 
     return of_permission if name in RIGHTS else of_grant
 
@@ -307,6 +309,8 @@ MOVES = st.lists(
                 "95",
                 "有效",
                 "已过期",
+                "8900",
+                "全部操作员",
                 "手册",
                 "jgmy",
                 "无",
@@ -327,7 +331,12 @@ def test_any_walk_through_a_list_shows_exactly_its_rows(
     source = LISTS[name](shared_store)
     order = data.draw(st.sampled_from(source.orders))
     text = data.draw(
-        st.sampled_from(["", "3101", "2026-03", "20260", "95", "即将到期", "加工", "册", "无"])
+        st.sampled_from(
+            [
+                *("", "3101", "2026-03", "20260", "95", "即将到期", "加工", "册", "无"),
+                *("89000000000", CARD, "全部"),
+            ]
+        )
     )
     whole = rows(source.ordered(order), 3)
     naive(name, world, whole)

@@ -84,11 +84,12 @@ def test_what_was_stored_before_is_there_after_every_migration(
         assert store.rows("SELECT * FROM legal_person_card") == []
 
 
+@pytest.mark.parametrize("number", [4, 8])
 def test_what_cards_were_handed_before_is_listed_after_the_migration(
-    new_place: Place, monkeypatch: pytest.MonkeyPatch
+    new_place: Place, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with monkeypatch.context() as patch:
-        pretend(patch, all_migrations()[:4])
+        pretend(patch, all_migrations()[:number])
         with Store.open(new_place) as store, store.transaction():
             for principal in ("3205940003", "3101940001"):
                 number = insert_grant(
@@ -99,6 +100,12 @@ def test_what_cards_were_handed_before_is_listed_after_the_migration(
         question = permissions.what_can("8900000000051", "3101980002", None, DAY)
         listed = permissions.listed(store, [question]).after(None, 9)
         assert [row.principal.customs_code for row in listed] == ["3101940001", "3205940003"]
+        with store.transaction():
+            insert_operator_grant(store, 1, "8900000000040", DAY)
+            store.rows("DELETE FROM operator_grant WHERE enterprise_grant_id = 2")
+        everything = permissions.of_operators("3101980002", None, DAY)
+        listed = permissions.listed(store, [everything], permissions.CARD).after(None, 9)
+        assert [row.card_number[-2:] for row in listed] == ["40", "51"]
 
 
 def test_what_was_typed_before_is_offered_after_the_migration(

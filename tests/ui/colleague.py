@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
+from eport_tui.card.authority import TestAuthority
 from eport_tui.card.session import CardSession
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.dates import today
@@ -20,7 +21,7 @@ from eport_tui.services.permissions import PermissionRow
 from eport_tui.settings import Settings
 from eport_tui.store import enterprises
 from eport_tui.store.database import Store
-from tests.card.making import software_session
+from tests.card.making import make_card, software_session
 from tests.rows import insert_grant
 
 TABLES = load_tables()
@@ -127,3 +128,26 @@ def at_the_same_database(settings: Settings, card: str = "8900000000011") -> Ite
     with Store.open(settings.database) as store:
         yield Colleague(store, session)
     session.close()
+
+
+@contextmanager
+def with_a_lost_card(settings: Settings, of: Colleague) -> Iterator[Colleague]:
+    """Another legal-person card of a colleague's enterprise, which had been revoked all the while.
+
+    The list that says so is there when the context is left.
+    """
+    own = of.session.holder
+    authority = TestAuthority.open(settings.authority_dir)
+    lost = make_card(
+        authority,
+        settings.cards_dir,
+        number="8900000000019",
+        customs_code=own.enterprise.customs_code,
+        uscc=own.enterprise.uscc,
+        enterprise=own.enterprise.name,
+    )
+    session = software_session(lost, TrustStore.of(settings.trust_dir))
+    yield Colleague(of.store, session)
+    session.close()
+    authority.revoke("8900000000019")
+    authority.publish(settings.trust_dir)

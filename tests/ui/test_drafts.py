@@ -133,6 +133,35 @@ async def test_a_card_at_work_in_two_places_loses_the_input_of_neither(
             assert operator.value("代理企业编号") == "3101980001"
 
 
+async def test_what_is_being_typed_elsewhere_is_offered_when_that_has_ended(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as elsewhere:
+        await elsewhere.burst("3101980001", "<enter>")
+        async with at_work(settings) as operator:
+            assert operator.dialog == ""
+            await operator.burst("11", "3205980002", "<enter>")
+            # Input that stays behind the lock is still there.
+            elsewhere.app.lock("卡已拔出，程序已锁定")
+        async with at_work(settings) as operator:
+            assert OFFER in operator.dialog
+            await operator.type("y")
+            assert operator.value("代理企业编号") == "3205980002"
+            await operator.press("escape", "y")
+    async with at_work(settings, typed="y") as operator:
+        assert operator.value("代理企业编号") == "3101980001"
+
+
+async def test_what_was_left_behind_the_lock_is_offered_at_once(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as elsewhere:
+        await elsewhere.burst("3101980001", "<enter>")
+        elsewhere.app.lock("卡已拔出，程序已锁定")
+        await elsewhere.settle()
+        await elsewhere.press("escape")
+        async with at_work(settings) as operator:
+            assert OFFER in operator.dialog
+
+
 async def test_a_draft_is_offered_to_its_card_only(settings: Settings) -> None:
     await half_a_grant(settings)
     async with at_work(settings, OTHER_BROKER) as operator:

@@ -7,14 +7,12 @@ from datetime import date
 
 import pytest
 
-from eport_tui.card.authority import TestAuthority
 from eport_tui.card.trust import TrustStore
 from eport_tui.services.enterprise_grants import row_of
 from eport_tui.services.proof import Proof
 from eport_tui.settings import Settings
 from eport_tui.store import ledger
-from tests.card.making import make_card, software_session
-from tests.ui.colleague import BROKER_CODE, OTHER_BROKER_CODE, Colleague
+from tests.ui.colleague import BROKER_CODE, OTHER_BROKER_CODE, Colleague, with_a_lost_card
 from tests.ui.enterprise_grants import (
     ENTERPRISE_GRANTS,
     THE_DATE,
@@ -149,22 +147,9 @@ async def test_a_grant_that_another_program_put_there_is_signed_by_saving_it_as_
 async def test_a_grant_that_a_revoked_card_had_signed_is_signed_anew_by_saving_it_as_it_is(
     settings: Settings, colleague: Colleague
 ) -> None:
-    own = colleague.session.holder
-    authority = TestAuthority.open(settings.authority_dir)
-    lost = make_card(
-        authority,
-        settings.cards_dir,
-        number="8900000000019",
-        customs_code=own.enterprise.customs_code,
-        uscc=own.enterprise.uscc,
-        enterprise=own.enterprise.name,
-    )
-    trust = TrustStore.of(settings.trust_dir)
-    thief = Colleague(colleague.store, software_session(lost, trust))
-    grant = thief.grant("3101980001", "95")
-    authority.revoke("8900000000019")
-    authority.publish(settings.trust_dir)
-    proof = Proof(colleague.store, trust)
+    with with_a_lost_card(settings, colleague) as thief:
+        grant = thief.grant("3101980001", "95")
+    proof = Proof(colleague.store, TrustStore.of(settings.trust_dir))
     assert not proof.holds(row_of(grant))
     async with at_work(replace(settings, strict=True), MANUFACTURER, ENTERPRISE_GRANTS) as operator:
         await into_the_list(operator, "enter", "f10")

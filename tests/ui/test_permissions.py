@@ -155,6 +155,43 @@ async def test_moving_in_the_list_shows_another_one(settings: Settings) -> None:
 # -- what one card may do ----------------------------------------------------------------
 
 
+async def narrow(operator: Operator, text: str) -> None:
+    """From the list: have it narrowed."""
+    await operator.press("ctrl+f")
+    await operator.clear()
+    await operator.type(text)
+    await operator.press("enter")
+
+
+async def test_the_list_is_sorted_and_narrowed_by_card_and_by_all_operators(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        await operator.press("tab", "tab", "ctrl+o", "ctrl+o")
+        assert operator.sees("按操作员IC卡号")
+        cards = [row.split()[-2] for row in shown(operator)]
+        assert "全部操作员" in cards
+        assert cards == sorted(cards, key=lambda card: (card[0] == "8", card))
+        await narrow(operator, "全部")
+        assert {row.split()[-2] for row in shown(operator)} == {"全部操作员"}
+        assert operator.sees("筛选全部")
+        await narrow(operator, "8900000000059")
+        assert {row.split()[-2] for row in shown(operator)} == {"8900000000059"}
+        await operator.press("escape")
+        assert [row.split()[-2] for row in shown(operator)] == cards
+
+
+async def test_of_what_one_card_may_do_that_given_to_all_can_be_told_apart(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        await ask_about(operator, OPERATOR)
+        await operator.press("tab", "ctrl+o", "ctrl+o")
+        assert {row.split()[-2] for row in shown(operator)} == {"全部操作员", OPERATOR}
+        await narrow(operator, "全部操作员")
+        assert {row.split()[-2] for row in shown(operator)} == {"全部操作员"}
+
+
 async def ask_about(operator: Operator, card: str, key: str = "f5") -> None:
     await operator.press("tab")
     await operator.clear()

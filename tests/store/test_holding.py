@@ -1,0 +1,142 @@
+"""Names that are held as long as somebody is there, and known to all at one database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eport_tui.domain.places import Place
+from eport_tui.store.database import Store
+from tests.postgres import throw_out
+
+NAME, OTHER_NAME = "00" * 16, "ff" * 16
+
+# Holds a name until it is killed; the place and the name are its arguments.
+_HOLDER = """
+import sys
+from eport_tui.domain.places import parse_place
+from eport_tui.store.database import Store
+store = Store.open(parse_place(sys.argv[1]))
+store.hold(sys.argv[2])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process(place: Place) -> Iterator[subprocess.Popen[str]]:
+    """A program on the database that holds the name."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(place), NAME],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def colleague(place: Place) -> Iterator[Store]:
+    with Store.open(place) as store:
+        yield store
+
+
+def files(place: Place) -> list[str]:
+    """What lies beside a database that is a file."""
+    return [each.name for each in place.parent.iterdir()] if isinstance(place, Path) else []
+
+
+def test_a_name_is_held_until_it_is_let_go(store: Store, colleague: Store) -> None:
+    assert colleague.held([NAME, OTHER_NAME]) == set()
+    store.hold(NAME)
+    store.hold(NAME)
+    for each in (store, colleague):
+        assert each.held([NAME, OTHER_NAME]) == {NAME}
+    colleague.let_go(NAME)
+    assert colleague.held([NAME]) == {NAME}
+    store.let_go(NAME)
+    store.let_go(NAME)
+    assert store.held([NAME]) == colleague.held([NAME]) == set()
+
+
+def test_a_store_that_is_closed_holds_nothing(place: Place, colleague: Store) -> None:
+    with Store.open(place) as store:
+        store.hold(NAME)
+        store.hold(OTHER_NAME)
+        assert colleague.held([NAME, OTHER_NAME]) == {NAME, OTHER_NAME}
+    assert colleague.held([NAME, OTHER_NAME]) == set()
+
+
+def test_a_process_that_is_killed_holds_nothing(store: Store, place: Place) -> None:
+    before = files(place)
+    with another_process(place) as process:
+        assert store.held([NAME]) == {NAME}
+        process.kill()
+        process.wait()
+        # A server is told by its system, a moment later.
+        until = time.monotonic() + 10
+        while store.held([NAME]) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert store.held([NAME]) == set()
+    assert files(place) == before
+
+
+def test_holding_and_looking_write_nothing_to_the_database(store: Store, colleague: Store) -> None:
+    before = colleague.change_counter()
+    store.hold(NAME)
+    assert colleague.held([NAME]) == {NAME}
+    store.let_go(NAME)
+    assert colleague.change_counter() == before
+
+
+@pytest.mark.parametrize("name", ["", "../eport", "00/00", "0" * 65, "甲"])
+def test_a_name_that_is_none_is_not_held_and_takes_no_file_away(
+    store: Store, place: Place, name: str
+) -> None:
+    before = files(place)
+    assert store.held([name]) == set()
+    assert files(place) == before
+
+
+def test_where_no_file_can_be_made_nothing_is_held(sqlite_store: Store) -> None:
+    assert isinstance(sqlite_store.place, Path)
+    blocked = Path(f"{sqlite_store.place}-session-{NAME}")
+    blocked.mkdir()
+    sqlite_store.hold(NAME)
+    assert sqlite_store.held([NAME]) == set()
+    sqlite_store.let_go(NAME)
+    assert blocked.is_dir()
+
+
+def test_the_file_may_be_looked_at_by_all_who_may_read_the_database(tmp_path: Path) -> None:
+    database = tmp_path / "eport.db"
+    with Store.open(database):
+        pass
+    database.chmod(0o660)
+    with Store.open(database) as store:
+        store.hold(NAME)
+        assert Path(f"{database}-session-{NAME}").stat().st_mode & 0o777 == 0o660
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_what_was_held_on_a_connection_that_is_lost_is_held_again_at_the_next_look(
+    store: Store, colleague: Store, other: Any
+) -> None:
+    store.hold(NAME)
+    throw_out(other)
+    assert colleague.held([NAME]) == set()
+    store.change_counter()
+    assert colleague.held([NAME]) == {NAME}
+    store.let_go(NAME)
+    assert colleague.held([NAME]) == set()
