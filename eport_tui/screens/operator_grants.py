@@ -12,7 +12,7 @@ from eport_tui.domain.codes import NO, YES
 from eport_tui.domain.grants import GrantKey, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.lists import PageSource
-from eport_tui.errors import EportError, NotFound
+from eport_tui.errors import EportError, NotFound, OutOfReach
 from eport_tui.giving_up import NotAwaited
 from eport_tui.screens import grant_forms, grant_lists
 from eport_tui.screens import grant_questions as questions
@@ -411,15 +411,15 @@ class OperatorGrantsScreen(DayScreen):
                 # There is no row left to correct them at, and they must not hold the others up.
                 lost += len(entries)
                 gone.append(self._named(grant_id, entries))
-            except NotAwaited as error:
-                if not saved:
-                    raise
-                told = f"已保存{saved}条。其余的：{error.message}"
-                raise EportError(told, hint=error.hint) from error
-            except EportError:
-                # Show the grant whose entries were refused; the others stay as they are.
-                await self._received.reload(select=grant_id)
-                await self._show_operators()
+            except EportError as error:
+                if saved:
+                    # What is in force may neither be kept silent nor offered again.
+                    error.message = f"已保存{saved}条。其余的：{error.message}"
+                    await desk.drafts.keep(self)
+                if not isinstance(error, NotAwaited | OutOfReach):
+                    # Show the grant whose entries were refused; the others stay as they are.
+                    await self._received.reload(select=grant_id)
+                    await self._show_operators()
                 raise
             self._entries.forget(grant_id)
         self._entry.set_value("reason", "")

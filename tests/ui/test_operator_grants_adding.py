@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from eport_tui.card.session import CardSession
+from eport_tui.services import operator_grants
 from eport_tui.settings import Settings
+from eport_tui.store.database import Store
+from eport_tui.store.faults import Lost
 from tests.ui.colleague import BROKER_CODE, Colleague
 from tests.ui.operator import BROKER, at_work
 from tests.ui.operator_grants import (
@@ -64,6 +70,53 @@ async def test_entries_under_several_grants_are_saved_together(
             await choose(operator, principal)
             await operator.type(NEW_CARD)
             await operator.press("f6")
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+    for principal in (NO_CARDS, ONE_CARD):
+        assert NEW_CARD in broker.operators(grant_of(broker, principal))
+
+
+async def test_what_is_saved_already_is_told_where_the_rest_is_refused(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        for principal in (NO_CARDS, ONE_CARD):
+            await choose(operator, principal)
+            await operator.type(NEW_CARD)
+            await operator.press("f6")
+        broker.hand_on(grant_of(broker, ONE_CARD), NEW_CARD)
+        await operator.press("f10")
+        assert "已保存1条。其余的：" in operator.message
+        assert "已在列表中" in operator.message
+        assert operator.row(NO_CARDS).endswith(" 1")
+    assert broker.operators(grant_of(broker, NO_CARDS)) == [NEW_CARD]
+    # What is in force is not offered as unsaved after the line has dropped.
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        assert operator.dialog
+        await operator.press("y")
+        assert not operator.row(NO_CARDS).endswith("+1")
+
+
+async def test_what_is_saved_already_is_told_where_the_server_is_lost_for_the_rest(
+    settings: Settings, broker: Colleague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, tried = operator_grants.save, list[int]()
+
+    def lose_the_second(store: Store, session: CardSession, grant_id: int, *a: Any, **kw: Any):
+        tried.append(grant_id)
+        if len(tried) == 2:
+            raise Lost("与数据库服务器的连接已断开，没有保存")
+        return save(store, session, grant_id, *a, **kw)
+
+    monkeypatch.setattr(operator_grants, "save", lose_the_second)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        for principal in (NO_CARDS, ONE_CARD):
+            await choose(operator, principal)
+            await operator.type(NEW_CARD)
+            await operator.press("f6")
+        await operator.press("f10")
+        assert "已保存1条。其余的：与数据库服务器的连接已断开，没有保存" in operator.message
+        # The rest can be saved later.
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
     for principal in (NO_CARDS, ONE_CARD):
