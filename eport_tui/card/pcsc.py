@@ -316,8 +316,11 @@ class PcscReader:
                 if result and _code(result) != _NO_READERS:
                     return _trouble(_code(result))
                 names: list[str] = [] if result else listed
-                if not names:
-                    self._publish("", {})
+                gone = seen.keys() - names
+                seen = {name: state for name, state in seen.items() if name not in gone}
+                if gone or not names:
+                    # A wait tells only of readers that vanish in it, not between two calls.
+                    self._publish("", seen)
                 unaware: int = scard.SCARD_STATE_UNAWARE
                 states = [(name, seen.get(name, unaware)) for name in names]
                 # Without the number of readers in it this one would always return at once.
