@@ -397,6 +397,8 @@ class Line:
         self._scard = scard
         self._on_fault = on_fault
         self._broken = False
+        # No job comes behind the last one, after which nobody is there to do it.
+        self._putting = threading.Lock()
         self._opening: Future[None] = Future()
         self._jobs: SimpleQueue[tuple[bytearray | bytes, Future[tuple[bytes, int]]] | None]
         self._jobs = SimpleQueue()
@@ -419,10 +421,11 @@ class Line:
 
     def transmit(self, apdu: bytearray | bytes, limit: float) -> tuple[bytes, int]:
         """Send a command; see `piv.Transport.transmit`."""
-        if self._broken or self.closed:
-            raise CardGone
         answer: Future[tuple[bytes, int]] = Future()
-        self._jobs.put((apdu, answer))
+        with self._putting:
+            if self._broken or self.closed:
+                raise CardGone
+            self._jobs.put((apdu, answer))
         try:
             return answer.result(limit)
         except TimeoutError:
@@ -440,8 +443,9 @@ class Line:
 
     def close(self) -> None:
         """Leave the card when its present exchange is over; does not wait for that."""
-        self.closed = True
-        self._jobs.put(None)
+        with self._putting:
+            self.closed = True
+            self._jobs.put(None)
 
     # In the thread
 

@@ -8,15 +8,16 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from eport_tui.card import pcsc
 from eport_tui.card.errors import CardGone
-from eport_tui.card.pcsc import PcscReader
+from eport_tui.card.pcsc import Line, PcscReader
 from eport_tui.card.protocol import CardRef
-from tests.card.guard_story import until
+from tests.card.guard_story import PATIENCE, until
 
 
 class Service:
@@ -303,3 +304,58 @@ def test_an_ikey_pulled_between_two_calls_is_noticed_and_so_is_its_return(
     service.names.insert(0, "Ikey")
     until(lambda: listed() == ["Ikey", *others], "the token did not come back")
     assert not is_inserted()
+
+
+class OneCard(Service):
+    """A service with a card that answers at once."""
+
+    SCARD_SHARE_EXCLUSIVE = SCARD_UNPOWER_CARD = 0
+    SCARD_PROTOCOL_T0, SCARD_PROTOCOL_T1 = 1, 2
+    SCARD_PCI_T0 = SCARD_PCI_T1 = None
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def SCardEstablishContext(self, scope):
+        return 0, 1
+
+    def SCardConnect(self, *given):
+        return 0, 1, self.SCARD_PROTOCOL_T1
+
+    def SCardTransmit(self, handle, header, command):
+        return 0, [0x90, 0x00]
+
+    def SCardDisconnect(self, handle, disposition):
+        return 0
+
+    def SCardReleaseContext(self, context):
+        return 0
+
+
+def test_a_lock_that_comes_right_before_a_command_does_not_look_like_a_card_that_is_mute():
+    faults = []
+    line = Line(OneCard(), "Reader", lambda: faults.append(1))
+    line.open(5)
+    jobs = line._jobs
+
+    class Queue:
+        """Has the line closed by another thread at the last moment, if that may be."""
+
+        def get(self):
+            return jobs.get()
+
+        def put(self, job):
+            if job is not None:
+                closing = threading.Thread(target=line.close)
+                closing.start()
+                closing.join(0.1)
+            jobs.put(job)
+
+    line._jobs = Queue()
+    # Either is true: it was asked before the lock, or it is locked.
+    with suppress(CardGone):
+        assert line.transmit(b"\0" * 5, PATIENCE) == (b"", 0x9000)
+    assert line.left.wait(PATIENCE)
+    assert (line.stuck, faults) == (False, [])
+    with pytest.raises(CardGone):
+        line.transmit(b"\0" * 5, PATIENCE)
