@@ -243,6 +243,7 @@ class ControlCard:
         from eport_tui.card.signatures import is_signed_by
 
         check_pin(pin)
+        self._verified = False
         self._spend(lambda: self._control.verify_pin(pin))
         # Proves that the PIN went to the card whose certificate was read.
         random = secrets.token_hex(32)
@@ -253,7 +254,12 @@ class ControlCard:
         self._verified = True
 
     def change_pin(self, old: bytearray, new: bytearray) -> None:
-        """Have the card replace the PIN; see `Card.change_pin`."""
+        """Have the card replace the PIN; see `Card.change_pin`.
+
+        Whether the card still holds the PIN as verified cannot be asked.  After a wrong
+        `old` it counts as not; after a right one what was verified stays so, and the next
+        signature shows it.
+        """
         check_pin(old)
         check_pin(new)
         self._spend(lambda: self._control.change_pin(old, new))
@@ -279,10 +285,14 @@ class ControlCard:
     def _spend(self, attempt: Callable[[], bool]) -> None:
         if not self.tries_left():
             raise PinBlocked("密码已连续输错5次，该卡应已锁定")
-        self._verified = False
         self._demand_same()
         point_of_no_return()
-        right = attempt()
+        right = False
+        try:
+            right = attempt()
+        finally:
+            if not right:
+                self._verified = False
         self._reader.note_try(self.ref.label, right=right)
         if not right:
             left = self.tries_left()

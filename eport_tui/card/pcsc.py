@@ -316,8 +316,11 @@ class PcscReader:
                 if result and _code(result) != _NO_READERS:
                     return _trouble(_code(result))
                 names: list[str] = [] if result else listed
-                if not names:
-                    self._publish("", {})
+                gone = seen.keys() - names
+                seen = {name: state for name, state in seen.items() if name not in gone}
+                if gone or not names:
+                    # A wait tells only of readers that vanish in it, not between two calls.
+                    self._publish("", seen)
                 unaware: int = scard.SCARD_STATE_UNAWARE
                 states = [(name, seen.get(name, unaware)) for name in names]
                 # Without the number of readers in it this one would always return at once.
@@ -394,6 +397,8 @@ class Line:
         self._scard = scard
         self._on_fault = on_fault
         self._broken = False
+        # No job comes behind the last one, after which nobody is there to do it.
+        self._putting = threading.Lock()
         self._opening: Future[None] = Future()
         self._jobs: SimpleQueue[tuple[bytearray | bytes, Future[tuple[bytes, int]]] | None]
         self._jobs = SimpleQueue()
@@ -416,10 +421,11 @@ class Line:
 
     def transmit(self, apdu: bytearray | bytes, limit: float) -> tuple[bytes, int]:
         """Send a command; see `piv.Transport.transmit`."""
-        if self._broken or self.closed:
-            raise CardGone
         answer: Future[tuple[bytes, int]] = Future()
-        self._jobs.put((apdu, answer))
+        with self._putting:
+            if self._broken or self.closed:
+                raise CardGone
+            self._jobs.put((apdu, answer))
         try:
             return answer.result(limit)
         except TimeoutError:
@@ -437,8 +443,9 @@ class Line:
 
     def close(self) -> None:
         """Leave the card when its present exchange is over; does not wait for that."""
-        self.closed = True
-        self._jobs.put(None)
+        with self._putting:
+            self.closed = True
+            self._jobs.put(None)
 
     # In the thread
 

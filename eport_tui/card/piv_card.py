@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from eport_tui.card.errors import CardDamaged, CardError, CardGone, Locked
+from eport_tui.card.errors import CardDamaged, CardError, CardGone, Locked, WrongPin
 from eport_tui.card.piv import (
     AUTHENTICATION,
     EXCHANGE_SECONDS,
@@ -210,10 +210,34 @@ class PivCard:
         self._tries = max(self._tries, TRIES)
 
     def change_pin(self, old: bytearray, new: bytearray) -> None:
-        """Replace the PIN; see `Card.change_pin`."""
+        """Replace the PIN; see `Card.change_pin`.
+
+        By a wrong `old` a card takes the verified PIN back (SP 800-73-4, Part 2, 3.2.2), but
+        not every one does.  So it is asked, and left where it has.
+        """
         check_pin(old)
         check_pin(new)
-        self._run(lambda client: client.change_pin(old, new), gives_pin=True)
+        try:
+            self._run(lambda client: client.change_pin(old, new), gives_pin=True)
+        except CardError as fault:
+            if isinstance(fault, WrongPin):
+                # The card does not tell while it is verified.
+                self._tries = fault.left
+            self._leave_unless_verified()
+            raise
+        self._tries = max(self._tries, TRIES)
+        self._leave_unless_verified()
+
+    def _leave_unless_verified(self) -> None:
+        if self._held is None:
+            return
+        try:
+            is_verified = self._run(PivClient.pin_state) is None
+        except CardError:
+            # It must not be told in place of what has become of the PIN.
+            is_verified = False
+        if not is_verified:
+            self.close()
 
     def unblock(self, puk: bytearray, new: bytearray) -> None:
         """Set a new PIN with the unblocking key.

@@ -107,7 +107,11 @@ class Card(Protocol):
         ...
 
     def change_pin(self, old: bytearray, new: bytearray) -> None:
-        """Replace the PIN; `old` is checked and counted as by `verify_pin`, and raises the same."""
+        """Replace the PIN; `old` is checked and counted as by `verify_pin`, and raises the same.
+
+        Whether a PIN that was verified still is then, also where `old` is wrong, depends on
+        the card: `confirm` raises `Locked` where it is not.
+        """
         ...
 
     def sign(self, data: bytes) -> bytes:

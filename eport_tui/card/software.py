@@ -7,6 +7,7 @@ an old counter back.  The certificates of such cards say so (`software`).
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -25,6 +26,8 @@ from eport_tui.giving_up import point_of_no_return
 if TYPE_CHECKING:
     from hashlib import sha256
 
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     from eport_tui.card.signatures import SigningKey
 else:
     try:
@@ -32,6 +35,8 @@ else:
         from _sha256 import sha256
     except ImportError:
         from hashlib import sha256
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".card"
 COUNTER_SUFFIX = ".tries"
@@ -124,19 +129,29 @@ class _Content(NamedTuple):
             body[:split],
         )
 
-    def open(self, pin: bytearray) -> bytearray | None:
-        """Decrypt the private key (PKCS#8, DER); None when the PIN is wrong."""
-        from cryptography.exceptions import InvalidTag
+    def cipher(self, pin: bytearray) -> AESGCM:
+        """What a PIN opens the container with; by this nobody learns whether it is the right one.
+
+        Raises:
+            CardError: There is too little memory.
+        """
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         wrapping = _derive(pin, self.salt, self.cost)
-        key = bytearray(len(self.sealed) - _TAG)
         try:
-            AESGCM(wrapping).decrypt_into(self.nonce, self.sealed, self.bound, key)
-        except InvalidTag:
-            return None
+            return AESGCM(wrapping)
         finally:
             wipe(wrapping)
+
+    def open(self, cipher: AESGCM) -> bytearray | None:
+        """Decrypt the private key (PKCS#8, DER); None when the PIN of `cipher` is wrong."""
+        from cryptography.exceptions import InvalidTag
+
+        key = bytearray(len(self.sealed) - _TAG)
+        try:
+            cipher.decrypt_into(self.nonce, self.sealed, self.bound, key)
+        except InvalidTag:
+            return None
         return key
 
 
@@ -249,6 +264,23 @@ def _read_tries(card_file: Path, certificate: bytes) -> int | None:
 def _write_tries(card_file: Path, certificate: bytes, left: int) -> None:
     line = b"%d %s\n" % (left, _fingerprint(certificate))
     write_whole(card_file.with_suffix(COUNTER_SUFFIX), line)
+
+
+def _refill_tries(card_file: Path) -> None:
+    """Give all tries back, in the one byte that says how many: another file may have no room.
+
+    Where even that fails the PIN is right all the same, and the next right one refills them.
+    """
+    path = card_file.with_suffix(COUNTER_SUFFIX)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.pwrite(descriptor, b"%d" % TRIES, 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        log.warning("the tries of a card could not be given back: %s", error.strerror)
 
 
 def _fingerprint(certificate: bytes) -> bytes:
@@ -410,25 +442,32 @@ class SoftwareCard:
             raise file_error("使用卡文件", self._path, error) from error
 
     def _try(self, pin: bytearray) -> bytearray:
-        """Spend a try, test the PIN, refill the tries when it is right; returns the key in DER."""
+        """Spend a try, test the PIN, refill the tries when it is right; returns the key in DER.
+
+        What may fail for want of memory comes before the try is spent, and says nothing of
+        the PIN.  From there on a try is spent whatever happens, a killed process included,
+        so that nobody learns about a PIN for free; only a right PIN gives tries back.
+
+        Raises:
+            PinBlocked, WrongPin: As `Card.verify_pin`.
+            CardError: There is too little memory, or the try could not be recorded; it was
+                not made.
+        """
         left = _read_tries(self._path, self.certificate)
         if left is None:
             raise PinBlocked("该卡的密码计数丢失或损坏，卡已锁定")
         if left == 0:
             raise PinBlocked
+        cipher = self._content.cipher(pin)
         point_of_no_return()
         # Spent before it is tested: neither a crash nor a second process can test for free.
         _write_tries(self._path, self.certificate, left - 1)
-        key = self._content.open(pin)
+        key = self._content.open(cipher)
         if key is None:
             if left == 1:
                 raise PinBlocked("密码错误，该卡已锁定")
             raise WrongPin(left - 1)
-        try:
-            _write_tries(self._path, self.certificate, TRIES)
-        except CardError:
-            wipe(key)
-            raise
+        _refill_tries(self._path)
         return key
 
 

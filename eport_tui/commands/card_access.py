@@ -155,13 +155,24 @@ def new_pin(check: Callable[[bytearray], None], form: str) -> Iterator[bytearray
 
 @contextmanager
 def typed_secret(prompt: str) -> Iterator[bytearray]:
-    """Ask for a PIN without showing it; it is wiped on leaving."""
+    """Ask for a PIN, or what else is secret, without showing it; it is wiped on leaving.
+
+    Raises:
+        CardError: There is no terminal, or what was typed is not ASCII and so no secret of a
+            card; nothing of it is left in the error.
+    """
+    secret: bytearray | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            secret = bytearray(getpass.getpass(prompt).encode(errors="replace"))
+            secret = bytearray(getpass.getpass(prompt).encode("ascii"))
         except (getpass.GetPassWarning, EOFError):
             raise CardError("无法输入密码", hint="请在终端中运行") from None
+        except UnicodeError:
+            # All that was typed hangs on this one, so nothing may be raised while it is handled.
+            pass
+    if secret is None:
+        raise CardError("只能输入半角的字母、数字和符号", hint="请关闭输入法后重新输入")
     try:
         yield secret
     finally:

@@ -88,7 +88,9 @@ def _complain(error: BaseException) -> None:
         case MemoryError():
             complain(EportError("内存不足", hint="请关闭其他程序后再试"))
         case _:
-            complain(EportError(f"程序内部错误：{error!r}", hint=_logged(error)))
+            # Its text may hold what was typed.
+            told = f"程序内部错误：{type(error).__name__}"
+            complain(EportError(told, hint=_logged(error)))
 
 
 def _logged(defect: BaseException) -> str:

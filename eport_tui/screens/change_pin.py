@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.card.errors import BadPin
-from eport_tui.errors import InvalidInput
+from eport_tui.card.errors import BadPin, PinBlocked, WrongPin
+from eport_tui.errors import EportError, InvalidInput
 from eport_tui.giving_up import OutcomeUnknown
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.screens.login import TYPE_AGAIN, PinRow, may_try
 from eport_tui.widgets.pin import PinField
+
+if TYPE_CHECKING:
+    from eport_tui.card.session import CardSession
 
 
 class ChangePinScreen(EportScreen):
@@ -86,6 +90,11 @@ class ChangePinScreen(EportScreen):
                 self.say(TYPE_AGAIN, "warning")
                 return
             await self.desk.give_pins(session.card.change_pin, old, new)
+        except (WrongPin, PinBlocked) as error:
+            if await self._is_verified(session):
+                raise
+            self.desk.lock(f"{error.message}，程序已锁定")
+            return
         except OutcomeUnknown:
             raise OutcomeUnknown(
                 "没有等到结果，密码可能已修改，也可能没有", hint="下次请先试新密码"
@@ -93,8 +102,20 @@ class ChangePinScreen(EportScreen):
         finally:
             for pin in (old, new, again):
                 pin[:] = bytes(len(pin))
+        if not await self._is_verified(session):
+            self.desk.lock("密码已修改，须用新密码解锁")
+        # Behind the lock, whoever was first to lock.
         await self.tell("密码已修改")
         await self.desk.close_screen(self)
+
+    async def _is_verified(self, session: CardSession) -> bool:
+        """Whether the card says that it still takes the PIN of the login as given."""
+        try:
+            await self.desk.call_card(session.card.confirm)
+        except EportError:
+            # Not to be told in place of what has become of the PIN.
+            return False
+        return True
 
     def on_pin_field_refused(self, message: PinField.Refused) -> None:
         """Say why a key was not taken."""

@@ -25,7 +25,7 @@ from eport_tui.card.piv_card import PivCard
 from eport_tui.card.protocol import CardRef, Reader
 from eport_tui.card.session import CardSession
 from eport_tui.card.signatures import is_signed_by
-from tests.card.piv_applet import AUTHENTICATE, CHUID, VERIFY, PivApplet
+from tests.card.piv_applet import AUTHENTICATE, CHANGE, CHUID, VERIFY, PivApplet
 from tests.card.piv_making import PUK, make_piv, pin, wrong_pin
 
 PATIENCE = 5.0
@@ -105,12 +105,33 @@ def count(applet: PivApplet, ins: int) -> int:
     return sum(entry[1] == ins for entry in applet.log)
 
 
+def forget_over_change(applet: PivApplet) -> None:
+    """The card takes the verified PIN back whenever one is changed, rightly or not."""
+
+    def forget(apdu: bytes, data: bytes, sw: int) -> tuple[bytes, int]:
+        if apdu[1] == CHANGE:
+            applet.verified = False
+        return data, sw
+
+    applet.tamper = forget
+
+
 def demand_locked(session: CardSession) -> None:
     """Nothing goes through any more."""
     assert not session.unlocked
     for deed in (session.require, session.require_granting, lambda: session.sign(b"save")):
         with pytest.raises(Locked):
             deed()
+
+
+def demand_forgotten(session: CardSession) -> None:
+    """The card wants its PIN, says so, and is not taken for one that was pulled."""
+    for deed in (session.card.confirm, lambda: session.card.sign(b"save")):
+        with pytest.raises(Locked):
+            deed()
+    with pytest.raises(Locked):
+        session.require_granting()
+    demand_locked(session)
 
 
 class GuardStory:
@@ -343,6 +364,64 @@ class GuardStory:
         with pytest.raises(WrongPin):
             session.unlock(pin())
         session.unlock(bytearray(b"11112222"))
+
+    def test_a_session_goes_on_after_its_pin_was_changed(self, rig, authority, trust):
+        rig.insert(make_piv(authority))
+        session = work(rig, trust)
+        session.card.change_pin(pin(), bytearray(b"11112222"))
+        assert session.require_granting()
+        assert session.sign(b"save")
+        session.lock()
+        with pytest.raises(WrongPin):
+            session.unlock(pin())
+        session.unlock(bytearray(b"11112222"))
+
+    def test_a_card_that_forgets_its_pin_over_a_change_locks_and_takes_the_new_one(
+        self, rig, authority, trust
+    ):
+        applet = make_piv(authority)
+        rig.insert(applet)
+        session = work(rig, trust)
+        forget_over_change(applet)
+        session.card.change_pin(pin(), bytearray(b"11112222"))
+        demand_forgotten(session)
+        assert session.card.is_present()
+        session.unlock(bytearray(b"11112222"))
+        assert session.require_granting()
+
+    def test_a_wrong_old_pin_locks_where_the_card_takes_the_right_one_back(
+        self, rig, authority, trust
+    ):
+        rig.insert(make_piv(authority))
+        session = work(rig, trust)
+        with pytest.raises(WrongPin) as caught:
+            session.card.change_pin(wrong_pin(), bytearray(b"11112222"))
+        assert caught.value.left == 2
+        demand_forgotten(session)
+        assert session.card.is_present()
+        assert session.tries_left() == 2
+        session.unlock(pin())
+        assert session.require_granting()
+
+    def test_a_wrong_old_pin_ends_nothing_where_the_card_stays_verified(
+        self, rig, authority, trust
+    ):
+        applet = make_piv(authority)
+        rig.insert(applet)
+        session = work(rig, trust)
+
+        def stay(apdu, data, sw):
+            applet.verified = True
+            return data, sw
+
+        applet.tamper = stay
+        for left in (2, 1):
+            with pytest.raises(WrongPin):
+                session.card.change_pin(wrong_pin(), bytearray(b"11112222"))
+            assert session.tries_left() == left
+        assert session.require_granting()
+        session.card.change_pin(pin(), bytearray(b"11112222"))
+        assert session.tries_left() == 3
 
     @pytest.mark.parametrize("given", [b"", b"12345", b"123456789", b"12345a", b"88 88 88"])
     def test_what_cannot_be_a_pin_never_reaches_the_card(self, rig, authority, trust, given):

@@ -17,8 +17,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from eport_tui.card.authority import TestAuthority
+from eport_tui.card.errors import CardError
 from eport_tui.card.software import SoftwareReader, write_card
 from eport_tui.commands import card as commands
+from eport_tui.commands.card_access import typed_secret
 from eport_tui.domain.dates import today
 from eport_tui.store import enterprises
 from eport_tui.store.database import Store
@@ -412,6 +414,26 @@ def test_a_pin_cannot_be_typed_where_it_would_show(authority, eport, monkeypatch
     code, _, err = eport("change-pin", "8900000000011")
     assert code == 1
     assert "无法输入密码" in err
+
+
+@pytest.mark.parametrize("typed", ["\udcd6bcd5678", "密bcd5678", "ébcd5678"])
+def test_what_is_no_ascii_is_not_tried_as_another_pin(authority, eport, settings, pins, typed):
+    issue(eport)
+    pins += [typed, "Ab3$5678", "Ab3$5678"]
+    code, _, err = eport("change-pin", "8900000000011")
+    assert code == 1
+    assert err == "错误：只能输入半角的字母、数字和符号\n提示：请关闭输入法后重新输入\n"
+    assert (settings.cards_dir / "8900000000011.tries").read_bytes()[:1] == b"5"
+
+
+def test_nothing_that_was_typed_hangs_on_the_error(monkeypatch):
+    def misread(prompt):
+        return b"\xd6\xd0Zq7!xK".decode()
+
+    monkeypatch.setattr(getpass, "getpass", misread)
+    with pytest.raises(CardError) as caught, typed_secret("密码："):
+        pytest.fail("it was taken")
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_a_revoked_card_is_refused_at_once(authority, eport):

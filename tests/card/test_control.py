@@ -45,6 +45,7 @@ from eport_tui.card.session import CardSession
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.holders import Enterprise, Role
 from eport_tui.errors import SettingsError
+from eport_tui.giving_up import Cancelled, Step
 from tests.card import forging, openssl
 from tests.card.control_server import HangUp, Raw, StandIn, StandInCard, refusal, running
 from tests.card.making import MANUFACTURER, make_holder
@@ -196,6 +197,51 @@ def test_the_pin_is_changed(control: StandIn, reader: ControlReader, fast: Stand
     assert fast.pin == 'ab"\\{}[]'
     card.verify_pin(pin(b'ab"\\{}[]'))
     assert control.called("SpcChangePIN") == [{"oldPin": "88888888", "newPin": 'ab"\\{}[]'}]
+
+
+def test_a_session_goes_on_after_its_pin_was_changed_and_a_wrong_old_one_locks_it(
+    reader: ControlReader, trust: TrustStore
+) -> None:
+    session = CardSession.begin(inserted(reader), trust)
+    session.unlock(pin())
+    session.card.change_pin(pin(), pin(b"Ab3$5678"))
+    assert session.require_granting()
+    assert session.sign(b"data")
+
+    with pytest.raises(WrongPin):
+        session.card.change_pin(pin(), pin(b"Ab3$5678"))
+    with pytest.raises(Locked):
+        session.require_granting()
+    assert not session.unlocked
+    assert session.card.is_present()
+    session.unlock(pin(b"Ab3$5678"))
+    assert session.require_granting()
+
+
+def test_a_change_of_the_pin_that_a_lock_overtakes_leaves_the_card_locked(
+    control: StandIn, reader: ControlReader
+) -> None:
+    card = inserted(reader)
+    card.verify_pin(pin())
+
+    def lock_and_answer(reply: dict[str, object]) -> dict[str, object]:
+        card.close()
+        return reply
+
+    control.instead["SpcChangePIN"] = lock_and_answer
+    card.change_pin(pin(), pin(b"Ab3$5678"))
+    with pytest.raises(Locked):
+        card.sign(b"data")
+
+
+def test_a_change_of_the_pin_that_is_given_up_in_time_ends_nothing(reader: ControlReader) -> None:
+    card = inserted(reader)
+    card.verify_pin(pin())
+    step = Step()
+    step.give_up()
+    with pytest.raises(Cancelled):
+        step.run(lambda: card.change_pin(pin(), pin(b"Ab3$5678")))
+    assert card.sign(b"data")
 
 
 def test_no_method_of_card_administration_is_ever_called(

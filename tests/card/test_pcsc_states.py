@@ -8,15 +8,16 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from eport_tui.card import pcsc
 from eport_tui.card.errors import CardGone
-from eport_tui.card.pcsc import PcscReader
+from eport_tui.card.pcsc import Line, PcscReader
 from eport_tui.card.protocol import CardRef
-from tests.card.guard_story import until
+from tests.card.guard_story import PATIENCE, until
 
 
 class Service:
@@ -44,6 +45,51 @@ class SilentService(Service):
         self.called.set()
         self.answer.wait()
         return pcsc._NO_SERVICE, 0
+
+
+class Bus(Service):
+    """A service whose readers come and go, each with a card in it; answers as libpcsclite does.
+
+    Attributes:
+        names: The readers that are plugged in.
+        before_wait, before_list: Called once, before the service hears of the next such call.
+    """
+
+    SCARD_STATE_UNAWARE, SCARD_STATE_CHANGED, SCARD_STATE_PRESENT = 0, 2, 0x20
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(0)
+        self.names = list(names)
+        self.before_wait = self.before_list = lambda: None
+
+    def SCardEstablishContext(self, scope):
+        return 0, 7
+
+    def SCardReleaseContext(self, context):
+        return 0
+
+    def SCardCancel(self, context):
+        return 0
+
+    def _once(self, hook):
+        deed = getattr(self, hook)
+        setattr(self, hook, lambda: None)
+        deed()
+
+    def SCardListReaders(self, context, groups):
+        self._once("before_list")
+        return (0, list(self.names)) if self.names else (pcsc._NO_READERS - (1 << 32), [])
+
+    def SCardGetStatusChange(self, context, milliseconds, states):
+        self._once("before_wait")
+        now = {name: 1 << 16 | self.SCARD_STATE_PRESENT for name in self.names}
+        now[pcsc._NEW_READERS] = len(self.names) << 16
+        if any(name not in now for name, _ in states):
+            return pcsc._UNKNOWN_READER - (1 << 32), []
+        if all(state == now[name] for name, state in states):
+            time.sleep(milliseconds / 1000)
+            return pcsc._TIMEOUT - (1 << 32), []
+        return 0, [(name, now[name] | self.SCARD_STATE_CHANGED, b"") for name, _ in states]
 
 
 @pytest.fixture(autouse=True)
@@ -232,3 +278,84 @@ def test_a_forward_that_appears_later_is_noticed(forwarded, reader_over, monkeyp
     until(lambda: reader.status().message == pcsc.NO_SOCKET, "another sentence")
     away.rename(forwarded)
     assert service.called.wait(5)
+
+
+@pytest.mark.parametrize("moment", ["before_wait", "before_list"])
+@pytest.mark.parametrize("others", [(), ("Reader",)], ids=["alone", "beside another"])
+def test_an_ikey_pulled_between_two_calls_is_noticed_and_so_is_its_return(
+    reader_over, monkeypatch, moment, others
+):
+    monkeypatch.setattr(pcsc, "_SLICE_SECONDS", 0.01)
+    service = Bus("Ikey", *others)
+    reader = reader_over(service)
+
+    def listed() -> list[str]:
+        return [ref.reader for ref in reader.cards()]
+
+    until(lambda: listed() == ["Ikey", *others], "the readers are not there")
+    changes = []
+    monkeypatch.setattr(reader, "_on_change", lambda: changes.append(1))
+    _, is_inserted = reader.connector(reader.cards()[0])
+    setattr(service, moment, lambda: service.names.remove("Ikey"))
+    until(lambda: not is_inserted(), "the token is still believed to be there")
+    assert listed() == list(others)
+    assert changes
+
+    service.names.insert(0, "Ikey")
+    until(lambda: listed() == ["Ikey", *others], "the token did not come back")
+    assert not is_inserted()
+
+
+class OneCard(Service):
+    """A service with a card that answers at once."""
+
+    SCARD_SHARE_EXCLUSIVE = SCARD_UNPOWER_CARD = 0
+    SCARD_PROTOCOL_T0, SCARD_PROTOCOL_T1 = 1, 2
+    SCARD_PCI_T0 = SCARD_PCI_T1 = None
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def SCardEstablishContext(self, scope):
+        return 0, 1
+
+    def SCardConnect(self, *given):
+        return 0, 1, self.SCARD_PROTOCOL_T1
+
+    def SCardTransmit(self, handle, header, command):
+        return 0, [0x90, 0x00]
+
+    def SCardDisconnect(self, handle, disposition):
+        return 0
+
+    def SCardReleaseContext(self, context):
+        return 0
+
+
+def test_a_lock_that_comes_right_before_a_command_does_not_look_like_a_card_that_is_mute():
+    faults = []
+    line = Line(OneCard(), "Reader", lambda: faults.append(1))
+    line.open(5)
+    jobs = line._jobs
+
+    class Queue:
+        """Has the line closed by another thread at the last moment, if that may be."""
+
+        def get(self):
+            return jobs.get()
+
+        def put(self, job):
+            if job is not None:
+                closing = threading.Thread(target=line.close)
+                closing.start()
+                closing.join(0.1)
+            jobs.put(job)
+
+    line._jobs = Queue()
+    # Either is true: it was asked before the lock, or it is locked.
+    with suppress(CardGone):
+        assert line.transmit(b"\0" * 5, PATIENCE) == (b"", 0x9000)
+    assert line.left.wait(PATIENCE)
+    assert (line.stuck, faults) == (False, [])
+    with pytest.raises(CardGone):
+        line.transmit(b"\0" * 5, PATIENCE)

@@ -256,10 +256,10 @@ def test_many_processes_at_once_get_five_tests_together(
     log = tmp_path / "tests"
     test = software._Content.open
 
-    def logged(self, pin):
+    def logged(self, cipher):
         with log.open("ab") as file:
             file.write(b".")
-        return test(self, pin)
+        return test(self, cipher)
 
     monkeypatch.setattr(software._Content, "open", logged)
     barrier = FORK.Barrier(8)
@@ -282,7 +282,7 @@ def test_many_processes_at_once_get_five_tests_together(
 
 def test_a_process_killed_before_its_test_has_spent_its_try(open_card, monkeypatch):
     monkeypatch.setattr(
-        software._Content, "open", lambda self, pin: os.kill(os.getpid(), signal.SIGKILL)
+        software._Content, "open", lambda self, cipher: os.kill(os.getpid(), signal.SIGKILL)
     )
     for left in (4, 3, 2, 1, 0):
         assert in_child(lambda: open_card().verify_pin(wrong())) == signal.SIGKILL
@@ -292,7 +292,7 @@ def test_a_process_killed_before_its_test_has_spent_its_try(open_card, monkeypat
         open_card().verify_pin(right())
 
 
-def no_test(self, pin):
+def no_test(self, cipher):
     raise AssertionError("tested a PIN without having spent a try")
 
 
@@ -334,24 +334,47 @@ def test_a_try_that_cannot_be_recorded_is_not_made(number, sentence, call, open_
         card.sign(b"data")
 
 
-def test_a_right_pin_that_cannot_be_recorded_does_not_unlock(open_card, monkeypatch):
-    card = open_card()
+def once_spent(monkeypatch, deed):
+    """Does something when the try is spent, before the PIN is tested."""
     test = software._Content.open
 
-    def then_full(self, pin):
-        monkeypatch.setattr(files.os, "fsync", full)
-        return test(self, pin)
+    def then(self, cipher):
+        deed()
+        return test(self, cipher)
 
-    def full(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(software._Content, "open", then)
 
-    monkeypatch.setattr(software._Content, "open", then_full)
-    with pytest.raises(CardError, match="磁盘已满"):
+
+def test_a_right_pin_gives_the_tries_back_where_the_disk_has_filled_up_meanwhile(
+    open_card, monkeypatch
+):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # There is no room for a new file, as in write_whole.
+    once_spent(monkeypatch, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard)))
+    for _ in range(6):
+        card = open_card()
+        try:
+            card.verify_pin(right())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert card.sign(b"data")
+        assert card.tries_left() == 5
+
+
+def test_a_right_pin_unlocks_where_the_tries_cannot_be_given_back(open_card, monkeypatch, caplog):
+    card = open_card()
+
+    def fail(*arguments):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as broken:
+        once_spent(broken, lambda: broken.setattr(software.os, "pwrite", fail))
         card.verify_pin(right())
-    monkeypatch.undo()
-    with pytest.raises(Locked):
-        card.sign(b"data")
+    assert card.sign(b"data")
     assert card.tries_left() == 4
+    assert "could not be given back" in caplog.text
+    card.verify_pin(right())
+    assert card.tries_left() == 5
 
 
 def test_a_card_that_another_program_holds_is_told_after_a_while(card_file, open_card, monkeypatch):
@@ -362,17 +385,45 @@ def test_a_card_that_another_program_holds_is_told_after_a_while(card_file, open
     assert card.tries_left() == 5
 
 
-def test_too_little_memory_is_told(open_card, monkeypatch):
-    class Argon2id:
-        def __init__(self, **options):
-            pass
+@pytest.fixture
+def deriving(monkeypatch):
+    """Does something in place of deriving a key from the PIN."""
 
-        def derive_into(self, secret, target):
-            raise MemoryError
+    def replace(deed):
+        class Argon2id:
+            def __init__(self, **options):
+                pass
 
-    monkeypatch.setattr("cryptography.hazmat.primitives.kdf.argon2.Argon2id", Argon2id)
-    with pytest.raises(CardError, match="内存不足"):
-        open_card().verify_pin(right())
+            def derive_into(self, secret, target):
+                deed()
+
+        monkeypatch.setattr("cryptography.hazmat.primitives.kdf.argon2.Argon2id", Argon2id)
+
+    return replace
+
+
+def test_too_little_memory_is_told_and_costs_no_try(open_card, deriving, monkeypatch):
+    def fail():
+        raise MemoryError
+
+    deriving(fail)
+    for _ in range(6):
+        with pytest.raises(CardError, match="内存不足"):
+            open_card().verify_pin(right())
+        with pytest.raises(CardError, match="内存不足"):
+            open_card().change_pin(right(), wrong())
+    assert open_card().tries_left() == 5
+    monkeypatch.undo()
+    open_card().verify_pin(right())
+
+
+def test_a_process_killed_before_the_key_was_derived_has_tested_nothing(
+    open_card, deriving, monkeypatch
+):
+    monkeypatch.setattr(software._Content, "open", no_test)
+    deriving(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert in_child(lambda: open_card().verify_pin(right())) == signal.SIGKILL
+    assert open_card().tries_left() == 5
 
 
 # Changing the PIN

@@ -305,8 +305,11 @@ class Terminal:
     # What a person does
 
     def send(self, text: str) -> None:
-        """Send text as it is, in one write, so that a program can get it in one read."""
-        data = text.encode()
+        """Send text as it is, in one write, so that a program can get it in one read.
+
+        Bytes that are no UTF-8 are written as surrogates, as `os.fsdecode` has them.
+        """
+        data = text.encode(errors="surrogateescape")
         while data:
             data = data[os.write(self._master, data) :]
 

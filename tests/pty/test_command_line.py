@@ -354,6 +354,23 @@ def test_a_pin_is_changed_on_a_terminal_without_being_seen(
     assert "请在终端中运行" in err
 
 
+def test_bytes_that_are_no_text_do_not_show_the_pin_that_they_were_typed_with(
+    launch: Launch, home: Path, database: Path
+) -> None:
+    cards = database.parent / "cards"
+    tries = (cards / f"{OPERATOR}.tries").read_bytes()
+    for locale in ({"LANG": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}):
+        desk = launch("card", "change-pin", OPERATOR, EPORT_TUI_CARDS=str(cards), **locale)
+        desk.wait_for("原密码")
+        # As an input method has it on a terminal that speaks GBK.
+        desk.send(os.fsdecode(b"\xd6\xd0Zq7!xK\n"))
+        desk.wait_for("请关闭输入法后重新输入")
+        assert desk.exit_code() == 1
+        assert b"Zq7" not in desk.output
+    assert (cards / f"{OPERATOR}.tries").read_bytes() == tries
+    assert not [log for log in home.rglob("*.log") if "Zq7" in log.read_text()]
+
+
 # Where the data cannot be
 
 

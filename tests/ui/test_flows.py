@@ -270,7 +270,7 @@ async def test_a_pin_whose_change_is_not_waited_for_may_be_the_new_one(
 async def test_a_login_that_is_not_waited_for_does_not_stay_unlocked(
     settings: Settings, gate: Gate
 ) -> None:
-    gate.before(software, "_derive")
+    gate.before(software._Content, "open")
     async with at_login(settings) as operator:
         await operator.insert(MANUFACTURER)
         await operator.type(PIN)

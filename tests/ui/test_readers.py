@@ -23,6 +23,7 @@ from eport_tui.settings import Settings
 from eport_tui.store.database import Store
 from tests.card.control_server import StandIn, StandInCard, running
 from tests.card.fake_reader import FakeReader
+from tests.card.guard_story import forget_over_change
 from tests.card.making import MANUFACTURER as OWN_ENTERPRISE
 from tests.card.making import make_holder
 from tests.card.piv_applet import CHANGE, SELECT, VERIFY, PivApplet
@@ -508,6 +509,101 @@ async def test_the_pin_of_a_real_card_is_changed(
     assert count(own, CHANGE) == 1
 
 
+async def change_pin(operator: Operator, *pins: str) -> None:
+    """Log in, open 修改密码 and fill it in."""
+    await operator.wait_for("请输入密码，按Enter登录")
+    await give(operator)
+    await operator.press("f11")
+    for each in pins:
+        await give(operator, each)
+
+
+async def test_a_wrong_old_pin_locks_in_so_many_words_and_the_card_is_still_there(
+    at_work: Settings, reader: FakeReader, own: PivApplet
+) -> None:
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await change_pin(operator, "654321", "11112222", "11112222")
+        assert operator.place == LOCKED
+        await operator.wait_for("密码错误，还可再试2次，程序已锁定。请输入密码，按Enter解锁")
+        await give(operator)
+        assert operator.place == "主选单 / 修改密码"
+        assert operator.value("原密码") == ""
+    assert own.tries == 3
+
+
+async def test_a_wrong_old_pin_is_typed_again_where_the_card_stays_verified(
+    at_work: Settings, reader: FakeReader, own: PivApplet
+) -> None:
+    def stay(apdu: bytes, data: bytes, sw: int) -> tuple[bytes, int]:
+        own.verified |= apdu[1] == CHANGE
+        return data, sw
+
+    own.tamper = stay
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await change_pin(operator, "654321", "11112222", "11112222")
+        assert operator.place == "主选单 / 修改密码"
+        assert "密码错误，还可再试2次" in operator.message
+        for each in ("654321", "11112222", "11112222"):
+            await give(operator, each)
+        assert "密码错误，还可再试1次" in operator.message
+        for each in (PIN, "11112222", "11112222"):
+            await give(operator, each)
+        assert operator.sees(LAST_TRY)
+        await operator.press("y")
+        assert "密码已修改" in operator.dialog
+
+
+async def test_a_card_that_forgets_its_pin_over_a_change_is_unlocked_with_the_new_one(
+    at_work: Settings, reader: FakeReader, own: PivApplet
+) -> None:
+    forget_over_change(own)
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await change_pin(operator, PIN, "11112222", "11112222")
+        assert operator.place == LOCKED
+        await operator.wait_for("密码已修改，须用新密码解锁。请输入密码，按Enter解锁")
+        await give(operator, "11112222")
+        assert "密码已修改" in operator.dialog
+        await operator.press("enter")
+        assert operator.place == MENU
+
+
+async def test_a_card_that_is_pulled_over_a_change_of_its_pin_does_not_hide_what_became_of_it(
+    at_work: Settings, reader: FakeReader, own: PivApplet
+) -> None:
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await change_pin(operator, PIN, "11112222")
+        reader.before = lambda apdu: reader.pull() if count(own, CHANGE) else None
+        await give(operator, "11112222")
+        assert operator.place == LOCKED
+        reader.before = lambda apdu: None
+        reader.insert(own)
+        await operator.wait_for(PUT_BACK)
+        await give(operator, "11112222")
+        assert "密码已修改" in operator.dialog
+
+
+async def test_a_card_goes_on_saving_after_its_pin_was_changed(
+    at_work: Settings, reader: FakeReader, own: PivApplet
+) -> None:
+    reader.insert(own)
+    async with at_login(at_work) as operator:
+        await change_pin(operator, PIN, "11112222", "11112222")
+        await operator.press("enter")
+        await save_a_grant(operator)
+
+
+async def save_a_grant(operator: Operator) -> None:
+    """From the main menu."""
+    assert operator.place == MENU
+    await operator.burst("11", "3101980001", "<enter>", "95", "<enter>", "<enter>", "20271231")
+    await operator.press("f10")
+    assert "保存成功" in operator.dialog
+
+
 async def test_a_login_given_up_while_the_card_is_reached_spends_no_try(
     at_work: Settings, reader: FakeReader, own
 ) -> None:
@@ -813,3 +909,26 @@ async def test_a_card_behind_the_control_logs_in_locks_and_comes_back(
         await operator.press("ctrl+q", "y")
         await operator.wait_until(lambda: not operator.app.is_running)
     assert not control._connections
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_the_pin_of_a_card_behind_the_control_is_changed(
+    at_work: Settings, control: StandIn, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc, "_load", lambda: (_ for _ in ()).throw(pcsc._Unusable("没有")))
+    new = "Ab3$5678"
+    control.insert(control_card(authority, OWN))
+    async with at_login(replace(at_work, control=control.address)) as operator:
+        await operator.wait_for("持卡人 张三")
+        await give(operator, SOFTWARE_PIN)
+        await operator.press("f11")
+        for each in ("12345678", new, new):
+            await give(operator, each)
+        assert operator.place == LOCKED
+        await operator.wait_for("密码错误，最多还可再试4次，程序已锁定。请输入密码，按Enter解锁")
+        await give(operator, SOFTWARE_PIN)
+        for each in (SOFTWARE_PIN, new, new):
+            await give(operator, each)
+        assert "密码已修改" in operator.dialog
+        await operator.press("enter")
+        await save_a_grant(operator)
