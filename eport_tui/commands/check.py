@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
-from eport_tui.commands.ending import exit_code_for, flush_output
+from eport_tui.commands.ending import exit_code_for, flush_output, of_defect
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, InvalidInput, unreadable
 from eport_tui.settings import Settings
@@ -215,7 +215,7 @@ def answer_all(
             answer, code = {"error": str(fault)}, ERROR
         except Exception as defect:
             # The other lines still get their answers; this one gets no yes.
-            answer, code = {"error": f"程序内部错误：{defect!r}"}, ERROR
+            answer, code = {"error": str(of_defect(defect))}, ERROR
         out.write(json.dumps(answer, ensure_ascii=False) + "\n")
         # Whoever asks one line at a time waits for this one.
         out.flush()

@@ -88,12 +88,11 @@ def _complain(error: BaseException) -> None:
         case MemoryError():
             complain(EportError("内存不足", hint="请关闭其他程序后再试"))
         case _:
-            # Its text may hold what was typed.
-            told = f"程序内部错误：{type(error).__name__}"
-            complain(EportError(told, hint=_logged(error)))
+            complain(of_defect(error))
 
 
-def _logged(defect: BaseException) -> str:
+def of_defect(defect: BaseException) -> EportError:
+    """The error that tells of a defect, and where it has been logged."""
     from platformdirs import user_state_path
 
     from eport_tui.log import log_to, logged_to, where_logged
@@ -104,7 +103,8 @@ def _logged(defect: BaseException) -> str:
         file = user_state_path(APP, appauthor=False) / "eport-tui.log"
         log_to(file)
     logging.getLogger("eport_tui").critical("a defect ended a command", exc_info=defect)
-    return where_logged(file)
+    # Its text may hold what was typed.
+    return EportError(f"程序内部错误：{type(defect).__name__}", hint=where_logged(file))
 
 
 def _abandon_output() -> None:

@@ -165,7 +165,8 @@ def test_a_defect_is_2(
     assert "程序内部错误" in capsys.readouterr().err
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(LINE).encode())))
     assert check(database, "--batch", "-") == ERROR
-    assert "error" in json.loads(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told.startswith("程序内部错误：ZeroDivisionError（")
 
 
 def run_into(database: Path, stdout: Any) -> subprocess.CompletedProcess[str]:
