@@ -197,12 +197,13 @@ class Seals:
             entry.number,
             entry.previous_hash,
             entry.recorded_at,
-            entry.clock_reset,
+            entry.clock_reset == 1,
             fingerprint,
             payload,
             entry.signature,
         )
-        if hash_ != entry.hash:
+        # The hash tells 0 and 1 apart, and no other number.
+        if hash_ != entry.hash or entry.clock_reset not in (0, 1):
             return "哈希值不符，内容被改动过"
         if fingerprint not in self._verifiers:
             self._verifiers[fingerprint] = self._verifier(fingerprint)

@@ -53,8 +53,8 @@ class Entry(NamedTuple):
         previous_hash: The hash of the entry before it, or `GENESIS`.
         hash: `entry_hash` of the others.
         recorded_at: When it was stored, `YYYY-MM-DDTHH:MM:SS+08:00`.
-        clock_reset: Whether it may be earlier than its predecessor, because the
-            server's clock was set back and an administrator noted it.
+        clock_reset: 1 where it may be earlier than its predecessor, because the
+            server's clock was set back and an administrator noted it; 0 otherwise.
         payload: The operation in canonical JSON (RFC 8785), as it was signed.
         signature: The card's, over `services.operations.SIGNED_FOR` and the payload.
         certificate: SHA-256 of the signer's certificate, hexadecimal.
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     previous_hash: str
     hash: str
     recorded_at: str
-    clock_reset: bool
+    clock_reset: int
     payload: str
     signature: bytes
     certificate: str
@@ -160,9 +160,7 @@ def number_of(store: Store, payload: str, *, after: int) -> int | None:
 def _entry(row: Sequence[Any]) -> Entry:
     number, clock_reset, signature, *columns = row
     previous, hash_, recorded_at, payload, certificate = texts(columns)
-    return Entry(
-        number, previous, hash_, recorded_at, bool(clock_reset), payload, signature, certificate
-    )
+    return Entry(number, previous, hash_, recorded_at, clock_reset, payload, signature, certificate)
 
 
 def texts(columns: Sequence[bytes | None]) -> tuple[str, ...]:
@@ -256,7 +254,7 @@ def clock_resets(store: Store) -> dict[int, str]:
 
 def times_set_back(store: Store) -> list[str]:
     """When the entries were recorded before which the clock was set back."""
-    rows = store.rows("SELECT CAST(recorded_at AS BLOB) FROM ledger_entry WHERE clock_reset = 1")
+    rows = store.rows("SELECT CAST(recorded_at AS BLOB) FROM ledger_entry WHERE clock_reset <> 0")
     return [_text(recorded_at) for (recorded_at,) in rows]
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from eport_tui.card import authority
 from eport_tui.card.trust import Record, TrustStore
-from eport_tui.domain.operations import Change, Operation
+from eport_tui.domain.operations import Change, Kind, Operation
 from eport_tui.domain.places import Place
 from eport_tui.services import checkpoints
 from eport_tui.services.ledger import accept_clock
 from eport_tui.services.operations import SIGNED_FOR
+from eport_tui.services.proof import Proof
 from eport_tui.services.verification import Finding
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
@@ -371,6 +372,40 @@ def test_a_clock_reset_that_no_administrator_noted(
     assert [each.is_note for each in findings(store, trust)] == [True]
     attacker.sql("DELETE FROM ledger_clock_reset")
     assert first(findings(store, trust)) == Finding("时间倒退，而没有管理员的记录", number)
+
+
+@pytest.mark.parametrize(
+    ("hashed", "reset", "message"),
+    [
+        (1, 1, "同一个签名记录了两次"),
+        (1, 2, "哈希值不符，内容被改动过"),
+        (0, 2, "哈希值不符，内容被改动过"),
+        (1, -1, "哈希值不符，内容被改动过"),
+    ],
+)
+def test_an_old_entry_put_back_behind_a_clock_that_is_said_to_have_been_set_back(
+    store: Store, trust: TrustStore, attacker: Attacker, hashed: int, reset: int, message: str
+) -> None:
+    by = ours()
+    given = signed(store, by, Change(None, ANOTHER))
+    signed(store, by, Change(ANOTHER, None), kind=Kind.DELETE)
+    # Long enough after it that what was signed then is no longer kept in mind.
+    later = NOON + timedelta(days=1)
+    third = ANOTHER._replace(key=KEY._replace(subsystem="Z8"))
+    last = signed(store, by, Change(None, third), at=later)
+    entries = attacker.entries()
+    again = [*entries[given - 1]]
+    again[4] = hashed
+    attacker.sql("INSERT INTO ledger_clock_reset VALUES (?, ?)", (last, later.isoformat()))
+    attacker.rewrite([*entries, again])
+    attacker.sql("UPDATE ledger_entry SET clock_reset = ? WHERE number = ?", (reset, last + 1))
+    attacker.sql(
+        "INSERT INTO ledger_subject (principal, agent, subsystem, grant_type, entry)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (*ANOTHER.key, last + 1),
+    )
+    assert first(findings(store, trust)) == Finding(message, last + 1)
+    assert not Proof(store, trust).holds(ANOTHER)
 
 
 @pytest.mark.parametrize(
