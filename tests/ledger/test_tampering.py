@@ -408,6 +408,52 @@ def test_an_old_entry_put_back_behind_a_clock_that_is_said_to_have_been_set_back
     assert not Proof(store, trust).holds(ANOTHER)
 
 
+@pytest.mark.parametrize("time", ["2027-03-01T12:00:00+08:00", "2025-03-01T12:00:00+08:00"])
+def test_those_after_an_entry_whose_time_was_changed_are_not_accused_of_theirs(
+    store: Store, trust: TrustStore, attacker: Attacker, time: str
+) -> None:
+    signed(store, theirs(), Change(TO_CARD, None))
+    attacker.sql("UPDATE ledger_entry SET recorded_at = ? WHERE number = 3", (time,))
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    assert about_entries == [Finding("哈希值不符，内容被改动过", 3)]
+
+
+def test_those_after_an_entry_that_was_spoilt_when_the_clock_was_set_back_are_not_accused(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    later = NOON + timedelta(hours=1)
+    signed(store, theirs(), Change(TO_CARD, None), at=later)
+    accept_clock(store, NOON)
+    number = signed(store, theirs(), Change(None, TO_CARD))
+    signed(store, ours(), Change(None, ANOTHER))
+    attacker.sql(f"UPDATE ledger_entry SET signature = x'00' WHERE number = {number}")
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    assert about_entries == [Finding("哈希值不符，内容被改动过", number)]
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_an_entry_that_does_not_hold_lets_no_old_signature_in_behind_it(
+    store: Store, trust: TrustStore, attacker: Attacker, is_sealed: bool
+) -> None:
+    by = ours()
+    given = signed(store, by, Change(None, ANOTHER))
+    signed(store, by, Change(ANOTHER, None), kind=Kind.DELETE)
+    # Long enough after it that what was signed then is no longer kept in mind.
+    third = ANOTHER._replace(key=KEY._replace(subsystem="Z8"))
+    last = signed(store, by, Change(None, third), at=NOON + timedelta(days=1))
+    entries = attacker.entries()
+    again = entries[given - 1]
+    attacker.rewrite([*entries, again, again])
+    if not is_sealed:
+        attacker.sql(f"UPDATE ledger_entry SET signature = x'00' WHERE number = {last + 1}")
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    told = "记录时间早于上一笔"
+    assert about_entries == [
+        Finding(told if is_sealed else "哈希值不符，内容被改动过", last + 1),
+        Finding(told, last + 2),
+    ]
+
+
 @pytest.mark.parametrize(
     ("late", "holds"), [(timedelta(minutes=10), True), (timedelta(minutes=10, seconds=1), False)]
 )
