@@ -34,7 +34,8 @@ ARC = "2.25.315765216613809374126643788551913823853"
 EPORT_CARD = "1.3.6.1.4.1.5315.100.5.9"
 SM2_ID = "distid:1234567812345678"
 SHOWN = 20
-NOT_TRUSTED = "签名时证书不可信或不在有效期内"
+NOT_TRUSTED = "签名时证书不可信，不是由所信任的机构签发的"
+SECOND = timedelta(seconds=1)
 
 FIELDS = {
     "enterprise_grant": {"granted_on", "valid_until", "revision"},
@@ -170,12 +171,16 @@ class Signer:
         public = ssl.read("x509", "-in", pem, "-noout", "-pubkey")
         self.key = ssl.put(f"{self.fingerprint}.pub", public.encode())
         self.serial = ssl.read("x509", "-in", pem, "-noout", "-serial").strip().partition("=")[2]
+        # The authorities that issued it, and whether one was in date, as it was, at each signature.
+        self.issuers: set[Path] = set()
+        self.is_in_date = True
 
-    def issued_by(self, authority: Path, at: datetime) -> bool:
+    def issued_by(self, authority: Path, at: datetime | None) -> bool:
+        """Whether an authority issued it, and both were in date at a moment if one is given."""
         options = ["-vfyopt", SM2_ID] if self.is_sm2 else []
+        when = ["-attime", str(int(at.timestamp()))] if at else ["-no_check_time"]
         return not self.ssl.run(
-            *("verify", "-partial_chain", "-trusted", authority, *options),
-            *("-attime", str(int(at.timestamp())), self.pem),
+            *("verify", "-partial_chain", "-trusted", authority, *options, *when, self.pem)
         ).returncode
 
     def fits(self, name: str, signature: bytes, data: bytes) -> bool:
@@ -489,10 +494,26 @@ class Bundle:
             for line in file:
                 yield json.loads(line)
 
-    def accepted(self, signer: Signer, at: datetime) -> bool:
-        issuers = {each for each in self.authorities if signer.issued_by(each, at)}
-        self.used |= issuers
-        return bool(issuers)
+    def find_issuers(self, signer: Signer, *moments: datetime) -> None:
+        """Who issued a certificate; from the first to the last moment it was used."""
+        at_each = [
+            {each for each in self.authorities if signer.issued_by(each, at)}
+            for at in set(moments)
+        ]
+        signer.is_in_date = bool(set.intersection(*at_each))
+        signer.issuers = set.union(*at_each)
+        if not signer.is_in_date:
+            # It is asked about each signature then.
+            signer.issuers = {each for each in self.authorities if signer.issued_by(each, None)}
+        self.used |= signer.issuers
+
+    def check_date(self, signer: Signer, at: datetime) -> None:
+        # For openssl the last second of a certificate is one too late.
+        holds = signer.is_in_date or any(
+            signer.issued_by(issuer, at) or signer.issued_by(issuer, at - SECOND)
+            for issuer in signer.issuers
+        )
+        demand(holds, "签名时证书不在有效期内")
 
     def note_lists(self) -> None:
         """What is known of revocations, for each authority that matters, and from whom."""
@@ -513,7 +534,7 @@ class Bundle:
                 )
 
     def check_certificates(self) -> dict[str, str]:
-        """What is wrong with certificates at the first or the last time they signed."""
+        """What is wrong with certificates, whenever they signed."""
         times: dict[str, list[datetime]] = {}
         wanted = set()
         for entry in self.lines():
@@ -532,7 +553,9 @@ class Bundle:
             signer = self.signers.get(fingerprint)
             if signer is None or signer.fingerprint != fingerprint:
                 wrong[fingerprint] = "签名者的证书缺失或被改动过"
-            elif not all(self.accepted(signer, at) for at in set(span)):
+                continue
+            self.find_issuers(signer, *span)
+            if not signer.issuers:
                 wrong[fingerprint] = NOT_TRUSTED
             elif signer.role != "legal_person":
                 wrong[fingerprint] = "签名的不是法人卡"
@@ -599,7 +622,9 @@ class Bundle:
         signer = self.signers[entry["certificate"]]
         demand(signer.card == operation["card"], "签名的卡不是操作中所写的卡")
         demand(signer.enterprise == operation["enterprise"], "签名的卡不属于操作中所写的企业")
-        self.check_revoked(signer, moment(operation["at"]))
+        at = moment(operation["at"])
+        self.check_date(signer, at)
+        self.check_revoked(signer, at)
 
     def check_revoked(self, signer: Signer, at: datetime) -> None:
         since = self.revoked.get(signer.serial)
@@ -627,7 +652,9 @@ class Bundle:
         at, number = moment(signed["at"]), signed["number"]
         try:
             demand(signer.card == signed["card"], "签署检查点的卡不是其中所写的卡")
-            demand(self.accepted(signer, at), "检查点的签名者不可信")
+            self.find_issuers(signer, at)
+            demand(signer.issuers, "检查点的签名者不可信")
+            self.check_date(signer, at)
             self.check_revoked(signer, at)
             signature = base64.b64decode(value["signature"])
             text = CHECKPOINT + value["checkpoint"].encode()

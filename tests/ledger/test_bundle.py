@@ -156,6 +156,21 @@ def test_it_knows_the_same_rules_as_the_program(
     assert message in said
 
 
+def test_of_a_certificate_that_ran_out_meanwhile_what_it_signed_before_holds(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    by = ours(valid_until=NOON + timedelta(hours=1))
+    for hours in (0, 1, 2):
+        change = Change(None, ANOTHER) if hours != 1 else Change(ANOTHER, None)
+        kind = Kind.GRANT if hours != 1 else Kind.DELETE
+        signed(store, by, change, kind=kind, at=NOON + timedelta(hours=hours))
+    assert [each.entry for each in findings(store, trust) if each.row is None] == [8]
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 1
+    assert "第8笔：签名时证书不在有效期内" in said
+    assert "台账不可信，共1个问题，第一个在第8笔" in said
+
+
 def revoked(store: Store, trust: TrustStore, by) -> None:  # type: ignore[no-untyped-def]
     signed(store, by, Change(None, ANOTHER))
     revocation_list(trust, "list", {by.certificate: NOON}, updated=NOON)
