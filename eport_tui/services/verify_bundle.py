@@ -243,15 +243,17 @@ def read_lists(ssl: OpenSsl, folder: Path, authorities: list[Path], is_own: bool
     return found
 
 
-def revocations(lists: list[List]) -> dict[str, datetime]:
-    """By serial number from when on certificates are revoked."""
-    found: dict[str, datetime] = {}
+def revocations(lists: list[List]) -> dict[tuple[Path, str], datetime]:
+    """From when on certificates are revoked, by their authority and serial number."""
+    found: dict[tuple[Path, str], datetime] = {}
     for each in lists:
         newest = max(other.updated for other in lists if other.authority == each.authority)
         for entry in each.entries:
-            serial, since = entry.split()[0], openssl_time(entry, "Revocation Date")
+            # Two authorities may give the same number.
+            which = each.authority, entry.split()[0]
+            since = openssl_time(entry, "Revocation Date")
             if each.updated == newest or "Certificate Hold" not in entry:
-                found[serial] = min(since, found.get(serial, since))
+                found[which] = min(since, found.get(which, since))
     return found
 
 
@@ -497,8 +499,7 @@ class Bundle:
     def find_issuers(self, signer: Signer, *moments: datetime) -> None:
         """Who issued a certificate; from the first to the last moment it was used."""
         at_each = [
-            {each for each in self.authorities if signer.issued_by(each, at)}
-            for at in set(moments)
+            {each for each in self.authorities if signer.issued_by(each, at)} for at in set(moments)
         ]
         signer.is_in_date = bool(set.intersection(*at_each))
         signer.issuers = set.union(*at_each)
@@ -627,8 +628,9 @@ class Bundle:
         self.check_revoked(signer, at)
 
     def check_revoked(self, signer: Signer, at: datetime) -> None:
-        since = self.revoked.get(signer.serial)
-        demand(since is None or at < since, "签名时证书已吊销")
+        for issuer in signer.issuers:
+            since = self.revoked.get((issuer, signer.serial))
+            demand(since is None or at < since, "签名时证书已吊销")
 
     def check_times(self, entry: dict, operation: dict, before: datetime | None) -> datetime:
         recorded, at = moment(entry["recorded_at"]), moment(operation["at"])

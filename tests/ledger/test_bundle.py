@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from eport_tui.card import authority as authorities
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
@@ -38,7 +39,7 @@ from tests.ledger.making import (
 )
 from tests.ledger.test_processes import Eport
 from tests.ledger.test_signers import KEYS, SECOND, sm2_signer
-from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, session
+from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, authority, session
 
 
 @pytest.fixture(scope="session")
@@ -267,6 +268,20 @@ def test_a_sender_who_leaves_a_list_out_is_found_with_lists_of_ones_own(
         2,
         f"无法核对：文件夹 {tmp_path}/none 不存在\n",
     )
+
+
+def test_that_another_authority_has_revoked_the_same_serial_number_says_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    other = authorities.TestAuthority.create(tmp_path / "other")
+    trust = trust_in(tmp_path / "trust", authority().certificate, other.certificate)
+    by = ours()
+    signed(store, by, Change(None, ANOTHER))
+    revocation_list(trust, "ours", {}, updated=NOON)
+    revocation_list(trust, "theirs", {by.certificate: NOON}, updated=NOON, issuer=other)
+    assert findings(store, trust) == []
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 0, said
 
 
 def test_lists_that_only_the_sender_gave_are_said_to_be_so(
