@@ -20,7 +20,7 @@ from eport_tui.card.trust import TrustStore
 from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
 from eport_tui.errors import InvalidInput
-from eport_tui.services import bundle, checkpoints
+from eport_tui.services import bundle, checkpoints, verify_bundle
 from eport_tui.store.database import Store
 from tests.card import openssl
 from tests.ledger.attacker import Attacker
@@ -347,9 +347,67 @@ def test_where_it_cannot_be_found_out_that_is_said(
 ) -> None:
     folder = unpacked(store, trust, tmp_path / "out")
     assert verified(folder, "--openssl", "/no/openssl") == (2, "无法核对：找不到 openssl 命令\n")
-    (folder / "entries.jsonl").write_text("nonsense\n")
-    assert verified(folder)[0] == 2
+    for line in ("nonsense", "[" * 100_000):
+        (folder / "entries.jsonl").write_text(line + "\n")
+        assert verified(folder) == (2, "无法核对：entries.jsonl 的第1行不是JSON\n")
+    (folder / "registry.json").write_text("[[]]")
+    code, said = verified(folder)
+    assert code == 2
+    assert said.startswith("无法核对，本包的文件无法识别：")
     assert verified(folder, str(tmp_path / "nowhere"))[0] == 2
+
+
+def altered(folder: Path, number: int, **columns: object) -> None:
+    """Change columns of an entry in an unpacked bundle; its hash is made to fit."""
+    lines = (folder / "entries.jsonl").read_text().splitlines()
+    entry = json.loads(lines[number - 1]) | columns
+    lines[number - 1] = json.dumps(entry | {"hash": verify_bundle.entry_hash(entry)})
+    (folder / "entries.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (lambda signed: signed | {"kind": 5}, "内容不是规定格式的操作"),
+        (lambda signed: signed | {"at": 5}, "内容不是规定格式的操作"),
+        (lambda signed: [signed], "内容不是规定格式的操作"),
+        (lambda signed: signed | {"at": LAST_MOMENT}, "签名时证书不在有效期内"),
+    ],
+)
+def test_a_payload_that_nobody_would_sign_is_a_fault_of_its_entry(
+    store: Store,
+    trust: TrustStore,
+    tmp_path: Path,
+    payload: Callable[[dict[str, object]], object],
+    message: str,
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    last = json.loads((folder / "entries.jsonl").read_text().splitlines()[-1])
+    text = json.dumps(
+        payload(json.loads(last["payload"])),
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    recorded = {"recorded_at": LAST_MOMENT} if LAST_MOMENT in text else {}
+    altered(folder, 5, payload=text, **recorded)
+    code, said = verified(folder)
+    assert code == 1, said
+    assert f"第5笔：{message}" in said
+
+
+LAST_MOMENT = "9999-12-31T23:59:59+08:00"
+
+
+@pytest.mark.parametrize("line", ['"x"', "[]", "{}", '{"number": 5}'])
+def test_a_line_that_is_no_entry_is_a_fault(
+    store: Store, trust: TrustStore, tmp_path: Path, line: str
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    lines = (folder / "entries.jsonl").read_text().splitlines()
+    (folder / "entries.jsonl").write_text("\n".join([*lines[:-1], line]) + "\n")
+    code, said = verified(folder)
+    assert (code, "第5笔：没有台账的一笔应有的内容" in said) == (1, True), said
 
 
 def test_a_file_that_is_there_is_not_overwritten(
