@@ -407,7 +407,8 @@ class _Chain:
         self._nonces: set[str] = set()
         self._signed: deque[tuple[datetime, str]] = deque()
         # Times go back to the earliest of these, but no further.
-        self._earliest = min(map(_moment_or_first, ledger.times_set_back(store)), default=_LAST)
+        earliest = min(map(_moment_or_first, ledger.times_set_back(store)), default=_LAST)
+        self._earliest = max(_FIRST, earliest)
 
     def check_place(self, entry: Entry) -> None:
         if entry.number != self._last + 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from eport_tui.card import authority
 from eport_tui.card.trust import Record, TrustStore
+from eport_tui.domain.dates import SHANGHAI
 from eport_tui.domain.operations import Change, Kind, Operation
 from eport_tui.domain.places import Place
 from eport_tui.services import checkpoints
@@ -169,6 +170,15 @@ def other_authority() -> authority.TestAuthority:
 def test_an_inserted_entry_of_a_foreign_authority(store: Store, trust: TrustStore) -> None:
     forger = keyed(session(MANUFACTURER).holder, issuer=other_authority())
     number = signed(store, forger, Change(None, ANOTHER))
+    found = first(findings(store, trust))
+    assert found.entry == number
+    assert "签名者的证书不可信" in found.message
+
+
+def test_an_entry_of_the_last_moment_that_there_is(store: Store, trust: TrustStore) -> None:
+    forger = keyed(session(MANUFACTURER).holder, issuer=other_authority())
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=SHANGHAI)
+    number = signed(store, forger, Change(None, ANOTHER), at=last)
     found = first(findings(store, trust))
     assert found.entry == number
     assert "签名者的证书不可信" in found.message
@@ -429,6 +439,17 @@ def test_those_after_an_entry_that_was_spoilt_when_the_clock_was_set_back_are_no
     attacker.sql(f"UPDATE ledger_entry SET signature = x'00' WHERE number = {number}")
     about_entries = [each for each in findings(store, trust) if each.row is None]
     assert about_entries == [Finding("哈希值不符，内容被改动过", number)]
+
+
+def test_a_clock_that_is_said_to_have_been_set_back_to_the_first_moment_that_there_is(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    attacker.sql(
+        "UPDATE ledger_entry SET clock_reset = 1, recorded_at = '0001-01-01T00:00:00+08:00'"
+        " WHERE number = 5"
+    )
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    assert about_entries == [Finding("哈希值不符，内容被改动过", 5)]
 
 
 @pytest.mark.parametrize("is_sealed", [True, False])
