@@ -14,6 +14,7 @@ import argparse
 import base64
 import csv
 import hashlib
+import io
 import json
 import os
 import re
@@ -24,6 +25,7 @@ import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from itertools import zip_longest
 from pathlib import Path
 
 OPERATION, CHECKPOINT = b"eport_tui/operation/v1\0", b"eport_tui/checkpoint/v1\0"
@@ -34,6 +36,7 @@ ARC = "2.25.315765216613809374126643788551913823853"
 EPORT_CARD = "1.3.6.1.4.1.5315.100.5.9"
 SM2_ID = "distid:1234567812345678"
 SHOWN = 20
+HALF_WIDTH = {**{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}, 0x3000: 0x20}
 NOT_TRUSTED = "签名时证书不可信，不是由所信任的机构签发的"
 SECOND = timedelta(seconds=1)
 
@@ -273,14 +276,26 @@ def read_registry(path: Path) -> dict[str, dict]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("gb18030")
-    rows = csv.DictReader(text.splitlines())
-    if not {"海关编码", "法人卡号"} <= set(rows.fieldnames or ()):
+    rows = csv.reader(io.StringIO(text, newline=""))
+    names = [plain(cell) for cell in next(rows, ())]
+    if not {"海关编码", "法人卡号"} <= set(names):
         raise Unable(f"企业名录 {path} 缺少列 海关编码 或 法人卡号")
-    return {
-        card: {"enterprise": row["海关编码"].strip(), "role": "legal_person"}
-        for row in rows
-        for card in re.split(r"[\s、]+", row["法人卡号"] or "")
-    }
+    found = {}
+    for row in rows:
+        # Cells at the end may be left out.
+        columns = dict(zip_longest(names, row, fillvalue=""))
+        enterprise = plain(columns["海关编码"])
+        for card in re.split(r"[\s、]+", columns["法人卡号"]):
+            number = plain(card)
+            number = number[3:] if number.startswith("03-") else number
+            if number:
+                found[number] = {"enterprise": enterprise, "role": "legal_person"}
+    return found
+
+
+def plain(text: str) -> str:
+    """Text without blanks around it, and in half-width characters as input methods do not type."""
+    return text.translate(HALF_WIDTH).strip()
 
 
 def checked(ssl: OpenSsl, crl: Path, authority: Path) -> bytes:

@@ -332,14 +332,25 @@ def test_whose_a_card_of_china_eport_is_can_be_said_by_a_registry_of_ones_own(
 
     file = tmp_path / "企业.csv"
     name, card = BROKER.customs_code, signer.holder.card_number
-    for cards, code in ((f"8900000000099、{card}", 0), ("8900000000099", 1)):
-        file.write_bytes(f"海关编码,企业名称,法人卡号\n{name},乙,{cards}\n".encode(encoding))
+    for row, code in (
+        (f"{name},乙,8900000000099、{card}", 0),
+        (f" {wide(name)},乙,03-{card}", 0),
+        (f'{name},"乙\n丙","{wide("03-" + card)}\n03-8900000000099"', 0),
+        (f"{name}\n\n{name},乙,{card}", 0),
+        (f"{name},乙,8900000000099", 1),
+    ):
+        file.write_bytes(f" 海关编码,企业名称,法人卡号\u3000\n{row}\n".encode(encoding))
         done, said = verified(folder, "--registry", str(file))
         assert done == code, said
         assert "由导出者提供，可用 --registry" not in said
     assert "第6笔：签名的不是法人卡" in said
     file.write_text("海关编码\n")
     assert verified(folder, "--registry", str(file))[0] == 2
+
+
+def wide(text: str) -> str:
+    """The text as an input method may type it, in full-width characters."""
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
 
 
 def test_where_it_cannot_be_found_out_that_is_said(
