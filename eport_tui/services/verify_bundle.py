@@ -38,6 +38,8 @@ SM2_ID = "distid:1234567812345678"
 SHOWN = 20
 HALF_WIDTH = {**{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}, 0x3000: 0x20}
 NOT_TRUSTED = "签名时证书不可信，不是由所信任的机构签发的"
+NO_CERTIFICATE = "签名者的证书缺失或被改动过"
+NO_CARD = "签名者的证书不是卡的证书"
 SECOND = timedelta(seconds=1)
 
 ENTRY = {
@@ -167,19 +169,33 @@ class OpenSsl:
 
 
 class Signer:
-    """A certificate, and what openssl says of it."""
+    """A certificate, and what openssl says of it.
+
+    Raises:
+        Fault: It is no certificate of a card.
+    """
 
     def __init__(self, ssl: OpenSsl, pem: Path, registered: dict, own: dict | None) -> None:
         self.ssl, self.pem = ssl, pem
-        self.der = der_of(pem.read_text())
+        self.der = der_of(pem.read_text(encoding="latin-1"))
         self.fingerprint = hashlib.sha256(self.der).hexdigest()
-        self.card, self.enterprise, self.role = named(self.der, registered, own)
+        try:
+            self.card, self.enterprise, self.role = named(self.der, registered, own)
+        except (ValueError, KeyError, IndexError):
+            raise Fault(NO_CARD) from None
         self.is_sm2 = has_oid(self.der, "1.2.156.10197.1.301")
         is_384 = has_oid(self.der, "1.3.132.0.34")
         self.digest = "sm3" if self.is_sm2 else "sha384" if is_384 else "sha256"
-        public = ssl.read("x509", "-in", pem, "-noout", "-pubkey")
-        self.key = ssl.put(f"{self.fingerprint}.pub", public.encode())
-        self.serial = ssl.read("x509", "-in", pem, "-noout", "-serial").strip().partition("=")[2]
+        told = ssl.run("x509", "-in", pem, "-noout", "-serial", "-pubkey")
+        if told.returncode and not self.is_sm2:
+            raise Fault(NO_CARD)
+        if told.returncode:
+            raise Unable("这个 openssl 不认识SM2证书")
+        # Which of them comes first is different from version to version.
+        before, begin, after = told.stdout.partition(b"-----BEGIN")
+        public, end, behind = after.partition(b"-----END PUBLIC KEY-----\n")
+        self.key = ssl.put(f"{self.fingerprint}.pub", begin + public + end)
+        self.serial = (before + behind).decode().strip().partition("=")[2]
         # The authorities that issued it, and whether one was in date, as it was, at each signature.
         self.issuers: set[Path] = set()
         self.is_in_date = True
@@ -488,9 +504,8 @@ class Bundle:
         self.notes: list[str] = []
         registered = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
         own = read_registry(registry) if registry else None
-        self.signers = {}
-        for pem in sorted((folder / "certificates").glob("*.pem")):
-            self.signers[pem.stem] = Signer(ssl, pem, registered.get(pem.stem, {}), own)
+        self.registered, self.own = registered, own
+        self.signers: dict[str, Signer] = {}
         if registered and own is None:
             self.notes.append(
                 f"{len(registered)}张证书的企业和角色取自本包所附的企业名录，由导出者提供，"
@@ -525,6 +540,15 @@ class Bundle:
                     type(value.get(name)) is kind for name, kind in ENTRY.items()
                 )
                 yield number, value if is_entry else None
+
+    def signer(self, fingerprint: str) -> Signer:
+        """Whose certificate has a fingerprint; others in the bundle are of no interest."""
+        pem = self.folder / "certificates" / f"{fingerprint}.pem"
+        # Before it is a part of a path.
+        demand(re.fullmatch("[0-9a-f]{64}", fingerprint) and pem.exists(), NO_CERTIFICATE)
+        signer = Signer(self.ssl, pem, self.registered.get(fingerprint, {}), self.own)
+        demand(signer.fingerprint == fingerprint, NO_CERTIFICATE)
+        return signer
 
     def find_issuers(self, signer: Signer, *moments: datetime) -> None:
         """Who issued a certificate; from the first to the last moment it was used."""
@@ -581,15 +605,13 @@ class Bundle:
         self.wanted = wanted
         wrong = {}
         for fingerprint, span in times.items():
-            signer = self.signers.get(fingerprint)
-            if signer is None or signer.fingerprint != fingerprint:
-                wrong[fingerprint] = "签名者的证书缺失或被改动过"
-                continue
-            self.find_issuers(signer, *span)
-            if not signer.issuers:
-                wrong[fingerprint] = NOT_TRUSTED
-            elif signer.role != "legal_person":
-                wrong[fingerprint] = "签名的不是法人卡"
+            try:
+                signer = self.signers[fingerprint] = self.signer(fingerprint)
+                self.find_issuers(signer, *span)
+                demand(signer.issuers, NOT_TRUSTED)
+                demand(signer.role == "legal_person", "签名的不是法人卡")
+            except Fault as fault:
+                wrong[fingerprint] = str(fault)
         if times and list(wrong.values()) == [NOT_TRUSTED] * len(times):
             self.notes.append(
                 f"{len(times)}张签名证书没有一张可信，请检查文件夹 {self.folder_of_authorities}"

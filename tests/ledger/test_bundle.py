@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -361,11 +362,12 @@ def test_where_it_cannot_be_found_out_that_is_said(
     for line in ("nonsense", "[" * 100_000):
         (folder / "entries.jsonl").write_text(line + "\n")
         assert verified(folder) == (2, "无法核对：entries.jsonl 的第1行不是JSON\n")
-    (folder / "registry.json").write_text("[[]]")
-    code, said = verified(folder)
+    assert verified(folder, str(tmp_path / "nowhere"))[0] == 2
+    again = unpacked(store, trust, tmp_path / "again")
+    (again / "registry.json").write_text("[[]]")
+    code, said = verified(again)
     assert code == 2
     assert said.startswith("无法核对，本包的文件无法识别：")
-    assert verified(folder, str(tmp_path / "nowhere"))[0] == 2
 
 
 def altered(folder: Path, number: int, **columns: object) -> None:
@@ -431,6 +433,38 @@ def test_a_file_that_is_there_is_not_overwritten(
     assert file.read_text() == "mine"
     with pytest.raises(InvalidInput, match="无法写入"):
         bundle.export(store, trust, tmp_path / "nowhere" / "bundle.zip")
+
+
+def test_a_certificate_that_no_entry_names_spoils_nothing(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    rubbish = b"rubbish"
+    attacker = Attacker.at(store.place)
+    fingerprint = hashlib.sha256(rubbish).hexdigest()
+    attacker.sql("INSERT INTO ledger_certificate VALUES (?, ?)", (fingerprint, rubbish))
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 0, said
+
+    entries = attacker.entries()
+    for number, name in enumerate((fingerprint, "0" * 64, "../registry"), 3):
+        entries[number - 1][7] = name
+    attacker.rewrite(entries)
+    attacker.close()
+    code, said = verified(unpacked(store, trust, tmp_path / "again"))
+    assert code == 1, said
+    assert "第3笔：签名者的证书不是卡的证书" in said
+    assert "第4笔：签名者的证书缺失或被改动过" in said
+    assert "第5笔：签名者的证书缺失或被改动过" in said
+
+
+def test_a_certificate_in_the_bundle_that_was_exchanged(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    one, other, *_ = (folder / "certificates").iterdir()
+    other.write_text(one.read_text())
+    code, said = verified(folder)
+    assert (code, "签名者的证书缺失或被改动过" in said) == (1, True)
 
 
 def test_a_certificate_cannot_be_written_elsewhere(
