@@ -168,6 +168,31 @@ class OpenSsl:
         return path
 
 
+class Authority:
+    """A certificate that issues those of cards, in a file of its own."""
+
+    def __init__(self, ssl: OpenSsl, pem: str, name: str) -> None:
+        self.name = name
+        self.fingerprint = hashlib.sha256(der_of(pem)).hexdigest()
+        self.pem = ssl.put(f"{self.fingerprint}.authority", pem.encode())
+
+
+def read_authorities(ssl: OpenSsl, folder: Path) -> list[Authority]:
+    """The authorities in a folder, of which one PEM file may hold several."""
+    found = []
+    for path in sorted(folder.glob("*.pem")):
+        text = path.read_text(encoding="latin-1")
+        blocks = re.findall(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?", text)
+        if not blocks:
+            raise Unable(f"{path} 中没有PEM格式的证书")
+        for number, block in enumerate(blocks, 1):
+            name = path.name if len(blocks) == 1 else f"{path.name} 第{number}张"
+            found.append(Authority(ssl, block, name))
+    if not found:
+        raise Unable(f"{folder} 中没有发证机构的证书")
+    return found
+
+
 class Signer:
     """A certificate, and what openssl says of it.
 
@@ -197,15 +222,15 @@ class Signer:
         self.key = ssl.put(f"{self.fingerprint}.pub", begin + public + end)
         self.serial = (before + behind).decode().strip().partition("=")[2]
         # The authorities that issued it, and whether one was in date, as it was, at each signature.
-        self.issuers: set[Path] = set()
+        self.issuers: set[Authority] = set()
         self.is_in_date = True
 
-    def issued_by(self, authority: Path, at: datetime | None) -> bool:
+    def issued_by(self, authority: Authority, at: datetime | None) -> bool:
         """Whether an authority issued it, and both were in date at a moment if one is given."""
         options = ["-vfyopt", SM2_ID] if self.is_sm2 else []
         when = ["-attime", str(int(at.timestamp()))] if at else ["-no_check_time"]
         return not self.ssl.run(
-            *("verify", "-partial_chain", "-trusted", authority, *options, *when, self.pem)
+            *("verify", "-partial_chain", "-trusted", authority.pem, *options, *when, self.pem)
         ).returncode
 
     def fits(self, name: str, signature: bytes, data: bytes) -> bool:
@@ -243,13 +268,15 @@ def der_of(pem: str) -> bytes:
 class List:
     """A revocation list that one of the authorities has signed."""
 
-    def __init__(self, text: str, authority: Path, is_own: bool) -> None:
+    def __init__(self, text: str, authority: Authority, is_own: bool) -> None:
         self.head, *self.entries = text.split("Serial Number: ")
         self.updated = openssl_time(self.head, "Last Update")
         self.authority, self.is_own = authority, is_own
 
 
-def read_lists(ssl: OpenSsl, folder: Path, authorities: list[Path], is_own: bool) -> list[List]:
+def read_lists(
+    ssl: OpenSsl, folder: Path, authorities: list[Authority], is_own: bool
+) -> list[List]:
     """The whole revocation lists of the authorities in a folder, PEM or DER."""
     found = []
     for path in sorted([*folder.glob("*.pem"), *folder.glob("*.crl")]):
@@ -268,9 +295,9 @@ def read_lists(ssl: OpenSsl, folder: Path, authorities: list[Path], is_own: bool
     return found
 
 
-def revocations(lists: list[List]) -> dict[tuple[Path, str], datetime]:
+def revocations(lists: list[List]) -> dict[tuple[Authority, str], datetime]:
     """From when on certificates are revoked, by their authority and serial number."""
-    found: dict[tuple[Path, str], datetime] = {}
+    found: dict[tuple[Authority, str], datetime] = {}
     for each in lists:
         newest = max(other.updated for other in lists if other.authority == each.authority)
         for entry in each.entries:
@@ -314,8 +341,8 @@ def plain(text: str) -> str:
     return text.translate(HALF_WIDTH).strip()
 
 
-def checked(ssl: OpenSsl, crl: Path, authority: Path) -> bytes:
-    done = ssl.run("crl", "-in", crl, "-noout", "-verify", "-CAfile", authority)
+def checked(ssl: OpenSsl, crl: Path, authority: Authority) -> bytes:
+    done = ssl.run("crl", "-in", crl, "-noout", "-verify", "-CAfile", authority.pem)
     return done.stdout + done.stderr
 
 
@@ -512,15 +539,13 @@ class Bundle:
                 "可用 --registry 换成自己的"
             )
         self.folder_of_authorities = authorities or folder / "authorities"
-        self.authorities = sorted(self.folder_of_authorities.glob("*.pem"))
-        if not self.authorities:
-            raise Unable(f"{self.folder_of_authorities} 中没有发证机构的证书")
+        self.authorities = read_authorities(ssl, self.folder_of_authorities)
         if authorities is None:
             self.notes.append("发证机构取自本包，由导出者提供，请核对以上指纹")
         else:
             # As in a trust folder of the program.
             crls = crls or authorities.absolute().parent / "crls"
-        self.used: set[Path] = set()
+        self.used: set[Authority] = set()
         self.lists = read_lists(ssl, folder / "crls", self.authorities, is_own=False)
         if crls is not None:
             self.lists += read_lists(ssl, crls, self.authorities, is_own=True)
@@ -572,7 +597,7 @@ class Bundle:
 
     def note_lists(self) -> None:
         """What is known of revocations, for each authority that matters, and from whom."""
-        for authority in sorted(self.used):
+        for authority in filter(self.used.__contains__, self.authorities):
             lists = [each for each in self.lists if each.authority == authority]
             own = [each for each in lists if each.is_own]
             name = f"发证机构 {authority.name}"
@@ -742,8 +767,7 @@ def entry_hash(entry: dict) -> str:
 
 def report(bundle: Bundle) -> int:
     for authority in bundle.authorities:
-        digest = hashlib.sha256(der_of(authority.read_text())).hexdigest()
-        print(f"发证机构 {authority.name} 的SHA-256指纹：{digest}")
+        print(f"发证机构 {authority.name} 的SHA-256指纹：{authority.fingerprint}")
     for note in bundle.notes:
         print(f"说明：{note}")
     for number, message in sorted(bundle.faults)[:SHOWN]:

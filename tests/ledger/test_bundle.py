@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from eport_tui.card import authority as authorities
@@ -283,6 +284,29 @@ def test_that_another_authority_has_revoked_the_same_serial_number_says_nothing(
     assert findings(store, trust) == []
     code, said = verified(unpacked(store, trust, tmp_path / "out"))
     assert code == 0, said
+
+
+def test_authorities_of_ones_own_may_lie_in_one_file(store: Store, tmp_path: Path) -> None:
+    other = authorities.TestAuthority.create(tmp_path / "other")
+    both = [each.certificate for each in (authority(), other)]
+    trust = trust_in(tmp_path / "trust", *both)
+    by = ours()
+    signed(store, by, Change(None, ANOTHER))
+    # On hold by its authority, whose newest list is older than that of the other one.
+    held = {by.certificate: NOON}
+    revocation_list(trust, "ours", held, updated=NOON, hold=True)
+    revocation_list(trust, "theirs", {}, updated=NOON + timedelta(days=1), issuer=other)
+    folder = unpacked(store, trust, tmp_path / "out")
+    own = tmp_path / "own"
+    own.mkdir()
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in both)
+    (own / "all.pem").write_bytes("两个机构\n".encode("gb18030") + pem)
+    for options in ((), ("--authorities", str(own))):
+        code, said = verified(folder, *options)
+        assert (code, "第6笔：签名时证书已吊销" in said) == (1, True), said
+        for each in both:
+            assert each.fingerprint(SHA256()).hex() in said
+    assert "发证机构 all.pem 第1张 的吊销列表只取自本包" in said
 
 
 def test_lists_that_only_the_sender_gave_are_said_to_be_so(
