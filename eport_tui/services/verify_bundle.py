@@ -24,7 +24,7 @@ import sys
 import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from itertools import zip_longest
 from pathlib import Path
 
@@ -52,6 +52,12 @@ FIELDS = {
     "enterprise_grant": {"granted_on", "valid_until", "revision"},
     "operator_grant": {"card_number", "granted_on"},
     "lapse_mark": {"owner", "valid_until"},
+}
+DAYS = {"granted_on", "valid_until"}
+KINDS = {
+    *("enterprise_grant." + what for what in ("grant", "change", "renew", "delete", "reinstate")),
+    *("operator_grant." + what for what in ("add", "delete", "reinstate", "replace_card")),
+    *("lapse_mark." + what for what in ("put", "remove")),
 }
 OPERATION_FIELDS = {
     *("format", "kind", "at", "card", "enterprise"),
@@ -486,23 +492,37 @@ def are_texts(*values: object) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
+def are_numbers(*values: object) -> bool:
+    # Not `isinstance`, for which true and false are numbers.
+    return all(type(value) is int for value in values)
+
+
+def is_day(text: str) -> bool:
+    return date.fromisoformat(text).isoformat() == text
+
+
 def read_operation(payload: str) -> dict:
     """The operation that a payload is, to the letter."""
     try:
         value = json.loads(payload)
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        ok = text == payload and value["format"] == 1 and isinstance(value["seen"]["number"], int)
-        ok &= set(value) - {"reinstates"} == OPERATION_FIELDS
-        ok &= isinstance(value.get("reinstates", 0), int)
-        texts = ("kind", "at", "card", "enterprise", "nonce", "reason")
-        ok &= are_texts(*(value[name] for name in texts))
-        for change in value["changes"]:
+        seen, changes = value["seen"], value["changes"]
+        ok = text == payload and value["format"] == 1 and isinstance(changes, list)
+        ok &= set(value) - {"reinstates"} == OPERATION_FIELDS and set(seen) == {"hash", "number"}
+        ok &= are_numbers(value["format"], seen["number"], value.get("reinstates", 0))
+        texts = ("at", "card", "enterprise", "nonce", "reason")
+        ok &= are_texts(seen["hash"], *(value[name] for name in texts)) and value["kind"] in KINDS
+        for change in changes:
             ok &= are_texts(*(change[name] for name in KEY))
             ok &= set(change) - {"found"} == CHANGE_FIELDS
             ok &= change.get("found", True) is True
             for row in (change["before"], change["after"]):
-                ok &= row is None or set(row) == FIELDS[change["table"]]
-                ok &= are_texts(*(each for name, each in (row or {}).items() if name != "revision"))
+                if row is None:
+                    continue
+                ok &= set(row) == FIELDS[change["table"]]
+                ok &= are_texts(*(each for name, each in row.items() if name != "revision"))
+                ok &= are_numbers(row.get("revision", 0))
+                ok &= all(is_day(row[name]) for name in DAYS & set(row))
             if change["before"] and change["after"]:
                 ok &= row_of({**change, "after": None}) == row_of(change)
         moment(value["at"])
@@ -667,7 +687,7 @@ class Bundle:
                     self.check_signer(entry, operation)
                     seen = operation["seen"]
                     demand(
-                        seen["number"] < number and hashes.get(seen["number"]) == seen["hash"],
+                        0 <= seen["number"] < number and hashes.get(seen["number"]) == seen["hash"],
                         "签名时所见的台账不是这一本",
                     )
                     demand(operation["nonce"] not in nonces, "同一个签名记录了两次")

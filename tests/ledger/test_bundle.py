@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -23,6 +24,7 @@ from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
 from eport_tui.errors import InvalidInput
 from eport_tui.services import bundle, checkpoints, verify_bundle
+from eport_tui.services.operations import SIGNED_FOR
 from eport_tui.store.database import Store
 from tests.card import openssl
 from tests.ledger.attacker import Attacker
@@ -41,7 +43,7 @@ from tests.ledger.making import (
 )
 from tests.ledger.test_processes import Eport
 from tests.ledger.test_signers import KEYS, SECOND, sm2_signer
-from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, authority, session
+from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, StandIn, authority, session
 
 
 @pytest.fixture(scope="session")
@@ -172,6 +174,50 @@ def test_of_a_certificate_that_ran_out_meanwhile_what_it_signed_before_holds(
     assert code == 1
     assert "第8笔：签名时证书不在有效期内" in said
     assert "台账不可信，共1个问题，第一个在第8笔" in said
+
+
+def signed_text(store: Store, by: StandIn, alter: Callable[[dict[str, Any]], object]) -> None:
+    """Have a card sign what the program would never give it, and put it behind the last entry."""
+    signed(store, by, Change(None, ANOTHER))
+    attacker = Attacker.at(store.place)
+    entries = attacker.entries()
+    operation = json.loads(entries[-1][5])
+    alter(operation)
+    text = json.dumps(operation, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    entries[-1][5:7] = text, by.sign(SIGNED_FOR + text.encode())
+    attacker.rewrite(entries)
+    attacker.close()
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda o: o["seen"].update(number=-1, hash=None),
+        lambda o: o["seen"].update(number=-1),
+        lambda o: o["seen"].update(number=True),
+        lambda o: o["seen"].update(more=1),
+        lambda o: o.update(format=True),
+        lambda o: o.update(kind="enterprise_grant.give"),
+        lambda o: o.update(kind="enterprise_grant.reinstate", reinstates=True),
+        lambda o: o["changes"][0]["after"].update(revision="1"),
+        lambda o: o["changes"][0]["after"].update(revision=True),
+        lambda o: o["changes"][0]["after"].update(valid_until="2026-13-01"),
+        lambda o: o["changes"][0]["after"].update(valid_until="20261201"),
+    ],
+)
+def test_what_the_program_does_not_read_as_an_operation_is_none_for_the_bundle_either(
+    store: Store, trust: TrustStore, tmp_path: Path, alter: Callable[[dict[str, Any]], object]
+) -> None:
+    signed_text(store, ours(), alter)
+    found = findings(store, trust)[0]
+    assert found.entry == 6
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 1, said
+    assert f"第6笔：{found.message}" in said
+
+
+def test_it_knows_every_kind_of_operation() -> None:
+    assert set(Kind) == verify_bundle.KINDS
 
 
 def revoked(store: Store, trust: TrustStore, by) -> None:  # type: ignore[no-untyped-def]
