@@ -92,14 +92,25 @@ def oldest(store: Store, subject: Subject, between: Between, limit: int) -> list
 
 
 def recorded(store: Store, days: Spans) -> Between:
-    """The entries from the first to the last that were recorded on some days."""
+    """The entries from the first to the last that were recorded on some days.
+
+    Where the clock was set back between them, some between them may be of other days.
+    """
     if not days:
         return (0, 0)
-    first = store.rows(FIRST_FROM, (days[0].low,))
-    last = store.rows(LAST_UNTIL, (days[-1].high,))
-    return (first[0][0] - 1, last[0][0] + 1) if first and last else (0, 0)
+    ends = days[0].low, days[-1].high
+    if store.rows(ANY_SET_BACK):
+        # The first by its time need not be the first by its number, so all of the days are read.
+        [(first, last)] = store.rows(ENDS_WITHIN, ends)
+        return (first - 1, last + 1) if first is not None else (0, 0)
+    from_low, until_high = store.rows(FIRST_FROM, ends[:1]), store.rows(LAST_UNTIL, ends[1:])
+    return (from_low[0][0] - 1, until_high[0][0] + 1) if from_low and until_high else (0, 0)
 
 
+ANY_SET_BACK = "SELECT 1 FROM ledger_clock_reset WHERE after_entry > 0 LIMIT 1"
+ENDS_WITHIN = """
+    SELECT min(number), max(number) FROM ledger_entry WHERE recorded_at >= ? AND recorded_at < ?
+"""
 FIRST_FROM = """
     SELECT number FROM ledger_entry WHERE recorded_at >= ? ORDER BY recorded_at, number LIMIT 1
 """
