@@ -13,6 +13,7 @@ from eport_tui.domain.lists import BOUND, Count, Spans
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant
+from eport_tui.store.ledger import SIGNED_BY
 from eport_tui.store.operator_grants import from_row as operator_grant
 
 # -- entries -------------------------------------------------------------------
@@ -194,7 +195,7 @@ class PastStore(Store):
         self.read_only = True
         self._present = store
         self.entry = entry
-        self._views = _VIEWS.format(entry=entry)
+        self._views = _VIEWS.format(entry=entry, signed_by=SIGNED_BY)
 
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of a fixed SELECT, as of the entry."""
@@ -220,13 +221,13 @@ _VIEWS = """
     enterprise_grant AS NOT MATERIALIZED (
         SELECT v.id, v.principal, v.agent, v.subsystem, v.grant_type,
                v.granted_on, v.valid_until, v.revision,
-               e.recorded_at AS changed_at, e.payload ->> '$.card' AS changed_by
+               e.recorded_at AS changed_at, {signed_by} AS changed_by
         FROM enterprise_grant_version v CROSS JOIN ledger_entry e ON e.number = v.from_entry
         WHERE v.from_entry <= {entry} AND coalesce(v.until_entry, {entry} + 1) > {entry}
     ),
     operator_grant AS NOT MATERIALIZED (
         SELECT o.id, g.id AS enterprise_grant_id, o.card_number, o.granted_on,
-               (SELECT e.payload ->> '$.card' FROM ledger_entry e
+               (SELECT {signed_by} FROM ledger_entry e
                 WHERE e.number = o.from_entry) AS changed_by
         FROM operator_grant_version o JOIN enterprise_grant_version g
             ON o.principal = g.principal AND o.agent = g.agent

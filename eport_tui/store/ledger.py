@@ -14,11 +14,13 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import GrantKey
+from eport_tui.domain.identifiers import CARD_NUMBER_LENGTH
 from eport_tui.domain.operations import (
     GENESIS,
     Change,
     EnterpriseGrantRow,
     Identity,
+    Kind,
     LapseMark,
     OperatorGrantRow,
     Row,
@@ -82,6 +84,27 @@ _AS_STORED = (
     "number, clock_reset, CAST(signature AS BLOB),"
     f" {as_stored('previous_hash, hash, recorded_at, payload, certificate')}"
 )
+
+
+# What a list asks of the payloads is looked for in their text, whose form is canonical and in
+# which the quotation marks of a text within it have a backslash.  They are not parsed: one
+# that another program has spoilt would be an error of the whole list.
+
+SIGNED_BY = f"""
+    CASE WHEN e.payload LIKE '{{"at":"{"_" * 25}","card":"{"_" * CARD_NUMBER_LENGTH}","changes":[%'
+    THEN substr(e.payload, 43, {CARD_NUMBER_LENGTH}) ELSE '' END
+"""
+"""SQL for IC卡号 of the card that signed an entry `e`; empty where its payload is no operation."""
+
+
+def is_signed_as(kind: Kind, enterprise: str = "") -> str:
+    """SQL for whether an entry `e` is of a kind; of none where its payload is no operation.
+
+    Args:
+        enterprise: SQL for the customs code of the enterprise that must have signed it.
+    """
+    who = f"' || {enterprise} || '" if enterprise else "%"
+    return f"""e.payload LIKE '%,"enterprise":"{who}","format":1,"kind":"{kind}","nonce":"%'"""
 
 
 class ClockSetBack(StoreError):

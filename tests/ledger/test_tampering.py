@@ -14,21 +14,30 @@ import pytest
 from eport_tui.card import authority
 from eport_tui.card.trust import Record, TrustStore
 from eport_tui.domain.dates import SHANGHAI
-from eport_tui.domain.operations import Change, Kind, Operation
+from eport_tui.domain.operations import Change, Kind, LapseMark, Operation
 from eport_tui.domain.places import Place
-from eport_tui.services import checkpoints
+from eport_tui.services import (
+    checkpoints,
+    enterprise_grants,
+    expiry,
+    history,
+    operator_grants,
+    permissions,
+)
 from eport_tui.services.ledger import accept_clock
 from eport_tui.services.operations import SIGNED_FOR
 from eport_tui.services.proof import Proof
 from eport_tui.services.verification import Finding
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
+from eport_tui.store.replacement import replacements_since
 from tests.ledger.attacker import Attacker
 from tests.ledger.making import (
     ANOTHER,
     KEY,
     NOON,
     TO_CARD,
+    UNTIL,
     findings,
     keyed,
     ours,
@@ -36,7 +45,7 @@ from tests.ledger.making import (
     theirs,
 )
 from tests.rows import insert_operator_grant
-from tests.services.world import CARD, MANUFACTURER, TODAY, session
+from tests.services.world import BROKER, CARD, MANUFACTURER, OTHER_CARD, TODAY, session
 
 
 class Remembering(TrustStore):
@@ -121,6 +130,36 @@ def test_other_columns_of_an_entry(
     attacker.sql(f"UPDATE ledger_entry SET {change} WHERE number = 3")
     found = [each for each in findings(store, trust) if each.entry is not None]
     assert any(message in each.message for each in found)
+
+
+@pytest.mark.parametrize("payload", ["nonsense", "", "{}", '{"card":1}'])
+def test_a_spoilt_payload_spoils_no_list(store: Store, attacker: Attacker, payload: str) -> None:
+    us, broker = session(MANUFACTURER), session(BROKER)
+    to_other = TO_CARD._replace(card_number=OTHER_CARD)
+    signed(store, us, Change(None, ANOTHER))
+    signed(store, us, Change(None, LapseMark(KEY, KEY.principal, UNTIL)), kind=Kind.LAPSE)
+    signed(store, broker, Change(None, to_other), kind=Kind.HAND_ON)
+    signed(store, broker, Change(to_other, None), kind=Kind.REPLACE_CARD)
+    assert replacements_since(store, KEY, 3) == [9]
+    attacker.sql("UPDATE ledger_entry SET payload = ? WHERE number <> 6", (payload,))
+    assert replacements_since(store, KEY, 3) == []
+
+    tomorrow = TODAY + timedelta(days=1)
+    yesterday = history.on_day(store, TODAY, today=tomorrow).store
+    for each in (store, yesterday):
+        due = expiry.due(each, us, within=365, lapsing_too=True, today=TODAY).after(None, 9)
+        assert {row.grant.key: row.lapsing for row in due} == {KEY: True, ANOTHER.key: False}
+        can = permissions.query(each, broker, subsystem=None, today=TODAY).after(None, 9)
+        assert [row.card_number for row in can] == [CARD]
+    # Who made a grant is not known where its operation is spoilt.
+    made = enterprise_grants.made(yesterday, us, today=TODAY).after(None, 9)
+    assert {row.grant.key: row.grant.changed_by for row in made} == {
+        KEY: "",
+        ANOTHER.key: us.holder.card_number,
+    }
+    [number] = [row.grant.id for row in made if row.grant.key == KEY]
+    handed_on = operator_grants.granted(yesterday, broker, number).after(None, 9)
+    assert [(row.card_number, row.changed_by) for row in handed_on] == [(CARD, "")]
 
 
 # -- whole entries -----------------------------------------------------------------
