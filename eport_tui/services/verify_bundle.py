@@ -638,8 +638,10 @@ class Bundle:
         times: dict[str, list[datetime]] = {}
         wanted = set()
         for _, entry in self.lines():
+            if entry is None:
+                continue
             try:
-                operation = read_operation(entry["payload"] if entry else "")
+                operation = read_operation(entry["payload"])
             except Fault:
                 continue
             times.setdefault(entry["certificate"], []).append(moment(operation["at"]))
