@@ -95,7 +95,7 @@ def uscc_check_digit_holds(uscc: str) -> bool:
 
 def without_prefix(text: str) -> str:
     """A card number in half-width characters, without the `03-` that some middleware puts first."""
-    return half_width(text).removeprefix("03-")
+    return half_width(text).removeprefix("03-").lstrip()
 
 
 def parse_card_number(text: str, *, field: str | None = None, label: str = "IC卡号") -> str:

@@ -115,7 +115,7 @@ def _line(entry: Entry) -> bytes:
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
         "recorded_at": entry.recorded_at,
-        "clock_reset": entry.clock_reset,
+        "clock_reset": entry.clock_reset == 1,
         "certificate": entry.certificate,
         "signature": base64.b64encode(entry.signature).decode(),
         "payload": entry.payload,

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
@@ -32,6 +32,8 @@ from eport_tui.store.ledger import Entry
 if TYPE_CHECKING:
     from eport_tui.card.signatures import Verifier
     from eport_tui.card.trust import Record, TrustStore
+
+_NO_DELAY = timedelta()
 
 _BATCH = 500
 """Entries that are handed to another process at once."""
@@ -115,7 +117,8 @@ class Judge:
             operation = Operation.read(entry.payload)
         except ValueError as error:
             raise Broken("内容不是规定格式的操作") from error
-        if not operation.at <= recorded_at <= operation.at + LONGEST_DELAY:
+        # Nothing is added to a time, which may be the last that there is.
+        if not _NO_DELAY <= recorded_at - operation.at <= LONGEST_DELAY:
             raise Broken(f"签名时间 {operation.at:%Y-%m-%d %H:%M:%S} 与记录时间不符")
         self._check_signer(entry.certificate, operation)
         return operation, recorded_at
@@ -197,12 +200,13 @@ class Seals:
             entry.number,
             entry.previous_hash,
             entry.recorded_at,
-            entry.clock_reset,
+            entry.clock_reset == 1,
             fingerprint,
             payload,
             entry.signature,
         )
-        if hash_ != entry.hash:
+        # The hash tells 0 and 1 apart, and no other number.
+        if hash_ != entry.hash or entry.clock_reset not in (0, 1):
             return "哈希值不符，内容被改动过"
         if fingerprint not in self._verifiers:
             self._verifiers[fingerprint] = self._verifier(fingerprint)

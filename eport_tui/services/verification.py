@@ -8,7 +8,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence, Set
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -220,6 +220,7 @@ class Verification:
                         yield Finding(fault.message, entry.number)
                     self._broken.add(entry.number)
                     self.first_broken = self.first_broken or entry.number
+                    recorded_at = chain.credible_time(entry, is_sealed=not seal)
                 else:
                     if entry.clock_reset:
                         yield chain.note(entry)
@@ -406,7 +407,8 @@ class _Chain:
         self._nonces: set[str] = set()
         self._signed: deque[tuple[datetime, str]] = deque()
         # Times go back to the earliest of these, but no further.
-        self._earliest = min(map(_moment_or_first, ledger.times_set_back(store)), default=_LAST)
+        earliest = min(map(_moment_or_first, ledger.times_set_back(store)), default=_LAST)
+        self._earliest = max(_FIRST, earliest)
 
     def check_place(self, entry: Entry) -> None:
         if entry.number != self._last + 1:
@@ -449,15 +451,27 @@ class _Chain:
         message = f"服务器时间倒退过，管理员于 {noted} 记录"
         return Finding(message, entry.number, is_note=True)
 
+    def credible_time(self, entry: Entry, *, is_sealed: bool) -> datetime | None:
+        """When an entry that does not hold was recorded; none where that cannot be believed.
+
+        Those after it must not be accused because its time was changed, nor be let back
+        further than the signatures that are kept in mind.
+        """
+        try:
+            recorded_at = moment_of(entry.recorded_at)
+        except Broken:
+            return None
+        before = self._moment
+        if entry.clock_reset and before is not None:
+            return min(recorded_at, before)
+        is_later = before is None or recorded_at >= before
+        return recorded_at if is_sealed and is_later else None
+
     def follow(self, entry: Entry, recorded_at: datetime | None) -> None:
-        """Go on to the next entry; the time may not have been read yet."""
+        """Go on to the next entry, which is judged by the time of this one, or of one before it."""
         self._last = entry.number
         self._hashes[entry.number] = entry.hash
         self._hashes.pop(entry.number - _REMEMBERED, None)
-        if recorded_at is None:
-            # Where it cannot be read, the next entry is judged by the last one that could.
-            with suppress(Broken):
-                recorded_at = moment_of(entry.recorded_at)
         self._moment = recorded_at or self._moment
 
 

@@ -15,6 +15,7 @@ from eport_tui.domain.operations import Kind, LapseMark
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS, UNDER, count_under, from_row
 from eport_tui.store.keyset import Fixed, Keyset, Leg, Place
+from eport_tui.store.ledger import is_signed_as
 from eport_tui.store.permissions import Direction
 
 
@@ -94,21 +95,15 @@ _GRANTED_ANEW = f"""
     )
     THEN FALSE ELSE coalesce(
         (
-            SELECT e.payload ->> '$.kind' FROM ledger_subject s
+            SELECT {is_signed_as(Kind.GRANT)} FROM ledger_subject s
             CROSS JOIN ledger_entry e ON e.number = s.entry
             WHERE s.principal = m.principal AND s.agent = m.agent
               AND s.subsystem = m.subsystem AND s.grant_type = m.grant_type
-              AND (
-                  e.payload ->> '$.kind' = '{Kind.GRANT}'
-                  OR (
-                      e.payload ->> '$.kind' = '{Kind.LAPSE}'
-                      AND e.payload ->> '$.enterprise' = m.owner
-                  )
-              )
+              AND ({is_signed_as(Kind.GRANT)} OR {is_signed_as(Kind.LAPSE, "m.owner")})
             ORDER BY s.entry DESC LIMIT 1
         ),
-        ''
-    ) = '{Kind.GRANT}' END
+        FALSE
+    ) END
 """
 """Whether a mark is about a grant that was deleted, and that was granted again since.
 

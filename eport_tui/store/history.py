@@ -13,6 +13,7 @@ from eport_tui.domain.lists import BOUND, Count, Spans
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant
+from eport_tui.store.ledger import SIGNED_BY
 from eport_tui.store.operator_grants import from_row as operator_grant
 
 # -- entries -------------------------------------------------------------------
@@ -92,14 +93,25 @@ def oldest(store: Store, subject: Subject, between: Between, limit: int) -> list
 
 
 def recorded(store: Store, days: Spans) -> Between:
-    """The entries from the first to the last that were recorded on some days."""
+    """The entries from the first to the last that were recorded on some days.
+
+    Where the clock was set back between them, some between them may be of other days.
+    """
     if not days:
         return (0, 0)
-    first = store.rows(FIRST_FROM, (days[0].low,))
-    last = store.rows(LAST_UNTIL, (days[-1].high,))
-    return (first[0][0] - 1, last[0][0] + 1) if first and last else (0, 0)
+    ends = days[0].low, days[-1].high
+    if store.rows(ANY_SET_BACK):
+        # The first by its time need not be the first by its number, so all of the days are read.
+        [(first, last)] = store.rows(ENDS_WITHIN, ends)
+        return (first - 1, last + 1) if first is not None else (0, 0)
+    from_low, until_high = store.rows(FIRST_FROM, ends[:1]), store.rows(LAST_UNTIL, ends[1:])
+    return (from_low[0][0] - 1, until_high[0][0] + 1) if from_low and until_high else (0, 0)
 
 
+ANY_SET_BACK = "SELECT 1 FROM ledger_clock_reset WHERE after_entry > 0 LIMIT 1"
+ENDS_WITHIN = """
+    SELECT min(number), max(number) FROM ledger_entry WHERE recorded_at >= ? AND recorded_at < ?
+"""
 FIRST_FROM = """
     SELECT number FROM ledger_entry WHERE recorded_at >= ? ORDER BY recorded_at, number LIMIT 1
 """
@@ -183,7 +195,7 @@ class PastStore(Store):
         self.read_only = True
         self._present = store
         self.entry = entry
-        self._views = _VIEWS.format(entry=entry)
+        self._views = _VIEWS.format(entry=entry, signed_by=SIGNED_BY)
 
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of a fixed SELECT, as of the entry."""
@@ -209,13 +221,13 @@ _VIEWS = """
     enterprise_grant AS NOT MATERIALIZED (
         SELECT v.id, v.principal, v.agent, v.subsystem, v.grant_type,
                v.granted_on, v.valid_until, v.revision,
-               e.recorded_at AS changed_at, e.payload ->> '$.card' AS changed_by
+               e.recorded_at AS changed_at, {signed_by} AS changed_by
         FROM enterprise_grant_version v CROSS JOIN ledger_entry e ON e.number = v.from_entry
         WHERE v.from_entry <= {entry} AND coalesce(v.until_entry, {entry} + 1) > {entry}
     ),
     operator_grant AS NOT MATERIALIZED (
         SELECT o.id, g.id AS enterprise_grant_id, o.card_number, o.granted_on,
-               (SELECT e.payload ->> '$.card' FROM ledger_entry e
+               (SELECT {signed_by} FROM ledger_entry e
                 WHERE e.number = o.from_entry) AS changed_by
         FROM operator_grant_version o JOIN enterprise_grant_version g
             ON o.principal = g.principal AND o.agent = g.agent

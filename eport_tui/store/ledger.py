@@ -14,11 +14,13 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from eport_tui.domain.grants import GrantKey
+from eport_tui.domain.identifiers import CARD_NUMBER_LENGTH
 from eport_tui.domain.operations import (
     GENESIS,
     Change,
     EnterpriseGrantRow,
     Identity,
+    Kind,
     LapseMark,
     OperatorGrantRow,
     Row,
@@ -53,8 +55,8 @@ class Entry(NamedTuple):
         previous_hash: The hash of the entry before it, or `GENESIS`.
         hash: `entry_hash` of the others.
         recorded_at: When it was stored, `YYYY-MM-DDTHH:MM:SS+08:00`.
-        clock_reset: Whether it may be earlier than its predecessor, because the
-            server's clock was set back and an administrator noted it.
+        clock_reset: 1 where it may be earlier than its predecessor, because the
+            server's clock was set back and an administrator noted it; 0 otherwise.
         payload: The operation in canonical JSON (RFC 8785), as it was signed.
         signature: The card's, over `services.operations.SIGNED_FOR` and the payload.
         certificate: SHA-256 of the signer's certificate, hexadecimal.
@@ -64,7 +66,7 @@ class Entry(NamedTuple):
     previous_hash: str
     hash: str
     recorded_at: str
-    clock_reset: bool
+    clock_reset: int
     payload: str
     signature: bytes
     certificate: str
@@ -82,6 +84,27 @@ _AS_STORED = (
     "number, clock_reset, CAST(signature AS BLOB),"
     f" {as_stored('previous_hash, hash, recorded_at, payload, certificate')}"
 )
+
+
+# What a list asks of the payloads is looked for in their text, whose form is canonical and in
+# which the quotation marks of a text within it have a backslash.  They are not parsed: one
+# that another program has spoilt would be an error of the whole list.
+
+SIGNED_BY = f"""
+    CASE WHEN e.payload LIKE '{{"at":"{"_" * 25}","card":"{"_" * CARD_NUMBER_LENGTH}","changes":[%'
+    THEN substr(e.payload, 43, {CARD_NUMBER_LENGTH}) ELSE '' END
+"""
+"""SQL for IC卡号 of the card that signed an entry `e`; empty where its payload is no operation."""
+
+
+def is_signed_as(kind: Kind, enterprise: str = "") -> str:
+    """SQL for whether an entry `e` is of a kind; of none where its payload is no operation.
+
+    Args:
+        enterprise: SQL for the customs code of the enterprise that must have signed it.
+    """
+    who = f"' || {enterprise} || '" if enterprise else "%"
+    return f"""e.payload LIKE '%,"enterprise":"{who}","format":1,"kind":"{kind}","nonce":"%'"""
 
 
 class ClockSetBack(StoreError):
@@ -160,9 +183,7 @@ def number_of(store: Store, payload: str, *, after: int) -> int | None:
 def _entry(row: Sequence[Any]) -> Entry:
     number, clock_reset, signature, *columns = row
     previous, hash_, recorded_at, payload, certificate = texts(columns)
-    return Entry(
-        number, previous, hash_, recorded_at, bool(clock_reset), payload, signature, certificate
-    )
+    return Entry(number, previous, hash_, recorded_at, clock_reset, payload, signature, certificate)
 
 
 def texts(columns: Sequence[bytes | None]) -> tuple[str, ...]:
@@ -256,7 +277,7 @@ def clock_resets(store: Store) -> dict[int, str]:
 
 def times_set_back(store: Store) -> list[str]:
     """When the entries were recorded before which the clock was set back."""
-    rows = store.rows("SELECT CAST(recorded_at AS BLOB) FROM ledger_entry WHERE clock_reset = 1")
+    rows = store.rows("SELECT CAST(recorded_at AS BLOB) FROM ledger_entry WHERE clock_reset <> 0")
     return [_text(recorded_at) for (recorded_at,) in rows]
 
 

@@ -79,10 +79,6 @@ _BEFORE_ALL = (
         for name, sign in (("min", "<="), ("max", ">="))
         for kind in ("text", "bigint")
     ),
-    # A value in JSON by its path, as SQLite writes it: `payload ->> '$.card'`.
-    "CREATE FUNCTION value_at(text, text) RETURNS text IMMUTABLE LANGUAGE sql"
-    " AS 'SELECT CAST($1 AS jsonb) #>> string_to_array(substr($2, 3), ''.'')'",
-    "CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = text, FUNCTION = value_at)",
 )
 
 _PAGE = 2000

@@ -10,6 +10,7 @@ from eport_tui.domain.operations import Kind
 from eport_tui.store.database import Store
 from eport_tui.store.enterprise_grants import COLUMNS
 from eport_tui.store.enterprise_grants import from_row as enterprise_grant_from_row
+from eport_tui.store.ledger import is_signed_as
 from eport_tui.store.operator_grants import from_row as operator_grant_from_row
 from eport_tui.store.permissions import CARD_FIRST
 
@@ -70,7 +71,7 @@ def replacements_since(store: Store, key: GrantKey, entry: int) -> list[int]:
                 ON w.card_number = v.card_number AND w.agent = v.agent
             WHERE v.principal = ?1 AND v.agent = ?2 AND v.subsystem = ?3 AND v.grant_type = ?4
               AND v.until_entry = ?5 AND w.until_entry > ?5
-        ) AND e.payload ->> '$.kind' = '{Kind.REPLACE_CARD}'
+        ) AND {is_signed_as(Kind.REPLACE_CARD)}
         ORDER BY e.number
         """,
         (*key, entry),

@@ -144,11 +144,13 @@ def revocation_list(
     *,
     updated: datetime,
     hold: bool = False,
+    issuer: TestAuthority | None = None,
 ) -> None:
-    """Put a list of the stand-ins' authority into the trust folder, fresh for a day."""
+    """Put a list of the stand-ins' authority, or of another, into the trust folder, for a day."""
+    issuer = issuer or authority()
     builder = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(authority().certificate.subject)
+        .issuer_name(issuer.certificate.subject)
         .last_update(updated.astimezone(UTC))
         .next_update(updated.astimezone(UTC) + timedelta(days=1))
     )
@@ -158,5 +160,5 @@ def revocation_list(
         if hold:
             entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.certificate_hold), False)
         builder = builder.add_revoked_certificate(entry.build())
-    made = builder.sign(authority().key, hashes.SHA256())
+    made = builder.sign(issuer.key, hashes.SHA256())
     (trust.revocation / f"{name}.crl").write_bytes(made.public_bytes(Encoding.PEM))

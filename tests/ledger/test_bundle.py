@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,17 +10,21 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from eport_tui.card import authority as authorities
 from eport_tui.card.trust import TrustStore
 from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
 from eport_tui.errors import InvalidInput
-from eport_tui.services import bundle, checkpoints
+from eport_tui.services import bundle, checkpoints, verify_bundle
+from eport_tui.services.operations import SIGNED_FOR
 from eport_tui.store.database import Store
 from tests.card import openssl
 from tests.ledger.attacker import Attacker
@@ -38,7 +43,7 @@ from tests.ledger.making import (
 )
 from tests.ledger.test_processes import Eport
 from tests.ledger.test_signers import KEYS, SECOND, sm2_signer
-from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, session
+from tests.services.world import BROKER, MANUFACTURER, OTHER_CARD, StandIn, authority, session
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +161,65 @@ def test_it_knows_the_same_rules_as_the_program(
     assert message in said
 
 
+def test_of_a_certificate_that_ran_out_meanwhile_what_it_signed_before_holds(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    by = ours(valid_until=NOON + timedelta(hours=1))
+    for hours in (0, 1, 2):
+        change = Change(None, ANOTHER) if hours != 1 else Change(ANOTHER, None)
+        kind = Kind.GRANT if hours != 1 else Kind.DELETE
+        signed(store, by, change, kind=kind, at=NOON + timedelta(hours=hours))
+    assert [each.entry for each in findings(store, trust) if each.row is None] == [8]
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 1
+    assert "第8笔：签名时证书不在有效期内" in said
+    assert "台账不可信，共1个问题，第一个在第8笔" in said
+
+
+def signed_text(store: Store, by: StandIn, alter: Callable[[dict[str, Any]], object]) -> None:
+    """Have a card sign what the program would never give it, and put it behind the last entry."""
+    signed(store, by, Change(None, ANOTHER))
+    attacker = Attacker.at(store.place)
+    entries = attacker.entries()
+    operation = json.loads(entries[-1][5])
+    alter(operation)
+    text = json.dumps(operation, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    entries[-1][5:7] = text, by.sign(SIGNED_FOR + text.encode())
+    attacker.rewrite(entries)
+    attacker.close()
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda o: o["seen"].update(number=-1, hash=None),
+        lambda o: o["seen"].update(number=-1),
+        lambda o: o["seen"].update(number=True),
+        lambda o: o["seen"].update(more=1),
+        lambda o: o.update(format=True),
+        lambda o: o.update(kind="enterprise_grant.give"),
+        lambda o: o.update(kind="enterprise_grant.reinstate", reinstates=True),
+        lambda o: o["changes"][0]["after"].update(revision="1"),
+        lambda o: o["changes"][0]["after"].update(revision=True),
+        lambda o: o["changes"][0]["after"].update(valid_until="2026-13-01"),
+        lambda o: o["changes"][0]["after"].update(valid_until="20261201"),
+    ],
+)
+def test_what_the_program_does_not_read_as_an_operation_is_none_for_the_bundle_either(
+    store: Store, trust: TrustStore, tmp_path: Path, alter: Callable[[dict[str, Any]], object]
+) -> None:
+    signed_text(store, ours(), alter)
+    found = findings(store, trust)[0]
+    assert found.entry == 6
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 1, said
+    assert f"第6笔：{found.message}" in said
+
+
+def test_it_knows_every_kind_of_operation() -> None:
+    assert set(Kind) == verify_bundle.KINDS
+
+
 def revoked(store: Store, trust: TrustStore, by) -> None:  # type: ignore[no-untyped-def]
     signed(store, by, Change(None, ANOTHER))
     revocation_list(trust, "list", {by.certificate: NOON}, updated=NOON)
@@ -254,6 +318,43 @@ def test_a_sender_who_leaves_a_list_out_is_found_with_lists_of_ones_own(
     )
 
 
+def test_that_another_authority_has_revoked_the_same_serial_number_says_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    other = authorities.TestAuthority.create(tmp_path / "other")
+    trust = trust_in(tmp_path / "trust", authority().certificate, other.certificate)
+    by = ours()
+    signed(store, by, Change(None, ANOTHER))
+    revocation_list(trust, "ours", {}, updated=NOON)
+    revocation_list(trust, "theirs", {by.certificate: NOON}, updated=NOON, issuer=other)
+    assert findings(store, trust) == []
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 0, said
+
+
+def test_authorities_of_ones_own_may_lie_in_one_file(store: Store, tmp_path: Path) -> None:
+    other = authorities.TestAuthority.create(tmp_path / "other")
+    both = [each.certificate for each in (authority(), other)]
+    trust = trust_in(tmp_path / "trust", *both)
+    by = ours()
+    signed(store, by, Change(None, ANOTHER))
+    # On hold by its authority, whose newest list is older than that of the other one.
+    held = {by.certificate: NOON}
+    revocation_list(trust, "ours", held, updated=NOON, hold=True)
+    revocation_list(trust, "theirs", {}, updated=NOON + timedelta(days=1), issuer=other)
+    folder = unpacked(store, trust, tmp_path / "out")
+    own = tmp_path / "own"
+    own.mkdir()
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in both)
+    (own / "all.pem").write_bytes("两个机构\n".encode("gb18030") + pem)
+    for options in ((), ("--authorities", str(own))):
+        code, said = verified(folder, *options)
+        assert (code, "第6笔：签名时证书已吊销" in said) == (1, True), said
+        for each in both:
+            assert each.fingerprint(SHA256()).hex() in said
+    assert "发证机构 all.pem 第1张 的吊销列表只取自本包" in said
+
+
 def test_lists_that_only_the_sender_gave_are_said_to_be_so(
     store: Store, tmp_path: Path, trust: TrustStore
 ) -> None:
@@ -302,8 +403,14 @@ def test_whose_a_card_of_china_eport_is_can_be_said_by_a_registry_of_ones_own(
 
     file = tmp_path / "企业.csv"
     name, card = BROKER.customs_code, signer.holder.card_number
-    for cards, code in ((f"8900000000099、{card}", 0), ("8900000000099", 1)):
-        file.write_bytes(f"海关编码,企业名称,法人卡号\n{name},乙,{cards}\n".encode(encoding))
+    for row, code in (
+        (f"{name},乙,8900000000099、{card}", 0),
+        (f" {wide(name)},乙,03-{card}", 0),
+        (f'{name},"乙\n丙","{wide("03-" + card)}\n03-8900000000099"', 0),
+        (f"{name}\n\n{name},乙,{card}", 0),
+        (f"{name},乙,8900000000099", 1),
+    ):
+        file.write_bytes(f" 海关编码,企业名称,法人卡号\u3000\n{row}\n".encode(encoding))
         done, said = verified(folder, "--registry", str(file))
         assert done == code, said
         assert "由导出者提供，可用 --registry" not in said
@@ -312,14 +419,78 @@ def test_whose_a_card_of_china_eport_is_can_be_said_by_a_registry_of_ones_own(
     assert verified(folder, "--registry", str(file))[0] == 2
 
 
+def wide(text: str) -> str:
+    """The text as an input method may type it, in full-width characters."""
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
+
+
 def test_where_it_cannot_be_found_out_that_is_said(
     store: Store, trust: TrustStore, tmp_path: Path
 ) -> None:
     folder = unpacked(store, trust, tmp_path / "out")
     assert verified(folder, "--openssl", "/no/openssl") == (2, "无法核对：找不到 openssl 命令\n")
-    (folder / "entries.jsonl").write_text("nonsense\n")
-    assert verified(folder)[0] == 2
+    for line in ("nonsense", "[" * 100_000):
+        (folder / "entries.jsonl").write_text(line + "\n")
+        assert verified(folder) == (2, "无法核对：entries.jsonl 的第1行不是JSON\n")
     assert verified(folder, str(tmp_path / "nowhere"))[0] == 2
+    again = unpacked(store, trust, tmp_path / "again")
+    (again / "registry.json").write_text("[[]]")
+    code, said = verified(again)
+    assert code == 2
+    assert said.startswith("无法核对，本包的文件无法识别：")
+
+
+def altered(folder: Path, number: int, **columns: object) -> None:
+    """Change columns of an entry in an unpacked bundle; its hash is made to fit."""
+    lines = (folder / "entries.jsonl").read_text().splitlines()
+    entry = json.loads(lines[number - 1]) | columns
+    lines[number - 1] = json.dumps(entry | {"hash": verify_bundle.entry_hash(entry)})
+    (folder / "entries.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (lambda signed: signed | {"kind": 5}, "内容不是规定格式的操作"),
+        (lambda signed: signed | {"at": 5}, "内容不是规定格式的操作"),
+        (lambda signed: [signed], "内容不是规定格式的操作"),
+        (lambda signed: signed | {"at": LAST_MOMENT}, "签名时证书不在有效期内"),
+    ],
+)
+def test_a_payload_that_nobody_would_sign_is_a_fault_of_its_entry(
+    store: Store,
+    trust: TrustStore,
+    tmp_path: Path,
+    payload: Callable[[dict[str, object]], object],
+    message: str,
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    last = json.loads((folder / "entries.jsonl").read_text().splitlines()[-1])
+    text = json.dumps(
+        payload(json.loads(last["payload"])),
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    recorded = {"recorded_at": LAST_MOMENT} if LAST_MOMENT in text else {}
+    altered(folder, 5, payload=text, **recorded)
+    code, said = verified(folder)
+    assert code == 1, said
+    assert f"第5笔：{message}" in said
+
+
+LAST_MOMENT = "9999-12-31T23:59:59+08:00"
+
+
+@pytest.mark.parametrize("line", ['"x"', "[]", "{}", '{"number": 5}'])
+def test_a_line_that_is_no_entry_is_a_fault(
+    store: Store, trust: TrustStore, tmp_path: Path, line: str
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    lines = (folder / "entries.jsonl").read_text().splitlines()
+    (folder / "entries.jsonl").write_text("\n".join([*lines[:-1], line]) + "\n")
+    code, said = verified(folder)
+    assert (code, "第5笔：没有台账的一笔应有的内容" in said) == (1, True), said
 
 
 def test_a_file_that_is_there_is_not_overwritten(
@@ -332,6 +503,38 @@ def test_a_file_that_is_there_is_not_overwritten(
     assert file.read_text() == "mine"
     with pytest.raises(InvalidInput, match="无法写入"):
         bundle.export(store, trust, tmp_path / "nowhere" / "bundle.zip")
+
+
+def test_a_certificate_that_no_entry_names_spoils_nothing(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    rubbish = b"rubbish"
+    attacker = Attacker.at(store.place)
+    fingerprint = hashlib.sha256(rubbish).hexdigest()
+    attacker.sql("INSERT INTO ledger_certificate VALUES (?, ?)", (fingerprint, rubbish))
+    code, said = verified(unpacked(store, trust, tmp_path / "out"))
+    assert code == 0, said
+
+    entries = attacker.entries()
+    for number, name in enumerate((fingerprint, "0" * 64, "../registry"), 3):
+        entries[number - 1][7] = name
+    attacker.rewrite(entries)
+    attacker.close()
+    code, said = verified(unpacked(store, trust, tmp_path / "again"))
+    assert code == 1, said
+    assert "第3笔：签名者的证书不是卡的证书" in said
+    assert "第4笔：签名者的证书缺失或被改动过" in said
+    assert "第5笔：签名者的证书缺失或被改动过" in said
+
+
+def test_a_certificate_in_the_bundle_that_was_exchanged(
+    store: Store, trust: TrustStore, tmp_path: Path
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    one, other, *_ = (folder / "certificates").iterdir()
+    other.write_text(one.read_text())
+    code, said = verified(folder)
+    assert (code, "签名者的证书缺失或被改动过" in said) == (1, True)
 
 
 def test_a_certificate_cannot_be_written_elsewhere(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
+import apsw
 import pytest
 import rfc8785
 from hypothesis import given
@@ -24,6 +25,7 @@ from eport_tui.domain.operations import (
     State,
     replay,
 )
+from eport_tui.store import ledger
 from tests.ledger.making import GRANT, KEY, NOON, TO_CARD, UNTIL
 from tests.services.world import OTHER_CARD, TODAY
 
@@ -286,6 +288,33 @@ def test_the_signed_text_is_canonical_json_and_can_be_read_back(
     text = operation.canonical()
     assert text.encode() == rfc8785.dumps(json.loads(text))
     assert Operation.read(text) == operation
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("by", [PRINCIPAL, AGENT])
+def test_what_lists_ask_of_a_payload_is_found_in_its_text(kind: Kind, by: str) -> None:
+    others = [each for each in Kind if each is not kind]
+    # What was given as a reason, or found in a row, imitates the end of a payload.
+    ends = [f'","enterprise":"{STRANGER}","format":1,"kind":"{each}","nonce":"' for each in others]
+    changes = (Change(None, GRANT), Change(None, TO_CARD._replace(card_number=ends[0])))
+    reason = "".join(ends)
+    text = Operation(kind, NOON, OTHER_CARD, by, changes, 3, GENESIS, "n", reason, 2).canonical()
+    asked = [
+        ledger.SIGNED_BY,
+        *(ledger.is_signed_as(each) for each in (kind, *others)),
+        *(ledger.is_signed_as(each, "e.owner") for each in (kind, *others)),
+    ]
+    connection = apsw.Connection(":memory:")
+
+    def answers(payload: str, owner: str) -> list[object]:
+        sql = f"SELECT {', '.join(asked)} FROM (SELECT ? AS payload, ? AS owner) e"
+        [found] = connection.execute(sql, (payload, owner))
+        return list(found)
+
+    none = [0] * len(others)
+    assert answers(text, by) == [OTHER_CARD, 1, *none, 1, *none]
+    assert answers(text, STRANGER) == [OTHER_CARD, 1, *none, 0, *none]
+    assert answers("nonsense", by) == ["", 0, *none, 0, *none]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -13,20 +13,31 @@ import pytest
 
 from eport_tui.card import authority
 from eport_tui.card.trust import Record, TrustStore
-from eport_tui.domain.operations import Change, Operation
+from eport_tui.domain.dates import SHANGHAI
+from eport_tui.domain.operations import Change, Kind, LapseMark, Operation
 from eport_tui.domain.places import Place
-from eport_tui.services import checkpoints
+from eport_tui.services import (
+    checkpoints,
+    enterprise_grants,
+    expiry,
+    history,
+    operator_grants,
+    permissions,
+)
 from eport_tui.services.ledger import accept_clock
 from eport_tui.services.operations import SIGNED_FOR
+from eport_tui.services.proof import Proof
 from eport_tui.services.verification import Finding
 from eport_tui.store import ledger
 from eport_tui.store.database import Store
+from eport_tui.store.replacement import replacements_since
 from tests.ledger.attacker import Attacker
 from tests.ledger.making import (
     ANOTHER,
     KEY,
     NOON,
     TO_CARD,
+    UNTIL,
     findings,
     keyed,
     ours,
@@ -34,7 +45,7 @@ from tests.ledger.making import (
     theirs,
 )
 from tests.rows import insert_operator_grant
-from tests.services.world import CARD, MANUFACTURER, TODAY, session
+from tests.services.world import BROKER, CARD, MANUFACTURER, OTHER_CARD, TODAY, session
 
 
 class Remembering(TrustStore):
@@ -121,6 +132,36 @@ def test_other_columns_of_an_entry(
     assert any(message in each.message for each in found)
 
 
+@pytest.mark.parametrize("payload", ["nonsense", "", "{}", '{"card":1}'])
+def test_a_spoilt_payload_spoils_no_list(store: Store, attacker: Attacker, payload: str) -> None:
+    us, broker = session(MANUFACTURER), session(BROKER)
+    to_other = TO_CARD._replace(card_number=OTHER_CARD)
+    signed(store, us, Change(None, ANOTHER))
+    signed(store, us, Change(None, LapseMark(KEY, KEY.principal, UNTIL)), kind=Kind.LAPSE)
+    signed(store, broker, Change(None, to_other), kind=Kind.HAND_ON)
+    signed(store, broker, Change(to_other, None), kind=Kind.REPLACE_CARD)
+    assert replacements_since(store, KEY, 3) == [9]
+    attacker.sql("UPDATE ledger_entry SET payload = ? WHERE number <> 6", (payload,))
+    assert replacements_since(store, KEY, 3) == []
+
+    tomorrow = TODAY + timedelta(days=1)
+    yesterday = history.on_day(store, TODAY, today=tomorrow).store
+    for each in (store, yesterday):
+        due = expiry.due(each, us, within=365, lapsing_too=True, today=TODAY).after(None, 9)
+        assert {row.grant.key: row.lapsing for row in due} == {KEY: True, ANOTHER.key: False}
+        can = permissions.query(each, broker, subsystem=None, today=TODAY).after(None, 9)
+        assert [row.card_number for row in can] == [CARD]
+    # Who made a grant is not known where its operation is spoilt.
+    made = enterprise_grants.made(yesterday, us, today=TODAY).after(None, 9)
+    assert {row.grant.key: row.grant.changed_by for row in made} == {
+        KEY: "",
+        ANOTHER.key: us.holder.card_number,
+    }
+    [number] = [row.grant.id for row in made if row.grant.key == KEY]
+    handed_on = operator_grants.granted(yesterday, broker, number).after(None, 9)
+    assert [(row.card_number, row.changed_by) for row in handed_on] == [(CARD, "")]
+
+
 # -- whole entries -----------------------------------------------------------------
 
 
@@ -168,6 +209,15 @@ def other_authority() -> authority.TestAuthority:
 def test_an_inserted_entry_of_a_foreign_authority(store: Store, trust: TrustStore) -> None:
     forger = keyed(session(MANUFACTURER).holder, issuer=other_authority())
     number = signed(store, forger, Change(None, ANOTHER))
+    found = first(findings(store, trust))
+    assert found.entry == number
+    assert "签名者的证书不可信" in found.message
+
+
+def test_an_entry_of_the_last_moment_that_there_is(store: Store, trust: TrustStore) -> None:
+    forger = keyed(session(MANUFACTURER).holder, issuer=other_authority())
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=SHANGHAI)
+    number = signed(store, forger, Change(None, ANOTHER), at=last)
     found = first(findings(store, trust))
     assert found.entry == number
     assert "签名者的证书不可信" in found.message
@@ -371,6 +421,97 @@ def test_a_clock_reset_that_no_administrator_noted(
     assert [each.is_note for each in findings(store, trust)] == [True]
     attacker.sql("DELETE FROM ledger_clock_reset")
     assert first(findings(store, trust)) == Finding("时间倒退，而没有管理员的记录", number)
+
+
+@pytest.mark.parametrize(
+    ("hashed", "reset", "message"),
+    [
+        (1, 1, "同一个签名记录了两次"),
+        (1, 2, "哈希值不符，内容被改动过"),
+        (0, 2, "哈希值不符，内容被改动过"),
+        (1, -1, "哈希值不符，内容被改动过"),
+    ],
+)
+def test_an_old_entry_put_back_behind_a_clock_that_is_said_to_have_been_set_back(
+    store: Store, trust: TrustStore, attacker: Attacker, hashed: int, reset: int, message: str
+) -> None:
+    by = ours()
+    given = signed(store, by, Change(None, ANOTHER))
+    signed(store, by, Change(ANOTHER, None), kind=Kind.DELETE)
+    # Long enough after it that what was signed then is no longer kept in mind.
+    later = NOON + timedelta(days=1)
+    third = ANOTHER._replace(key=KEY._replace(subsystem="Z8"))
+    last = signed(store, by, Change(None, third), at=later)
+    entries = attacker.entries()
+    again = [*entries[given - 1]]
+    again[4] = hashed
+    attacker.sql("INSERT INTO ledger_clock_reset VALUES (?, ?)", (last, later.isoformat()))
+    attacker.rewrite([*entries, again])
+    attacker.sql("UPDATE ledger_entry SET clock_reset = ? WHERE number = ?", (reset, last + 1))
+    attacker.sql(
+        "INSERT INTO ledger_subject (principal, agent, subsystem, grant_type, entry)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (*ANOTHER.key, last + 1),
+    )
+    assert first(findings(store, trust)) == Finding(message, last + 1)
+    assert not Proof(store, trust).holds(ANOTHER)
+
+
+@pytest.mark.parametrize("time", ["2027-03-01T12:00:00+08:00", "2025-03-01T12:00:00+08:00"])
+def test_those_after_an_entry_whose_time_was_changed_are_not_accused_of_theirs(
+    store: Store, trust: TrustStore, attacker: Attacker, time: str
+) -> None:
+    signed(store, theirs(), Change(TO_CARD, None))
+    attacker.sql("UPDATE ledger_entry SET recorded_at = ? WHERE number = 3", (time,))
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    assert about_entries == [Finding("哈希值不符，内容被改动过", 3)]
+
+
+def test_those_after_an_entry_that_was_spoilt_when_the_clock_was_set_back_are_not_accused(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    later = NOON + timedelta(hours=1)
+    signed(store, theirs(), Change(TO_CARD, None), at=later)
+    accept_clock(store, NOON)
+    number = signed(store, theirs(), Change(None, TO_CARD))
+    signed(store, ours(), Change(None, ANOTHER))
+    attacker.sql(f"UPDATE ledger_entry SET signature = x'00' WHERE number = {number}")
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    assert about_entries == [Finding("哈希值不符，内容被改动过", number)]
+
+
+def test_a_clock_that_is_said_to_have_been_set_back_to_the_first_moment_that_there_is(
+    store: Store, trust: TrustStore, attacker: Attacker
+) -> None:
+    attacker.sql(
+        "UPDATE ledger_entry SET clock_reset = 1, recorded_at = '0001-01-01T00:00:00+08:00'"
+        " WHERE number = 5"
+    )
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    assert about_entries == [Finding("哈希值不符，内容被改动过", 5)]
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_an_entry_that_does_not_hold_lets_no_old_signature_in_behind_it(
+    store: Store, trust: TrustStore, attacker: Attacker, is_sealed: bool
+) -> None:
+    by = ours()
+    given = signed(store, by, Change(None, ANOTHER))
+    signed(store, by, Change(ANOTHER, None), kind=Kind.DELETE)
+    # Long enough after it that what was signed then is no longer kept in mind.
+    third = ANOTHER._replace(key=KEY._replace(subsystem="Z8"))
+    last = signed(store, by, Change(None, third), at=NOON + timedelta(days=1))
+    entries = attacker.entries()
+    again = entries[given - 1]
+    attacker.rewrite([*entries, again, again])
+    if not is_sealed:
+        attacker.sql(f"UPDATE ledger_entry SET signature = x'00' WHERE number = {last + 1}")
+    about_entries = [each for each in findings(store, trust) if each.row is None]
+    told = "记录时间早于上一笔"
+    assert about_entries == [
+        Finding(told if is_sealed else "哈希值不符，内容被改动过", last + 1),
+        Finding(told, last + 2),
+    ]
 
 
 @pytest.mark.parametrize(

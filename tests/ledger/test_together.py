@@ -21,7 +21,14 @@ from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change
 from eport_tui.domain.places import Place
 from eport_tui.errors import EportError, InvalidInput
-from eport_tui.services import decisions, demo, enterprise_grants, operator_grants, verification
+from eport_tui.services import (
+    decisions,
+    demo,
+    enterprise_grants,
+    history,
+    operator_grants,
+    verification,
+)
 from eport_tui.services.ledger import accept_clock, behind
 from eport_tui.services.operator_grants import NewOperatorGrant
 from eport_tui.services.verification import Verification
@@ -250,6 +257,32 @@ def test_a_clock_that_was_set_back_is_refused_and_there_is_a_way_to_go_on(
     assert note.is_note
     assert note.entry == 7
     assert note.message == "服务器时间倒退过，管理员于 2026-04-01T11:00:00+08:00 记录"
+
+
+def test_the_history_of_some_days_is_whole_also_after_a_clock_was_set_back(store: Store) -> None:
+    us = theirs()
+    signed(store, us, Change(TO_CARD, None), at=NOON + timedelta(days=20))
+    accept_clock(store, NOON + timedelta(days=1))
+    signed(store, us, Change(None, TO_CARD), at=NOON + timedelta(days=2))
+    signed(store, us, Change(TO_CARD, None), at=NOON + timedelta(days=3))
+    whole = history.of_enterprise(store, session(BROKER))
+    found = {
+        text: [row.number for row in whole.filtered(text).after(None, 50)]
+        for text in ("202603", "20260301", "20260303", "20260304", "20260321", "20260322", "202602")
+    }
+    assert found == {
+        "202603": [8, 7, 6, 5, 4, 3, 2, 1],
+        "20260301": [5, 4, 3, 2, 1],
+        "20260303": [7],
+        "20260304": [8],
+        "20260321": [6],
+        "20260322": [],
+        "202602": [],
+    }
+    assert whole.filtered("202603").count() == whole.count()
+    newest = whole.seek("202603")
+    assert newest is not None
+    assert newest.number == 8
 
 
 def test_after_a_clock_was_set_back_old_signatures_are_of_no_use(

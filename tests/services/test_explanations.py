@@ -75,7 +75,7 @@ def test_ones_own_card_cannot_be_asked_about_as_anothers(store: Store) -> None:
     assert caught.value.field == "card_enterprise"
 
 
-@pytest.mark.parametrize("written", ["{}", "03-{}", "０３－{}", " 03-{}"])
+@pytest.mark.parametrize("written", ["{}", "03-{}", "０３－{}", " 03-{}", "03- {}", "03-\u3000{} "])
 def test_ones_own_legal_person_card_is_known_as_such(store: Store, written: str) -> None:
     own = session(BROKER)
     words = ask(store, own, with_(card=written.format(own.holder.card_number)))

@@ -472,14 +472,6 @@ def test_the_lesser_and_the_greater_of_two_values(store: Store, sqlite_store: St
         assert each.rows("SELECT min(screen), max(screen) FROM draft") == [("B", "B")]
 
 
-def test_a_value_in_json_is_found_by_its_path(store: Store, sqlite_store: Store) -> None:
-    for each in (store, sqlite_store):
-        with each.transaction():
-            drafts.put(each, draft_of("s"), '{"card": "89", "a": {"b": 12}}', now())
-        sql = "SELECT content ->> '$.card', content ->> '$.none' FROM draft"
-        assert each.rows(sql) == [("89", None)]
-
-
 def test_which_table_and_index_to_begin_with_is_told_to_sqlite_alone(
     store: Store, sqlite_store: Store
 ) -> None:
