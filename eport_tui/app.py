@@ -320,7 +320,9 @@ class EportApp(LockableApp):
         """The same card was unlocked again: back to where one was."""
         self.presence.is_shown()
         await self.take_lock_away()
-        if not self.has_other_flows:
+        # The card may have been pulled since its PIN was taken.
+        self.presence.check()
+        if not self.is_locked and not self.has_other_flows:
             # Nothing else goes on below, so the next key finds the lists as of today.
             await self.day.begin()
 
@@ -429,7 +431,7 @@ class EportApp(LockableApp):
         """Tell an operator's error where it belongs, behind the lock, too; log a defect."""
         # A service may have noticed first that the card is gone.
         self.presence.check()
-        screens = reversed(self.screens_with(self.belongs_to))
+        screens = reversed(self.screens_with(self.screen_to_tell))
         screen = next((each for each in screens if isinstance(each, EportScreen)), None)
         if isinstance(error, EportError):
             self.changes.has_unread |= isinstance(error, OutOfReach)

@@ -33,6 +33,9 @@ class EportError(Exception):
         message: What is wrong, in Chinese, one sentence without a full stop.
         field: Identifier of the form field that is at fault, where there is one.
         hint: What to do about it, in Chinese.
+
+    Attributes:
+        done: What was done all the same before it, in Chinese, told in front of the message.
     """
 
     def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
@@ -40,9 +43,11 @@ class EportError(Exception):
         self.message = message
         self.field = field
         self.hint = hint
+        self.done = ""
 
     def __str__(self) -> str:
-        return f"{self.message}（{self.hint}）" if self.hint else self.message
+        told = self.done + self.message
+        return f"{told}（{self.hint}）" if self.hint else told
 
 
 class InvalidInput(EportError):

@@ -62,13 +62,13 @@ class LockableApp(LeanApp):
 
     def is_hidden(self, screen: Screen[Any]) -> bool:
         """Whether the lock hides a screen: its own, and what it shows itself, it does not."""
-        return self.is_locked and screen not in self._split()[1]
+        return self.is_locked and screen not in self._parted_by_lock()[1]
 
     def screens_with(self, screen: Screen[Any]) -> list[Screen[Any]]:
         """The open screens, the last one in front; for one that the lock hides, those it hides."""
-        return self._split()[0] if self.is_hidden(screen) else self.screen_stack
+        return self._parted_by_lock()[0] if self.is_hidden(screen) else self.screen_stack
 
-    def _split(self) -> tuple[list[Screen[Any]], list[Screen[Any]]]:
+    def _parted_by_lock(self) -> tuple[list[Screen[Any]], list[Screen[Any]]]:
         """The screens below the lock, and those from it on."""
         screens, lock = self.screen_stack, self._lock_screen
         at = screens.index(lock) if lock in screens else len(screens)

@@ -58,7 +58,7 @@ class Steps:
             Cancelled: It was given up, and changes nothing.
             OutcomeUnknown: It could not be stopped any more, and Esc was pressed once more.
         """
-        step, screen = Step(), self._desk.belongs_to
+        step, screen = Step(), self._desk.screen_to_tell
         working = asyncio.get_running_loop().run_in_executor(thread, step.run, work)
         # Whoever waits may be gone before it is done.
         working.add_done_callback(_drop_result)

@@ -160,9 +160,9 @@ class EportScreen(LeanScreen[None]):
         """Say what is wrong and what to do; forms also put the cursor there."""
         if isinstance(error, Locked | CardGone) and self.desk.is_hidden(self):
             # It is read when neither is so any more.
-            self.say(BROKEN_OFF, "error")
+            self.say(error.done + BROKEN_OFF, "error")
         elif isinstance(error, OutOfReach):
-            self.say(f"{error.message}（{STAYS}{error.hint}）", "error")
+            self.say(f"{error.done}{error.message}（{STAYS}{error.hint}）", "error")
         else:
             self.say(str(error), "error")
 

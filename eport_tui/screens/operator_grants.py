@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from textual.widget import Widget
@@ -396,16 +397,7 @@ class OperatorGrantsScreen(DayScreen):
         for grant_id in self._entries.grants:
             entries = self._entries.under(grant_id)
             try:
-                await desk.call(
-                    service.save,
-                    desk.store,
-                    desk.active_session,
-                    grant_id,
-                    entries,
-                    replacing=self._entries.replacing(grant_id),
-                    reason=self._entry.value("reason"),
-                    proof=desk.proof,
-                )
+                await self._store(grant_id, entries)
                 saved += len(entries)
             except NotFound:
                 # There is no row left to correct them at, and they must not hold the others up.
@@ -414,12 +406,10 @@ class OperatorGrantsScreen(DayScreen):
             except EportError as error:
                 if saved:
                     # What is in force may neither be kept silent nor offered again.
-                    error.message = f"已保存{saved}条。其余的：{error.message}"
+                    error.done = f"已保存{saved}条。其余的："
                     await desk.drafts.keep(self)
                 if not isinstance(error, NotAwaited | OutOfReach):
-                    # Show the grant whose entries were refused; the others stay as they are.
-                    await self._received.reload(select=grant_id)
-                    await self._show_operators()
+                    await self._show_refused(grant_id)
                 raise
             self._entries.forget(grant_id)
         self._entry.set_value("reason", "")
@@ -436,6 +426,27 @@ class OperatorGrantsScreen(DayScreen):
             )
         if saved:
             await self.tell("暂存成功\n所列操作员的权限已生效")
+
+    async def _store(self, grant_id: int, entries: Sequence[NewOperatorGrant]) -> None:
+        """Store what was added under one grant."""
+        desk = self.desk
+        await desk.call(
+            service.save,
+            desk.store,
+            desk.active_session,
+            grant_id,
+            entries,
+            replacing=self._entries.replacing(grant_id),
+            reason=self._entry.value("reason"),
+            proof=desk.proof,
+        )
+
+    async def _show_refused(self, grant_id: int) -> None:
+        """Show the grant whose entries were refused; the others stay as they are."""
+        # Where that fails, too, the refusal is what has to be told.
+        with suppress(EportError):
+            await self._received.reload(select=grant_id)
+            await self._show_operators()
 
     def _named(self, grant_id: int, entries: Iterable[NewOperatorGrant]) -> str:
         """The grant that entries were added under, which may be gone, and whom they are for."""

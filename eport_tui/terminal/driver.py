@@ -20,8 +20,9 @@ from eport_tui.terminal.incoming import Incoming
 # A piece of this size never has to wait on a line that takes any at all.
 _SHORT = 1024
 
-# A line that takes not even such a piece for so long is taken for dead by who wants to leave.
-_DEAD_SECONDS = 2.0
+# Who wants to leave takes a line for dead that takes nothing for so long.  A slow one takes four
+# kilobytes at a time, as the kernel has them ready.
+_DEAD_SECONDS = 15.0
 
 
 class Writer:

@@ -170,7 +170,7 @@ class KeyGate(App[None]):
         return False
 
     @property
-    def belongs_to(self) -> Screen[Any]:
+    def screen_to_tell(self) -> Screen[Any]:
         """The screen that is to be told: of a flow the one it was begun on, or the one in front."""
         flow = self._flow
         return self.screen if flow is None else flow.screen

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from eport_tui import app
 from eport_tui.card.authority import TestAuthority
-from eport_tui.desk import presence
+from eport_tui.card.session import CardSession
+from eport_tui.desk import changes, presence
+from eport_tui.screens import lock as lock_screen
 from eport_tui.settings import Settings
 from tests.card.making import make_card
 from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, PIN, Operator, at_work
@@ -257,6 +261,28 @@ async def test_the_pin_without_the_card_does_not_unlock(settings: Settings) -> N
         await unlock(operator)
         assert operator.place == LOCKED
         assert "请插入原来的卡" in operator.message
+
+
+async def test_a_card_that_is_pulled_just_behind_its_pin_opens_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlock_card = lock_screen.unlock
+
+    async def pulled_then(desk: Any, session: CardSession, pin: bytearray) -> None:
+        await unlock_card(desk, session, pin)
+        file_gone(settings)
+
+    monkeypatch.setattr(lock_screen, "unlock", pulled_then)
+    # Nobody looks while the lock is taken away.
+    monkeypatch.setattr(app, "WATCH_SECONDS", 3600)
+    monkeypatch.setattr(changes, "SEE_OTHERS_SECONDS", 3600)
+    async with at_work(settings) as operator:
+        await half_a_grant(operator)
+        operator.app.lock("锁定")
+        await operator.settle()
+        await unlock(operator)
+        assert operator.place == LOCKED
+        assert PULLED in operator.message
 
 
 async def test_another_card_of_the_same_number_does_not_unlock(settings: Settings) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from eport_tui.card.session import CardSession
+from eport_tui.errors import StoreError
 from eport_tui.services import operator_grants
 from eport_tui.settings import Settings
 from eport_tui.store.database import Store
 from eport_tui.store.faults import Lost
 from tests.ui.colleague import BROKER_CODE, Colleague
-from tests.ui.operator import BROKER, at_work
+from tests.ui.operator import BROKER, PIN, at_work
 from tests.ui.operator_grants import (
     CARD,
     EXPIRED,
@@ -121,6 +122,62 @@ async def test_what_is_saved_already_is_told_where_the_server_is_lost_for_the_re
         assert "暂存成功" in operator.dialog
     for principal in (NO_CARDS, ONE_CARD):
         assert NEW_CARD in broker.operators(grant_of(broker, principal))
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_is_saved_already_is_told_though_the_card_was_pulled_before_the_rest(
+    settings: Settings, broker: Colleague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, tried = operator_grants.save, list[int]()
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+
+        def pulled_before_the_second(
+            store: Store, session: CardSession, grant_id: int, *a: Any, **kw: Any
+        ):
+            tried.append(grant_id)
+            if len(tried) == 2:
+                assert operator.app.demo_reader is not None
+                operator.app.demo_reader.eject(session.card.ref)
+            return save(store, session, grant_id, *a, **kw)
+
+        monkeypatch.setattr(operator_grants, "save", pulled_before_the_second)
+        for principal in (NO_CARDS, ONE_CARD):
+            await choose(operator, principal)
+            await operator.type(NEW_CARD)
+            await operator.press("f6")
+        await operator.press("f10")
+        await operator.wait_until(lambda: operator.place == "已锁定")
+        await operator.press("f7")
+        await operator.wait_for("请输入密码")
+        await operator.burst(PIN, "<enter>")
+        assert operator.place.endswith("企业内授权录入")
+        assert "已保存1条。其余的：刚才的操作因程序锁定而中断" in operator.message
+
+
+async def test_a_refusal_is_told_though_the_list_cannot_be_read_again(
+    settings: Settings, broker: Colleague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, tried = operator_grants.save, list[int]()
+
+    def disk_full(store: Store, session: CardSession, grant_id: int, *a: Any, **kw: Any):
+        tried.append(grant_id)
+        if len(tried) == 1:
+            return save(store, session, grant_id, *a, **kw)
+
+        def unreadable(*_: object) -> None:
+            raise StoreError("读写磁盘出错")
+
+        monkeypatch.setattr(type(store), "rows", unreadable)
+        raise StoreError("磁盘空间已满，没有保存")
+
+    monkeypatch.setattr(operator_grants, "save", disk_full)
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        for principal in (NO_CARDS, ONE_CARD):
+            await choose(operator, principal)
+            await operator.type(NEW_CARD)
+            await operator.press("f6")
+        await operator.press("f10")
+        assert "已保存1条。其余的：磁盘空间已满，没有保存" in operator.message
 
 
 async def test_granting_to_all_operators(settings: Settings, broker: Colleague) -> None:
