@@ -32,6 +32,11 @@ class Code(NamedTuple):
     note: str = ""
     mnemonic: str = ""
 
+    @property
+    def short(self) -> str:
+        """What is quickly typed for it: the code, or the mnemonic of one that is for programs."""
+        return self.mnemonic if self.mnemonic and self.code.islower() else self.code
+
     def matches(self, typed: str) -> bool:
         """Whether what was typed means this entry: code, mnemonic or part of the name."""
         typed = typed.upper()

@@ -60,6 +60,7 @@ class LockScreen(EportScreen):
         # Keys of cards in readers that are not the one; another key comes with each insertion.
         self._refused: set[str] = set()
         self._lain: set[str] = set()
+        self._was_away = False
 
     def body(self) -> Iterable[Widget]:
         """What is kept, the holder and the PIN."""
@@ -94,9 +95,10 @@ class LockScreen(EportScreen):
         present = self._session.card.is_present()
         if present and not self._ready:
             self._ready = True
-            self.say(f"{self._why}。请输入密码，按Enter解锁", "warning")
+            why = "卡已插回" if self._was_away else self._why
+            self.say(f"{why}。请输入密码，按Enter解锁", "warning")
         elif not present:
-            self._ready = False
+            self._ready, self._was_away = False, True
             if self.is_current:
                 self._finding = True
                 self.run_worker(self._find())
@@ -170,6 +172,7 @@ class LockScreen(EportScreen):
         pin = self._pin.take()
         try:
             if not self._ready:
+                self._why = "卡还没有插回，密码没有使用"
                 self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
                 return
             if not await may_try(self, self._session, pin):

@@ -40,7 +40,7 @@ class Picker(Dialog[str]):
         if self._typed:
             self._at = 0
         names = max(cell_len(code.name) for code in self._codes)
-        self._code_width = max(cell_len(code.code) for code in self._codes)
+        self._code_width = max(cell_len(code.short) for code in self._codes)
         super().__init__(f"选择{table.label}", width=max(30, names + self._code_width + 10))
 
     @property
@@ -59,7 +59,7 @@ class Picker(Dialog[str]):
         shown = matching[self._top : self._top + VISIBLE]
         for at, code in enumerate(shown, self._top):
             chosen = at == self._at
-            text = f"{'>' if chosen else ' '} {fit(code.code, self._code_width)}  {code.name}"
+            text = f"{'>' if chosen else ' '} {fit(code.short, self._code_width)}  {code.name}"
             lines.append([(fit(text, inner), "chosen" if chosen else "text")])
         if not shown:
             lines.append([("没有符合的代码，按退格键修改", "warning")])

@@ -56,7 +56,7 @@ def test_pulling_the_card_covers_the_screen_and_the_pin_brings_all_back(
     shows_nothing_of_the_form(desk)
 
     pulled.rename(card)
-    desk.wait_message("卡已拔出，程序已锁定。请输入密码，按Enter解锁")
+    desk.wait_message("卡已插回。请输入密码，按Enter解锁")
     desk.press("ctrl+u")
     desk.send("12345678\r")
     desk.wait_for("密码错误，还可再试4次")

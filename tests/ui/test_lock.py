@@ -96,6 +96,21 @@ class Clock:
         return self.minutes * 60
 
 
+async def test_a_pin_without_the_card_is_not_used_and_a_card_that_is_back_is_not_said_to_be_away(
+    settings: Settings,
+) -> None:
+    async with at_work(settings) as operator:
+        file_gone(settings)
+        await operator.wait_for("请插入原来的卡")
+        assert PULLED in operator.message
+        await unlock(operator)
+        assert "卡还没有插回，密码没有使用" in operator.message
+        put_back(settings)
+        await operator.wait_for(PUT_BACK)
+        assert "卡已插回" in operator.message
+        assert PULLED not in operator.message
+
+
 async def test_nobody_there_for_ten_minutes_locks(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,14 @@ async def test_typing_narrows_the_list_and_enter_picks(typed: str, picked: str) 
         assert actor.answer == picked
 
 
+async def test_of_codes_that_are_for_programs_the_list_shows_what_is_typed_instead() -> None:
+    actions = load_tables().actions
+    async with asked(Picker(actions)) as actor:
+        assert actor.sees("> CX    查询", "BGDY  报关调用")
+        await actor.burst("zc", "<enter>")
+        assert actor.answer == "stage"
+
+
 async def test_tab_takes_what_was_typed_and_nothing_where_nothing_was() -> None:
     async with asked(Picker(SUBSYSTEMS)) as actor:
         await actor.press("tab")
