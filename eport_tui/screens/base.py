@@ -135,6 +135,11 @@ class EportScreen(LeanScreen[None]):
                 line.hint(self.hint_here)
 
     @property
+    def tells_to_wait(self) -> bool:
+        """Whether it says just now that something takes its time."""
+        return any(line.kind == "busy" for line in self.query(MessageLine))
+
+    @property
     def hint_here(self) -> str:
         """What can be done where the cursor is; empty where there is nothing to say about it."""
         return ""

@@ -108,7 +108,8 @@ class LockScreen(EportScreen):
             found = self._card_in_reader()
             if found is not None:
                 await self._try(*found)
-            elif not self._refused - self._lain:
+            elif not self._refused - self._lain and not self.tells_to_wait:
+                # Said at each look, because a reader may come or go; but Esc may be waited for.
                 self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
         finally:
             self._finding = False
