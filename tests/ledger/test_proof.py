@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from eport_tui.card.trust import TrustStore
-from eport_tui.domain.operations import Change, Kind
+from eport_tui.domain.operations import Change, Kind, Operation
+from eport_tui.errors import StoreError
 from eport_tui.services import enterprise_grants, expiry
+from eport_tui.services import proof as proofs
 from eport_tui.services.proof import Proof
 from eport_tui.store import ledger, permissions
 from eport_tui.store.database import Store
@@ -71,6 +73,50 @@ def test_on_a_past_day_what_was_signed_until_then_is_proven(
     ]
     assert proof.holds(GRANT, until=1)
     assert not proof.holds(GRANT, until=0)
+
+
+def end_earlier(attacker: Attacker, last: int) -> None:
+    """Make the ledger one that ends with an entry, as on a standby that lacks the others."""
+    attacker.sql("DELETE FROM ledger_entry WHERE number > ?", (last,))
+    attacker.sql("DELETE FROM ledger_subject WHERE entry > ?", (last,))
+    attacker.sql("DELETE FROM enterprise_grant_version WHERE from_entry > ?", (last,))
+    attacker.sql("DELETE FROM enterprise_grant WHERE subsystem = ?", (ANOTHER.key.subsystem,))
+
+
+@pytest.mark.parametrize("is_granted_anew", [True, False])
+def test_what_a_standby_that_took_over_lacks_is_not_proven_and_what_it_has_is(
+    store: Store, trust: TrustStore, attacker: Attacker, is_granted_anew: bool
+) -> None:
+    proof = Proof(store, trust)
+    number = signed(store, ours(), Change(None, ANOTHER))
+    assert proof.holds(ANOTHER)
+    end_earlier(attacker, number - 1)
+    later = ANOTHER._replace(valid_until=ANOTHER.valid_until + timedelta(days=1))
+    if is_granted_anew:
+        assert signed(store, ours(), Change(None, later)) == number
+    assert not proof.holds(ANOTHER)
+    assert proof.holds(later) is is_granted_anew
+    # What both have.
+    assert proof.holds(TO_CARD)
+
+
+def test_an_answer_that_could_not_be_read_to_its_end_is_read_again(
+    store: Store, trust: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted = signed(store, ours(), Change(TO_CARD, None), Change(GRANT, None), kind=Kind.DELETE)
+    signed(store, ours(), Change(None, GRANT), kind=Kind.REINSTATE, reinstates=deleted)
+    proof = Proof(store, trust)
+
+    def lost(store: Store, operation: Operation) -> Operation | None:
+        if operation.reinstates:
+            raise StoreError("连接中断")
+        return None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proofs, "reinstated_by", lost)
+        with pytest.raises(StoreError):
+            proof.holds(GRANT)
+    assert proof.holds(GRANT)
 
 
 @pytest.mark.parametrize(
