@@ -19,7 +19,6 @@ from eport_tui.domain.operations import (
     NotEntitled,
     Operation,
     OperatorGrantRow,
-    Row,
     State,
     replay,
 )
@@ -78,33 +77,19 @@ class Proof:
         Raises:
             StoreError: The database cannot be read; that is never a yes.
         """
-        return self.row(row, until=until) == row
+        return self._story(row.key, until).state.rows.get(row.identity) == row
 
-    def row(self, row: Row, *, until: int | None = None) -> Row | None:
-        """The row with the same identity as the ledger proves it; none where it proves none.
+    def state(self, key: GrantKey) -> State:
+        """What the ledger proves about the grant with a key; it may change at the next question.
 
         Raises:
             StoreError: The database cannot be read.
         """
-        return self._story(row.key, until).state.rows.get(row.identity)
-
-    def has_enterprise_grant(self, key: GrantKey) -> bool:
-        """Whether the ledger proves an enterprise grant with a key, whatever it holds."""
-        return ("enterprise_grant", key) in self._story(key, None).state.rows
-
-    def operator_grants(self, key: GrantKey, card: str | None = None) -> list[OperatorGrantRow]:
-        """The operator grants under a key that the ledger proves, or the one to a card."""
-        state = self._story(key, None).state
-        rows = (
-            state.rows["operator_grant", key, each]
-            for each in sorted(state.cards_under(key))
-            if card in (None, each)
-        )
-        return [row for row in rows if isinstance(row, OperatorGrantRow)]
+        return self._story(key, None).state
 
     def deletion(self, key: GrantKey) -> int | None:
         """The entry that is proven to have deleted the grant with a key; none where one stands."""
-        return self._story(key, None).state.deletions.get(key)
+        return self.state(key).deletions.get(key)
 
     def proven(
         self,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eport_tui.card.trust import TrustStore
-from eport_tui.domain.operations import Change, Kind, Operation
+from eport_tui.domain.operations import Change, Kind, Operation, OperatorGrantRow
 from eport_tui.errors import StoreError
 from eport_tui.services import enterprise_grants, expiry
 from eport_tui.services import proof as proofs
@@ -288,3 +290,38 @@ def test_a_last_day_that_a_revoked_card_had_set_is_changed_by_another_card(
     )
     assert proof.holds(enterprise_grants.row_of(saved.grant))
     assert proof.holds(TO_CARD)
+
+
+def test_a_deletion_asks_as_much_of_the_database_for_many_operators_as_for_one(
+    store: Store, trust: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [f"89{number:011d}" for number in range(20)]
+    signed(store, ours(), Change(None, ANOTHER))
+    signed(
+        store,
+        theirs(),
+        *(Change(None, OperatorGrantRow(ANOTHER.key, card, TODAY)) for card in many),
+        kind=Kind.HAND_ON,
+    )
+    proof = Proof(store, trust)
+    assert proof.holds(GRANT)
+    assert proof.holds(ANOTHER)
+    asked: list[str] = []
+    read = store.rows
+
+    def rows(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return read(sql, parameters)
+
+    monkeypatch.setattr(store, "rows", rows)
+    by = session(MANUFACTURER)
+    counts: list[int] = []
+    for key, cards in ((KEY, 1), (ANOTHER.key, len(many))):
+        grant = enterprise_grants.grants.find(store, key)
+        assert grant is not None
+        asked.clear()
+        enterprise_grants.delete(
+            store, by, grant.id, revision=1, operator_grants=cards, proof=proof, today=TODAY
+        )
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
