@@ -27,13 +27,14 @@ from eport_tui.domain.operations import (
     Operation,
     OperatorGrantRow,
     Row,
+    State,
 )
 from eport_tui.domain.text import one_line
 from eport_tui.errors import EportError, InvalidInput, NotPermitted
 from eport_tui.giving_up import point_of_no_return, stop_if_given_up
 from eport_tui.services import registry
 from eport_tui.services.guard import require_legal_person
-from eport_tui.store import enterprise_grants, ledger, operator_grants
+from eport_tui.store import ledger, operator_grants
 from eport_tui.store.database import Store
 
 if TYPE_CHECKING:
@@ -222,18 +223,50 @@ def _operation(
 
 def is_proven(store: Store, row: Row, proof: Proof | None) -> bool:
     """Whether the ledger has a row just so, and proves it where `proof` is given."""
-    return _recorded(store, row, proof) == row
+    return _Recorded(store, proof).row(row) == row
 
 
 def is_granted(store: Store, key: GrantKey, proof: Proof | None) -> bool:
     """Whether the ledger has an enterprise grant with a key, and proves it as in `is_proven`."""
-    if proof is None:
-        return ledger.has_enterprise_grant(store, key)
-    return proof.has_enterprise_grant(key)
+    return _Recorded(store, proof).is_granted(key)
 
 
-def _recorded(store: Store, row: Row, proof: Proof | None) -> Row | None:
-    return ledger.proven(store, row) if proof is None else proof.row(row)
+class _Recorded:
+    """What the ledger has now, or proves where `proof` is given; each grant is read once."""
+
+    def __init__(self, store: Store, proof: Proof | None) -> None:
+        self._store = store
+        self._proof = proof
+        self._states: dict[GrantKey, State] = {}
+
+    def _state(self, key: GrantKey, proof: Proof) -> State:
+        if key not in self._states:
+            self._states[key] = proof.state(key)
+        return self._states[key]
+
+    def row(self, row: Row) -> Row | None:
+        """The row with the same identity; none where there is none."""
+        if self._proof is None:
+            return ledger.proven(self._store, row)
+        return self._state(row.key, self._proof).rows.get(row.identity)
+
+    def is_granted(self, key: GrantKey) -> bool:
+        """Whether there is an enterprise grant with a key."""
+        if self._proof is None:
+            return ledger.has_enterprise_grant(self._store, key)
+        return ("enterprise_grant", key) in self._state(key, self._proof).rows
+
+    def vanished(self, key: GrantKey, card: str | None) -> list[OperatorGrantRow]:
+        """Operator grants under a key, or the one to a card, that are not in the tables."""
+        if self._proof is None:
+            return ledger.vanished_operator_grants(self._store, key, card)
+        state = self._state(key, self._proof)
+        cards = state.cards_under(key) if card is None else state.cards_under(key) & {card}
+        if not cards:
+            return []
+        gone = sorted(cards - operator_grants.cards_under(self._store, key, card))
+        rows = (state.rows["operator_grant", key, each] for each in gone)
+        return [row for row in rows if isinstance(row, OperatorGrantRow)]
 
 
 def _with_found(store: Store, changes: Sequence[Change], proof: Proof | None) -> list[Change]:
@@ -247,37 +280,24 @@ def _with_found(store: Store, changes: Sequence[Change], proof: Proof | None) ->
     for change in changes:
         first.setdefault(change.row.identity, change)
     found: list[Change] = []
+    recorded = _Recorded(store, proof)
     for change in first.values():
-        recorded = _recorded(store, change.row, proof)
-        if recorded != change.before:
-            found.append(Change(recorded, change.before, found=True))
+        before = recorded.row(change.row)
+        if before != change.before:
+            found.append(Change(before, change.before, found=True))
     for key, card in dict.fromkeys(_excluded(changes)):
-        vanished = _vanished(store, key, card, proof)
+        vanished = recorded.vanished(key, card)
         found += [Change(row, None, found=True) for row in vanished if row.identity not in first]
     for change in changes:
         if isinstance(change.after, OperatorGrantRow):
             key = change.after.key
             parent = ("enterprise_grant", key)
-            if parent not in first and not is_granted(store, key, proof):
+            if parent not in first and not recorded.is_granted(key):
                 raise NotPermitted(
                     "该企业间授权没有授权企业的签名，不能在其下授权",
                     hint="请授权企业的法人卡打开该授权并重新保存",
                 )
     return [*found, *changes]
-
-
-def _vanished(
-    store: Store, key: GrantKey, card: str | None, proof: Proof | None
-) -> list[OperatorGrantRow]:
-    """Operator grants under a key, or the one to a card, that only the ledger has."""
-    if proof is None:
-        return ledger.vanished_operator_grants(store, key, card)
-    grant = enterprise_grants.find(store, key)
-    return [
-        row
-        for row in proof.operator_grants(key, card)
-        if grant is None or operator_grants.find(store, grant.id, row.card_number) is None
-    ]
 
 
 def _excluded(changes: Sequence[Change]) -> Iterator[tuple[GrantKey, str | None]]:

@@ -2,7 +2,7 @@
 
 A row of the tables is proven when the signed operations about its grant, replayed, give
 it just so.  The operations of one grant are judged when the first of its rows is asked
-about, and those that came since at each further time; so an answer costs one query.
+about, and those that came since at each further time; so an answer costs two queries.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from eport_tui.domain.grants import EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.operations import (
+    GENESIS,
     EnterpriseGrantRow,
     NotEntitled,
     Operation,
     OperatorGrantRow,
-    Row,
     State,
     replay,
 )
@@ -60,6 +60,8 @@ class Proof:
     def _forget(self) -> None:
         self._stamp = self._trust.stamp()
         self._stories: dict[tuple[GrantKey, int | None], _Story] = {}
+        self._newest = 0
+        self._newest_hash = GENESIS
         self._certificates: dict[str, bytes | None] = {}
         self._judge = Judge(self._trust, self._certificate)
         self._seals = Seals(self._certificate)
@@ -75,33 +77,19 @@ class Proof:
         Raises:
             StoreError: The database cannot be read; that is never a yes.
         """
-        return self.row(row, until=until) == row
+        return self._story(row.key, until).state.rows.get(row.identity) == row
 
-    def row(self, row: Row, *, until: int | None = None) -> Row | None:
-        """The row with the same identity as the ledger proves it; none where it proves none.
+    def state(self, key: GrantKey) -> State:
+        """What the ledger proves about the grant with a key; it may change at the next question.
 
         Raises:
             StoreError: The database cannot be read.
         """
-        return self._story(row.key, until).state.rows.get(row.identity)
-
-    def has_enterprise_grant(self, key: GrantKey) -> bool:
-        """Whether the ledger proves an enterprise grant with a key, whatever it holds."""
-        return ("enterprise_grant", key) in self._story(key, None).state.rows
-
-    def operator_grants(self, key: GrantKey, card: str | None = None) -> list[OperatorGrantRow]:
-        """The operator grants under a key that the ledger proves, or the one to a card."""
-        state = self._story(key, None).state
-        rows = (
-            state.rows["operator_grant", key, each]
-            for each in sorted(state.cards_under(key))
-            if card in (None, each)
-        )
-        return [row for row in rows if isinstance(row, OperatorGrantRow)]
+        return self._story(key, None).state
 
     def deletion(self, key: GrantKey) -> int | None:
         """The entry that is proven to have deleted the grant with a key; none where one stands."""
-        return self._story(key, None).state.deletions.get(key)
+        return self.state(key).deletions.get(key)
 
     def proven(
         self,
@@ -137,31 +125,35 @@ class Proof:
         ]
 
     def _story(self, key: GrantKey, until: int | None) -> _Story:
-        if self._trust.stamp() != self._stamp:
+        # A standby that took over may lack what was read, or have other entries in its place.
+        is_there = ledger.hash_of(self._store, self._newest) == self._newest_hash
+        if not is_there or self._trust.stamp() != self._stamp:
             self._forget()
         if len(self._stories) > _KEPT:
             self._stories.clear()
         story = self._stories.setdefault((key, until), _Story())
         for number in ledger.entries_about(self._store, key, story.last, until):
-            # An entry that does not hold gives nothing; the verification names it.
-            with suppress(Broken, NotEntitled):
-                self._go_on(story, key, number)
+            entry = ledger.get(self._store, number)
+            if entry is not None:
+                # An entry that does not hold gives nothing; the verification names it.
+                with suppress(Broken, NotEntitled):
+                    self._go_on(story, key, entry)
             story.last = number
+            if number > self._newest:
+                self._newest, self._newest_hash = number, entry.hash if entry else ""
         return story
 
-    def _go_on(self, story: _Story, key: GrantKey, number: int) -> None:
-        entry = ledger.get(self._store, number)
-        if entry is None:
-            raise Broken("没有这一笔")
+    def _go_on(self, story: _Story, key: GrantKey, entry: ledger.Entry) -> None:
         operation, _ = self._judge.judge(entry, self._seals.fault(entry))
         seen = operation.seen_number
-        if not 0 <= seen < number or ledger.hash_of(self._store, seen) != operation.seen_hash:
+        if not 0 <= seen < entry.number or ledger.hash_of(self._store, seen) != operation.seen_hash:
             raise Broken("签名时所见的台账不是这一本")
+        reinstated = reinstated_by(self._store, operation)
         if operation.nonce in story.nonces:
             raise Broken("同一个签名记录了两次")
+        # From here on nothing is read, so that an entry is worked in whole or not at all.
         story.nonces.add(operation.nonce)
-        reinstated = reinstated_by(self._store, operation)
-        replay(story.state, number, _about(operation, key), reinstated)
+        replay(story.state, entry.number, _about(operation, key), reinstated)
 
     def _certificate(self, fingerprint: str) -> bytes | None:
         if fingerprint not in self._certificates:

@@ -271,7 +271,7 @@ def der_of(pem: str) -> bytes:
     return base64.b64decode(body[1])
 
 
-class List:
+class RevocationList:
     """A revocation list that one of the authorities has signed."""
 
     def __init__(self, text: str, authority: Authority, is_own: bool) -> None:
@@ -282,7 +282,7 @@ class List:
 
 def read_lists(
     ssl: OpenSsl, folder: Path, authorities: list[Authority], is_own: bool
-) -> list[List]:
+) -> list[RevocationList]:
     """The whole revocation lists of the authorities in a folder, PEM or DER."""
     found = []
     for path in sorted([*folder.glob("*.pem"), *folder.glob("*.crl")]):
@@ -294,14 +294,15 @@ def read_lists(
         for authority in authorities:
             if b"verify OK" not in checked(ssl, pem, authority):
                 continue
-            one = List(ssl.read("crl", "-in", pem, "-noout", "-text"), authority, is_own)
+            text = ssl.read("crl", "-in", pem, "-noout", "-text")
+            one = RevocationList(text, authority, is_own)
             # Delta and partial lists are marked by critical extensions; they prove nothing.
             if "critical" not in one.head:
                 found.append(one)
     return found
 
 
-def revocations(lists: list[List]) -> dict[tuple[Authority, str], datetime]:
+def revocations(lists: list[RevocationList]) -> dict[tuple[Authority, str], datetime]:
     """From when on certificates are revoked, by their authority and serial number."""
     found: dict[tuple[Authority, str], datetime] = {}
     for each in lists:
@@ -667,60 +668,72 @@ class Bundle:
         return wrong
 
     def verify(self) -> None:
-        wrong = self.check_certificates()
-        hashes = {0: GENESIS}
-        nonces = set()
-        last, before = 0, None
-        waiting: deque = deque()
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for line, entry in self.lines():
-                if entry is None:
-                    self.faults.append((line, "没有台账的一笔应有的内容"))
-                    continue
-                number = entry["number"]
-                try:
-                    demand(number == last + 1, f"此前缺少第{last + 1}笔")
-                    demand(entry["previous_hash"] == hashes[last], "没有接在上一笔之后")
-                    demand(entry_hash(entry) == entry["hash"], "哈希值不符，内容被改动过")
-                    operation = read_operation(entry["payload"])
-                    demand(entry["certificate"] not in wrong, wrong.get(entry["certificate"], ""))
-                    # The next one is judged by its time, whoever signed it.
-                    before = self.check_times(entry, operation, before)
-                    self.check_signer(entry, operation)
-                    seen = operation["seen"]
-                    demand(
-                        0 <= seen["number"] < number and hashes.get(seen["number"]) == seen["hash"],
-                        "签名时所见的台账不是这一本",
-                    )
-                    demand(operation["nonce"] not in nonces, "同一个签名记录了两次")
-                    nonces.add(operation["nonce"])
-                    named_by = self.operations.get(operation.get("reinstates", 0))
-                    self.state.replay(number, operation, named_by)
-                    if number in self.wanted:
-                        self.operations[number] = operation
-                    waiting.append((number, pool.submit(self.check_signature, entry)))
-                except Fault as fault:
-                    self.faults.append((number, str(fault)))
-                except (KeyError, TypeError, ValueError):
-                    self.faults.append((number, "内容不是规定格式的操作"))
-                last = number
-                hashes[number] = entry["hash"]
-                while len(waiting) > 64:
-                    self.take(*waiting.popleft())
-            while waiting:
-                self.take(*waiting.popleft())
-        self.hashes, self.last = hashes, last
+        self.wrong = self.check_certificates()
+        self.hashes, self.last, self.nonces = {0: GENESIS}, 0, set()
+        before = None
+        for line, entry, is_sealed in self.sealed():
+            if entry is None:
+                self.faults.append((line, "没有台账的一笔应有的内容"))
+                continue
+            number = entry["number"]
+            try:
+                before = self.check_entry(entry, before, is_sealed)
+            except (Fault, KeyError, TypeError, ValueError) as fault:
+                said = str(fault) if isinstance(fault, Fault) else "内容不是规定格式的操作"
+                self.faults.append((number, said))
+                before = credible_time(entry, before, is_sealed)
+            self.last = number
+            self.hashes[number] = entry["hash"]
         self.check_checkpoint()
         self.note_lists()
 
-    def take(self, number: int, answer) -> None:
-        if not answer.result():
-            self.faults.append((number, "签名不符"))
+    def sealed(self):
+        """What `lines` gives, and whether hash and signature of the entry fit."""
+        waiting: deque = deque()
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for line, entry in self.lines():
+                waiting.append((line, entry, pool.submit(self.is_sealed, line, entry)))
+                while len(waiting) > 64:
+                    *what, answer = waiting.popleft()
+                    yield *what, answer.result()
+            for *what, answer in waiting:
+                yield *what, answer.result()
 
-    def check_signature(self, entry: dict) -> bool:
-        signer = self.signers[entry["certificate"]]
-        signature = base64.b64decode(entry["signature"])
-        return signer.fits(str(entry["number"]), signature, OPERATION + entry["payload"].encode())
+    def is_sealed(self, line: int, entry: dict | None) -> bool:
+        signer = self.signers.get(entry["certificate"]) if entry else None
+        if entry is None or signer is None:
+            return False
+        try:
+            if entry_hash(entry) != entry["hash"]:
+                return False
+            signature, payload = base64.b64decode(entry["signature"]), entry["payload"].encode()
+        except ValueError:
+            return False
+        return signer.fits(str(line), signature, OPERATION + payload)
+
+    def check_entry(self, entry: dict, before: datetime | None, is_sealed: bool) -> datetime:
+        """Work an entry in; returns when it was recorded."""
+        number, fingerprint = entry["number"], entry["certificate"]
+        demand(number == self.last + 1, f"此前缺少第{self.last + 1}笔")
+        demand(entry["previous_hash"] == self.hashes[self.last], "没有接在上一笔之后")
+        demand(entry_hash(entry) == entry["hash"], "哈希值不符，内容被改动过")
+        operation = read_operation(entry["payload"])
+        demand(fingerprint not in self.wrong, self.wrong.get(fingerprint, ""))
+        recorded = self.check_times(entry, operation, before)
+        self.check_signer(entry, operation)
+        seen = operation["seen"]
+        demand(
+            0 <= seen["number"] < number and self.hashes.get(seen["number"]) == seen["hash"],
+            "签名时所见的台账不是这一本",
+        )
+        demand(is_sealed, "签名不符")
+        demand(operation["nonce"] not in self.nonces, "同一个签名记录了两次")
+        self.nonces.add(operation["nonce"])
+        named_by = self.operations.get(operation.get("reinstates", 0))
+        self.state.replay(number, operation, named_by)
+        if number in self.wanted:
+            self.operations[number] = operation
+        return recorded
 
     def check_signer(self, entry: dict, operation: dict) -> None:
         signer = self.signers[entry["certificate"]]
@@ -771,6 +784,22 @@ class Bundle:
             self.notes.append(f"第{number}笔与检查点相符，由卡 {signer.card} 签署于 {when}")
         except Fault as fault:
             self.faults.append((number, str(fault)))
+
+
+def credible_time(entry: dict, before: datetime | None, is_sealed: bool) -> datetime | None:
+    """By what time the one behind an entry that does not hold is judged.
+
+    It must not be accused because the time of that entry was changed, nor because the
+    clock was set back before it.
+    """
+    try:
+        recorded = moment(entry["recorded_at"])
+    except ValueError:
+        return before
+    if entry["clock_reset"] and before is not None:
+        return min(recorded, before)
+    is_later = before is None or recorded >= before
+    return recorded if is_sealed and is_later else before
 
 
 def entry_hash(entry: dict) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from eport_tui.domain.grants import OperatorGrant
+from eport_tui.domain.grants import GrantKey, OperatorGrant
 from eport_tui.domain.lists import EVERYTHING, Spans
 from eport_tui.store.database import Store
 from eport_tui.store.keyset import Leg
@@ -64,6 +64,23 @@ def all_under(store: Store, enterprise_grant_id: int) -> list[OperatorGrant]:
         (enterprise_grant_id,),
     )
     return [from_row(row) for row in rows]
+
+
+def cards_under(store: Store, key: GrantKey, card_number: str | None = None) -> set[str]:
+    """The card numbers of those under an enterprise grant, or of the one to a card."""
+    cards = () if card_number is None else (card_number,)
+    narrowed = "AND card_number = ?" if cards else ""
+    rows = store.rows(
+        f"""
+        SELECT card_number FROM operator_grant
+        WHERE enterprise_grant_id = (
+            SELECT id FROM enterprise_grant
+            WHERE principal = ? AND agent = ? AND subsystem = ? AND grant_type = ?
+        ) {narrowed}
+        """,
+        (*key, *cards),
+    )
+    return {card for (card,) in rows}
 
 
 def under(enterprise_grant_id: int, spans: Spans = EVERYTHING) -> Leg:

@@ -24,7 +24,9 @@ from eport_tui.domain.holders import Role
 from eport_tui.domain.operations import Change, Kind
 from eport_tui.errors import InvalidInput
 from eport_tui.services import bundle, checkpoints, verify_bundle
+from eport_tui.services.ledger import accept_clock
 from eport_tui.services.operations import SIGNED_FOR
+from eport_tui.store import ledger
 from eport_tui.store.database import Store
 from tests.card import openssl
 from tests.ledger.attacker import Attacker
@@ -440,12 +442,19 @@ def test_where_it_cannot_be_found_out_that_is_said(
     assert said.startswith("无法核对，本包的文件无法识别：")
 
 
-def altered(folder: Path, number: int, **columns: object) -> None:
-    """Change columns of an entry in an unpacked bundle; its hash is made to fit."""
+def spoilt(folder: Path, number: int, **columns: object) -> dict[str, Any]:
+    """Change columns of an entry in an unpacked bundle; returns the entry as it is then."""
     lines = (folder / "entries.jsonl").read_text().splitlines()
     entry = json.loads(lines[number - 1]) | columns
-    lines[number - 1] = json.dumps(entry | {"hash": verify_bundle.entry_hash(entry)})
+    lines[number - 1] = json.dumps(entry)
     (folder / "entries.jsonl").write_text("\n".join(lines) + "\n")
+    return entry
+
+
+def altered(folder: Path, number: int, **columns: object) -> None:
+    """As `spoilt`; the hash is made to fit."""
+    entry = spoilt(folder, number, **columns)
+    spoilt(folder, number, hash=verify_bundle.entry_hash(entry))
 
 
 @pytest.mark.parametrize(
@@ -480,6 +489,52 @@ def test_a_payload_that_nobody_would_sign_is_a_fault_of_its_entry(
 
 
 LAST_MOMENT = "9999-12-31T23:59:59+08:00"
+
+
+def accused(folder: Path) -> list[str]:
+    """What the verifier says against single entries."""
+    code, said = verified(folder)
+    assert code == 1, said
+    return [line for line in said.splitlines() if line.startswith("第")]
+
+
+@pytest.mark.parametrize("is_spoilt", [True, False])
+def test_those_behind_a_clock_that_was_set_back_are_not_accused_of_their_time(
+    store: Store, trust: TrustStore, tmp_path: Path, is_spoilt: bool
+) -> None:
+    signed(store, theirs(), Change(TO_CARD, None), at=NOON + timedelta(hours=1))
+    accept_clock(store, NOON)
+    # The first one behind it was spoilt, or signed by a card that may not.
+    by = ours() if is_spoilt else ours(role=Role.OPERATOR)
+    number = signed(store, by, Change(None, ANOTHER))
+    signed(store, theirs(), Change(None, TO_CARD))
+    folder = unpacked(store, trust, tmp_path / "out")
+    if is_spoilt:
+        spoilt(folder, number, signature="AA==")
+    message = "哈希值不符，内容被改动过" if is_spoilt else "签名的不是法人卡"
+    assert accused(folder) == [f"第{number}笔：{message}"]
+
+
+@pytest.mark.parametrize("time", ["2027-03-01T12:00:00+08:00", "2025-03-01T12:00:00+08:00", "noon"])
+def test_those_behind_an_entry_whose_time_was_changed_are_not_accused_of_theirs(
+    store: Store, trust: TrustStore, tmp_path: Path, time: str
+) -> None:
+    folder = unpacked(store, trust, tmp_path / "out")
+    spoilt(folder, 3, recorded_at=time)
+    assert accused(folder) == ["第3笔：哈希值不符，内容被改动过"]
+
+
+def test_a_time_that_no_card_signed_is_not_that_of_those_behind_it(
+    store: Store, trust: TrustStore, attacker: Attacker, tmp_path: Path
+) -> None:
+    last = ledger.head(store)
+    number = signed(store, ours(), Change(None, ANOTHER))
+    signed(store, theirs(), Change(TO_CARD, None), seen=(last.number, last.hash))
+    entries = attacker.entries()
+    for column in (3, 5):
+        entries[number - 1][column] = entries[number - 1][column].replace("T12:00", "T13:00")
+    attacker.rewrite(entries)
+    assert accused(unpacked(store, trust, tmp_path / "out")) == [f"第{number}笔：签名不符"]
 
 
 @pytest.mark.parametrize("line", ['"x"', "[]", "{}", '{"number": 5}'])

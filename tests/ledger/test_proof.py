@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eport_tui.card.trust import TrustStore
-from eport_tui.domain.operations import Change, Kind
+from eport_tui.domain.operations import Change, Kind, Operation, OperatorGrantRow
+from eport_tui.errors import StoreError
 from eport_tui.services import enterprise_grants, expiry
+from eport_tui.services import proof as proofs
 from eport_tui.services.proof import Proof
 from eport_tui.store import ledger, permissions
 from eport_tui.store.database import Store
@@ -71,6 +75,50 @@ def test_on_a_past_day_what_was_signed_until_then_is_proven(
     ]
     assert proof.holds(GRANT, until=1)
     assert not proof.holds(GRANT, until=0)
+
+
+def end_earlier(attacker: Attacker, last: int) -> None:
+    """Make the ledger one that ends with an entry, as on a standby that lacks the others."""
+    attacker.sql("DELETE FROM ledger_entry WHERE number > ?", (last,))
+    attacker.sql("DELETE FROM ledger_subject WHERE entry > ?", (last,))
+    attacker.sql("DELETE FROM enterprise_grant_version WHERE from_entry > ?", (last,))
+    attacker.sql("DELETE FROM enterprise_grant WHERE subsystem = ?", (ANOTHER.key.subsystem,))
+
+
+@pytest.mark.parametrize("is_granted_anew", [True, False])
+def test_what_a_standby_that_took_over_lacks_is_not_proven_and_what_it_has_is(
+    store: Store, trust: TrustStore, attacker: Attacker, is_granted_anew: bool
+) -> None:
+    proof = Proof(store, trust)
+    number = signed(store, ours(), Change(None, ANOTHER))
+    assert proof.holds(ANOTHER)
+    end_earlier(attacker, number - 1)
+    later = ANOTHER._replace(valid_until=ANOTHER.valid_until + timedelta(days=1))
+    if is_granted_anew:
+        assert signed(store, ours(), Change(None, later)) == number
+    assert not proof.holds(ANOTHER)
+    assert proof.holds(later) is is_granted_anew
+    # What both have.
+    assert proof.holds(TO_CARD)
+
+
+def test_an_answer_that_could_not_be_read_to_its_end_is_read_again(
+    store: Store, trust: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted = signed(store, ours(), Change(TO_CARD, None), Change(GRANT, None), kind=Kind.DELETE)
+    signed(store, ours(), Change(None, GRANT), kind=Kind.REINSTATE, reinstates=deleted)
+    proof = Proof(store, trust)
+
+    def lost(store: Store, operation: Operation) -> Operation | None:
+        if operation.reinstates:
+            raise StoreError("连接中断")
+        return None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proofs, "reinstated_by", lost)
+        with pytest.raises(StoreError):
+            proof.holds(GRANT)
+    assert proof.holds(GRANT)
 
 
 @pytest.mark.parametrize(
@@ -242,3 +290,38 @@ def test_a_last_day_that_a_revoked_card_had_set_is_changed_by_another_card(
     )
     assert proof.holds(enterprise_grants.row_of(saved.grant))
     assert proof.holds(TO_CARD)
+
+
+def test_a_deletion_asks_as_much_of_the_database_for_many_operators_as_for_one(
+    store: Store, trust: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [f"89{number:011d}" for number in range(20)]
+    signed(store, ours(), Change(None, ANOTHER))
+    signed(
+        store,
+        theirs(),
+        *(Change(None, OperatorGrantRow(ANOTHER.key, card, TODAY)) for card in many),
+        kind=Kind.HAND_ON,
+    )
+    proof = Proof(store, trust)
+    assert proof.holds(GRANT)
+    assert proof.holds(ANOTHER)
+    asked: list[str] = []
+    read = store.rows
+
+    def rows(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return read(sql, parameters)
+
+    monkeypatch.setattr(store, "rows", rows)
+    by = session(MANUFACTURER)
+    counts: list[int] = []
+    for key, cards in ((KEY, 1), (ANOTHER.key, len(many))):
+        grant = enterprise_grants.grants.find(store, key)
+        assert grant is not None
+        asked.clear()
+        enterprise_grants.delete(
+            store, by, grant.id, revision=1, operator_grants=cards, proof=proof, today=TODAY
+        )
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
