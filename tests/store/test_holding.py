@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -126,6 +128,64 @@ def test_the_file_may_be_looked_at_by_all_who_may_read_the_database(tmp_path: Pa
     with Store.open(database) as store:
         store.hold(NAME)
         assert Path(f"{database}-session-{NAME}").stat().st_mode & 0o777 == 0o660
+
+
+# -- files beside the database -------------------------------------------------------
+
+
+@pytest.fixture
+def database(sqlite_store: Store) -> Path:
+    """The file of the store for SQLite alone."""
+    assert isinstance(sqlite_store.place, Path)
+    return sqlite_store.place
+
+
+def file_of(database: Path, name: str) -> Path:
+    return Path(f"{database}-session-{name}")
+
+
+@pytest.mark.parametrize("after", ["open", "flock"])
+def test_a_name_is_held_though_others_look_at_that_very_moment(
+    sqlite_store: Store, database: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    with Store.open(database) as other, monkeypatch.context() as patch:
+        module = os if after == "open" else fcntl
+        real, hold_up = getattr(module, after), []
+
+        def and_then_somebody_looks(*arguments: Any) -> Any:
+            done = real(*arguments)
+            if not hold_up:
+                hold_up.append(True)
+                other.held([NAME])
+            return done
+
+        patch.setattr(module, after, and_then_somebody_looks)
+        sqlite_store.hold(NAME)
+        assert hold_up
+        assert other.held([NAME]) == {NAME}
+        assert file_of(database, NAME).exists()
+    sqlite_store.let_go(NAME)
+    assert list(database.parent.glob("*session*")) == []
+
+
+def test_a_name_is_held_though_others_are_in_the_middle_of_a_look(
+    sqlite_store: Store, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    real = fcntl.flock
+
+    def behind_a_look(descriptor: int, how: int) -> None:
+        if not looks:
+            (file,) = database.parent.glob("*-session-*")
+            looks.append(os.open(file, os.O_RDONLY))
+            real(looks[0], fcntl.LOCK_SH)
+        real(descriptor, how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", behind_a_look)
+        sqlite_store.hold(NAME)
+    os.close(looks[0])
+    assert sqlite_store.held([NAME]) == {NAME}
 
 
 @pytest.mark.postgresql
