@@ -74,17 +74,27 @@ class Names:
     def held(self, names: Iterable[str]) -> set[str]:
         """Which of some names are held, by this store or another one.
 
-        What a process that is gone has left behind is taken away.
+        What processes that are gone have left behind is taken away, whatever its name.
         """
         # The names come from the database, and they are made into those of files.
-        return {name for name in names if _NAME.fullmatch(name) and _is_locked(self._file(name))}
+        held = {name for name in names if _NAME.fullmatch(name) and _is_locked(self._file(name))}
+        self._sweep()
+        return held
+
+    def _sweep(self) -> None:
+        folder, beginning = os.path.split(self._file(""))
+        with suppress(OSError):
+            for each in os.listdir(folder):
+                name = each.removeprefix(beginning)
+                if name != each and _NAME.fullmatch(name.removesuffix(_NEW)):
+                    _is_locked(os.path.join(folder, each))
 
     def _file(self, name: str) -> str:
         return f"{self._database}-session-{name}"
 
 
 def _is_locked(file: str) -> bool:
-    """Whether somebody has locked a file; one that nobody has is taken away."""
+    """Whether somebody has locked a file; an empty one that nobody has is taken away."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -92,7 +102,9 @@ def _is_locked(file: str) -> bool:
     try:
         # Shared, so that of two who look neither takes the other for one who holds it.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        os.unlink(file)
+        # What somebody has written into is none of ours.
+        if os.fstat(descriptor).st_size == 0:
+            os.unlink(file)
     except BlockingIOError:
         return True
     except OSError:

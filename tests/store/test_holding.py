@@ -188,6 +188,33 @@ def test_a_name_is_held_though_others_are_in_the_middle_of_a_look(
     assert sqlite_store.held([NAME]) == {NAME}
 
 
+def test_what_killed_programs_left_is_taken_away_at_a_look_whatever_its_name(
+    sqlite_store: Store, database: Path
+) -> None:
+    with another_process(database) as process:
+        left = [OTHER_NAME, f"{OTHER_NAME}.new"]
+        for name in left:
+            file_of(database, name).touch()
+        assert sqlite_store.held([]) == set()
+        assert [name for name in left if file_of(database, name).exists()] == []
+        # Who is still there keeps his.
+        assert sqlite_store.held([NAME]) == {NAME}
+        process.kill()
+        process.wait()
+    assert sqlite_store.held([]) == set()
+    assert not file_of(database, NAME).exists()
+
+
+def test_what_is_none_of_a_session_stays(sqlite_store: Store, database: Path) -> None:
+    copy = file_of(database, "20261124")
+    copy.write_bytes(database.read_bytes())
+    others = [copy, file_of(database, "old"), database.with_name(f"my-{NAME}")]
+    for each in others:
+        each.touch()
+    assert sqlite_store.held(["20261124"]) == set()
+    assert [each for each in others if not each.exists()] == []
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_what_was_held_on_a_connection_that_is_lost_is_held_again_at_the_next_look(
