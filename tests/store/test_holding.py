@@ -227,3 +227,33 @@ def test_what_was_held_on_a_connection_that_is_lost_is_held_again_at_the_next_lo
     assert colleague.held([NAME]) == {NAME}
     store.let_go(NAME)
     assert colleague.held([NAME]) == set()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_that_a_connection_is_lost_is_noticed_without_asking_and_what_it_held_is_held_again(
+    store: Store, colleague: Store, other: Any
+) -> None:
+    store.change_counter()
+    store.hold(NAME)
+    assert not store.has_lost_hold
+    # The second time it is the connection on which it was held again.
+    for _ in range(2):
+        throw_out(other)
+        until = time.monotonic() + 10
+        while not store.has_lost_hold and time.monotonic() < until:
+            store.wait_for_change(0.01)
+        assert store.has_lost_hold
+        assert colleague.held([NAME]) == set()
+        before = colleague.change_counter()
+        store.hold_again()
+        assert not store.has_lost_hold
+        assert colleague.held([NAME]) == {NAME}
+        assert colleague.change_counter() == before
+
+
+def test_a_file_loses_no_hold(sqlite_store: Store) -> None:
+    sqlite_store.hold(NAME)
+    sqlite_store.hold_again()
+    assert not sqlite_store.has_lost_hold
+    assert sqlite_store.held([NAME]) == {NAME}
