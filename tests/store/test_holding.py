@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from eport_tui.domain.places import Place
+from eport_tui.domain.places import Place, ServerUrl
 from eport_tui.store.database import Store
 from tests.postgres import throw_out
 
@@ -58,6 +58,15 @@ def files(place: Place) -> list[str]:
     return [each.name for each in place.parent.iterdir()] if isinstance(place, Path) else []
 
 
+def until_nobody_holds(store: Store, *names: str) -> None:
+    """Wait for what a server notices a moment later, and a file at once."""
+    until = time.monotonic() + 10
+    while store.held(names):
+        assert isinstance(store.place, ServerUrl)
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
 def test_a_name_is_held_until_it_is_let_go(store: Store, colleague: Store) -> None:
     assert colleague.held([NAME, OTHER_NAME]) == set()
     store.hold(NAME)
@@ -76,7 +85,7 @@ def test_a_store_that_is_closed_holds_nothing(place: Place, colleague: Store) ->
         store.hold(NAME)
         store.hold(OTHER_NAME)
         assert colleague.held([NAME, OTHER_NAME]) == {NAME, OTHER_NAME}
-    assert colleague.held([NAME, OTHER_NAME]) == set()
+    until_nobody_holds(colleague, NAME, OTHER_NAME)
 
 
 def test_a_process_that_is_killed_holds_nothing(store: Store, place: Place) -> None:
@@ -85,11 +94,7 @@ def test_a_process_that_is_killed_holds_nothing(store: Store, place: Place) -> N
         assert store.held([NAME]) == {NAME}
         process.kill()
         process.wait()
-        # A server is told by its system, a moment later.
-        until = time.monotonic() + 10
-        while store.held([NAME]) and time.monotonic() < until:
-            time.sleep(0.01)
-        assert store.held([NAME]) == set()
+        until_nobody_holds(store, NAME)
     assert files(place) == before
 
 
