@@ -293,6 +293,14 @@ class Store:
         """Give the rows of a table higher numbers from now on, inside a transaction."""
         raise NotImplementedError
 
+    def users_who_lack_tables(self) -> list[str]:
+        """The users, without the owner, who may use some of the tables and not all, by name.
+
+        Those of a database server, where a right holds for the table that was there when it was
+        given; a file has none.
+        """
+        return []
+
     # -- opening ---------------------------------------------------------------
 
     def _prepare(self) -> None:

@@ -247,6 +247,23 @@ class PostgresStore(Store):
         self._require_transaction()
         self.rows("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", (table, number))
 
+    def users_who_lack_tables(self) -> list[str]:
+        rows = self.rows(
+            """
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END
+            FROM pg_catalog.pg_class c, LATERAL aclexplode(c.relacl) a
+            WHERE c.relnamespace = to_regnamespace(?) AND c.relkind = 'r'
+              AND a.grantee <> c.relowner
+            GROUP BY a.grantee
+            HAVING count(DISTINCT c.oid) < (
+                SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = ?
+            )
+            ORDER BY 1
+            """,
+            (SCHEMA, SCHEMA),
+        )
+        return [name for (name,) in rows]
+
     # -- opening ---------------------------------------------------------------
 
     def _prepare(self) -> None:
