@@ -78,6 +78,11 @@ def _upgrade(settings: Settings) -> int:
     print(f"数据库已从版本{done.before}升级到版本{done.after}")
     if done.copy:
         print(f"升级前的副本：{done.copy}")
+    if done.without_rights:
+        print(
+            f"数据库用户{'、'.join(done.without_rights)}没有新建的表的权限，"
+            "请按 docs/postgresql.md 重新授予（GRANT）"
+        )
     return 0
 
 

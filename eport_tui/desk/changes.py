@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -26,6 +26,9 @@ SEE_OTHERS_SECONDS = 0.75
 
 class Changes:
     """Looks whether somebody has saved something, and has lists read again.
+
+    While the program is locked or somebody is being asked nothing is looked for, but what the
+    session holds is held again after an outage.
 
     A look is taken in any thread; where it needs the database it goes on in the data thread, and
     only what it finds comes to the loop.
@@ -73,33 +76,45 @@ class Changes:
 
     def _look(self) -> None:
         desk = self._desk
-        if desk.is_locked or (desk.session is None and not self.has_unread):
+        if not (self._asked is None or self._asked.done()):
+            return
+        if desk.is_locked or desk.is_busy:
+            # What is typed stays this session's own, whatever stands over it and for how long.
+            if desk.has_store and desk.store.has_lost_hold:
+                self._ask(desk.store.hold_again, self._failed)
+            return
+        if desk.session is None and not self.has_unread:
             return
         trace = desk.store.trace_of_changes() if desk.has_store else None
         if trace is not None and trace == self._trace:
             return
-        if desk.is_busy or not (self._asked is None or self._asked.done()):
-            return
         self._trace = trace
+        self._ask(
+            desk.store.change_counter
+            if desk.has_store
+            else partial(workplace.try_to_reach, desk.settings),
+            self._told,
+        )
+
+    def _ask(self, what: Callable[[], Any], told: Callable[[Future[Any]], object]) -> None:
         # At the end of the program nothing can be asked any more.
         with suppress(RuntimeError):
-            self._asked = desk.steps.data.submit(
-                desk.store.change_counter
-                if desk.has_store
-                else partial(workplace.try_to_reach, desk.settings)
-            )
-            self._asked.add_done_callback(self._told)
+            self._asked = self._desk.steps.data.submit(what)
+            self._asked.add_done_callback(told)
 
     def _told(self, told: Future[Any]) -> None:
-        if told.cancelled():
-            return
-        if (failure := told.exception()) is not None:
+        if self._failed(told):
             self._trace = None
-            # What is wrong with the store is told to whoever works with it next; a defect is not.
-            if not isinstance(failure, EportError):
-                log.error("a defect", exc_info=failure)
-        elif told.result() != self._seen or self.has_unread:
+        elif not told.cancelled() and (told.result() != self._seen or self.has_unread):
             self._desk.in_loop(self._changed, told.result())
+
+    def _failed(self, told: Future[Any]) -> bool:
+        if told.cancelled() or (failure := told.exception()) is None:
+            return False
+        # What is wrong with the store is told to whoever works with it next; a defect is not.
+        if not isinstance(failure, EportError):
+            log.error("a defect", exc_info=failure)
+        return True
 
     def _changed(self, seen: Hashable) -> None:
         """Read the lists again when somebody has saved something or they can be read at last."""

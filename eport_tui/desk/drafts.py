@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from eport_tui.errors import EportError
 from eport_tui.screens.base import EportScreen
@@ -47,20 +48,27 @@ class Drafts:
                 await self.keep(screen)
 
     def keep_all_at_once(self) -> None:
-        """Keep what is unsaved on every screen, while nothing else goes on; for the end."""
+        """Keep what is unsaved on every screen, and leave it to the next login; for the end.
+
+        Nothing else goes on meanwhile.
+        """
         from eport_tui.services import drafts
 
-        desk = self._desk
-        for screen in desk.screen_stack:
+        for screen in self._desk.screen_stack:
             content = screen.draft() if isinstance(screen, EportScreen) else None
             if content is not None:
-                kept = desk.steps.data.submit(
-                    drafts.keep, desk.store, desk.active_session, screen.name or "", content
-                )
-                try:
-                    kept.result(timeout=5)
-                except Exception:
-                    log.exception("a draft could not be kept when the line dropped")
+                self._at_once(5, drafts.keep, screen.name or "", content)
+        # What is not let go in time is taken away at the next login.
+        self._at_once(1, drafts.leave)
+
+    def _at_once(self, seconds: float, service: Callable[..., None], *what: Any) -> None:
+        """Do something with the session's drafts, and go on without it when it takes too long."""
+        desk = self._desk
+        doing = desk.steps.data.submit(service, desk.store, desk.active_session, *what)
+        try:
+            doing.result(timeout=seconds)
+        except Exception:
+            log.exception("%s was not done when the line dropped", service.__name__)
 
     async def forget(self, screen: EportScreen) -> None:
         """What was unsaved is saved or given up."""

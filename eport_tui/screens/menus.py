@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from eport_tui.actions import IN_MENUS, bindings
+from eport_tui.errors import NotFound
 from eport_tui.screens.base import EportScreen, flow
 from eport_tui.widgets.dialogs import Choice, Question
 from eport_tui.widgets.menus import Item, Menu
@@ -82,7 +83,12 @@ class MainMenuScreen(MenuScreen):
                 )
             )
             if answer == "restore":
-                await desk.call(drafts.take_over, desk.store, desk.active_session, kept)
+                try:
+                    await desk.call(drafts.take_over, desk.store, desk.active_session, kept)
+                except NotFound as error:
+                    # What else there is can still be had.
+                    self.say_error(error)
+                    continue
                 screen.restore(kept.content)
                 await desk.open_screen(AuthorizationMenuScreen())
                 await desk.open_screen(screen)

@@ -81,11 +81,14 @@ class Upgraded:
             where nothing had to be done.
         after: Its version by now.
         copy: The copy of a file that was made first.
+        without_rights: Other users of a server's database who may use some of its tables and
+            not all, as a table that is new has none of the rights that were given before.
     """
 
     before: int | None
     after: int
     copy: Path | None
+    without_rights: list[str]
 
 
 def upgrade(place: Place) -> Upgraded:
@@ -98,12 +101,13 @@ def upgrade(place: Place) -> Upgraded:
     """
     with Store.open(place, create=False) as store:
         before, after = store.upgraded_from, store.schema_version
+        without_rights = store.users_who_lack_tables() if before else []
     copy = None
     if before and isinstance(place, Path):
         from eport_tui.store.sqlite import copy_before
 
         copy = copy_before(place, after)
-    return Upgraded(before, after, copy)
+    return Upgraded(before, after, copy, without_rights)
 
 
 def back_up(place: Place, target: Path, *, keep: int | None = None) -> tuple[Path, int]:

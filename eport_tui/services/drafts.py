@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from eport_tui.domain.dates import now
+from eport_tui.errors import NotFound
 from eport_tui.giving_up import point_of_no_return
 from eport_tui.store import drafts
 from eport_tui.store.database import Store, harmless_twice
@@ -68,17 +69,39 @@ def offered(store: Store, session: CardSession) -> list[KeptDraft]:
 
 
 def take_over(store: Store, session: CardSession, kept: KeptDraft) -> None:
-    """Go on with a draft in this session; that it was kept by another one is forgotten."""
+    """Go on with a draft in this session; that it was kept by another one is forgotten.
+
+    Raises:
+        NotFound: Since it was offered somebody has taken it over, given it up or gone on with it;
+            nothing is changed.
+    """
     theirs, ours = _offered(session, kept), _own(session, kept.screen)
     text = json.dumps(kept.content, ensure_ascii=False)
 
+    def content_of(key: DraftKey) -> dict[str, Any] | None:
+        stored = drafts.content_of(store, key)
+        return None if stored is None else _parsed(stored)
+
     def move() -> None:
+        if content_of(theirs) != kept.content:
+            raise NotFound(
+                "这份录入已在另一处恢复或改动，未在此恢复", hint="未完成的下次登录时会再提示"
+            )
         point_of_no_return()
         drafts.delete(store, theirs)
         drafts.put(store, ours, text, kept.saved_at)
 
+    def moved() -> Literal[True] | None:
+        is_ours = content_of(ours) == kept.content and content_of(theirs) is None
+        return True if is_ours else None
+
+    # Its session may be back after an outage.
+    if store.held({kept.session}):
+        raise NotFound(
+            "这份录入仍在另一处进行，未在此恢复", hint="请到那里继续，或退出那里后重新登录"
+        )
     store.hold(session.id)
-    store.transact(move, done=harmless_twice)
+    store.transact(move, done=moved)
 
 
 def give_up(store: Store, session: CardSession, kept: KeptDraft) -> None:

@@ -224,7 +224,8 @@ class Store:
         """Hold a name until it is let go, the store is closed or the process is gone.
 
         For one thread, which also lets go.  Nothing is written for it, and whoever looks at
-        `held`, from another machine as well, sees it at once.
+        `held`, from another machine as well, sees it at once.  A lost connection lets it go until
+        `hold_again`.
 
         Args:
             name: Up to 64 hexadecimal digits, which nobody else has.
@@ -233,6 +234,22 @@ class Store:
             StoreError: The database is out of reach.
         """
         raise NotImplementedError
+
+    @property
+    def has_lost_hold(self) -> bool:
+        """Whether a name is held no longer, or not yet, because a connection was lost.
+
+        Asks nobody, and is callable from any thread: where somebody is in `wait_for_change`, the
+        end of a connection is noticed by itself.
+        """
+        return False
+
+    def hold_again(self) -> None:
+        """Hold what a lost connection has let go; `change_counter` does so as well.
+
+        Raises:
+            StoreError: The database is out of reach.
+        """
 
     def let_go(self, name: str) -> None:
         """Hold a name no longer; one that is not held is no fault.
@@ -275,6 +292,14 @@ class Store:
     def give_numbers_after(self, table: str, number: int) -> None:
         """Give the rows of a table higher numbers from now on, inside a transaction."""
         raise NotImplementedError
+
+    def users_who_lack_tables(self) -> list[str]:
+        """The users, without the owner, who may use some of the tables and not all, by name.
+
+        Those of a database server, where a right holds for the table that was there when it was
+        given; a file has none.
+        """
+        return []
 
     # -- opening ---------------------------------------------------------------
 

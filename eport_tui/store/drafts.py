@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eport_tui.store.database import Store
 from eport_tui.store.models import Draft
@@ -49,12 +49,20 @@ def of_card(store: Store, card_number: str) -> list[tuple[DraftKey, str, datetim
     ]
 
 
+def content_of(store: Store, key: DraftKey) -> str | None:
+    """The content of a draft; none where there is no such draft."""
+    found = store.select(Draft.select(Draft.content).where(_is(key)))
+    return found[0][0] if found else None
+
+
 def delete(store: Store, key: DraftKey) -> None:
     """Forget a draft."""
-    store.write(
-        Draft.delete().where(
-            (Draft.card_number == key.card_number)
-            & (Draft.screen == key.screen)
-            & (Draft.session == key.session)
-        )
+    store.write(Draft.delete().where(_is(key)))
+
+
+def _is(key: DraftKey) -> Any:
+    return (
+        (Draft.card_number == key.card_number)
+        & (Draft.screen == key.screen)
+        & (Draft.session == key.session)
     )

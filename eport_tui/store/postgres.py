@@ -146,11 +146,14 @@ class PostgresStore(Store):
             return max(cursor.rowcount, 0)
 
     def change_counter(self) -> int:
+        self._listen()
+        number = self.rows("SELECT number FROM turn")[0][0]
+        self._hold_all()
+        return number
+
+    def _listen(self) -> None:
         with self._told():
             self._hints.listen_on(self._connections.connected())
-        number = self.rows("SELECT number FROM turn")[0][0]
-        self._hold_again()
-        return number
 
     def wait_for_change(self, seconds: float | None = None) -> bool:
         with self._told():
@@ -158,7 +161,17 @@ class PostgresStore(Store):
 
     def hold(self, name: str) -> None:
         self._held.setdefault(name, None)
-        self._hold_again()
+        self._hold_all()
+
+    @property
+    def has_lost_hold(self) -> bool:
+        # In one go, because the thread that holds them may be adding one.
+        return any(_is_lost(each) for each in tuple(self._held.values()))
+
+    def hold_again(self) -> None:
+        self._hold_all()
+        # So that the end of the new connection is noticed, too.
+        self._listen()
 
     def let_go(self, name: str) -> None:
         connection = self._held.pop(name, None)
@@ -182,10 +195,10 @@ class PostgresStore(Store):
         # There it is shown without a sign.
         return {name for name in names if _number_of(name) & 0xFFFF_FFFF in numbers}
 
-    def _hold_again(self) -> None:
+    def _hold_all(self) -> None:
         """Hold what was held on a connection that is lost, and what is not held yet."""
         for name, connection in self._held.items():
-            if connection is None or connection.closed:
+            if _is_lost(connection):
                 self.rows("SELECT pg_advisory_lock_shared(?, ?)", (_NAMES, _number_of(name)))
                 self._held[name] = self._connections.connected()
 
@@ -233,6 +246,23 @@ class PostgresStore(Store):
     def give_numbers_after(self, table: str, number: int) -> None:
         self._require_transaction()
         self.rows("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", (table, number))
+
+    def users_who_lack_tables(self) -> list[str]:
+        rows = self.rows(
+            """
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END
+            FROM pg_catalog.pg_class c, LATERAL aclexplode(c.relacl) a
+            WHERE c.relnamespace = to_regnamespace(?) AND c.relkind = 'r'
+              AND a.grantee <> c.relowner
+            GROUP BY a.grantee
+            HAVING count(DISTINCT c.oid) < (
+                SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = ?
+            )
+            ORDER BY 1
+            """,
+            (SCHEMA, SCHEMA),
+        )
+        return [name for (name,) in rows]
 
     # -- opening ---------------------------------------------------------------
 
@@ -285,6 +315,10 @@ class PostgresStore(Store):
         # It may have been made for a user who could not make one.
         if not self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", (SCHEMA,)):
             self._connections.execute_sql(f"CREATE SCHEMA {SCHEMA}")
+
+
+def _is_lost(connection: psycopg.Connection[Any] | None) -> bool:
+    return connection is None or connection.closed
 
 
 def _number_of(name: str) -> int:

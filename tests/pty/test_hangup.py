@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,35 @@ def test_without_a_card_there_is_nothing_to_keep_and_the_program_ends(
     desk.wait_for(MANUFACTURER)
     desk.signal(number)
     assert desk.exit_code() == 128 + number
+
+
+@pytest.mark.parametrize("typed", ["20311231" + F10, "2031"], ids=["saved", "unsaved"])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_no_file_of_a_session_stays_beside_the_database(
+    launch: Launch, home: Path, number: signal.Signals, typed: str
+) -> None:
+    def files() -> list[Path]:
+        return list(home.rglob("eport.db-session-*"))
+
+    desk = launch()
+    desk.log_in(MANUFACTURER, f"{ENTERPRISE_GRANTS}3302980004\r 物流账册\r X2\r{typed}")
+    if F10 in typed:
+        desk.wait_for("保存成功")
+    else:
+        desk.wait_value("权限有效期", "2031")
+    assert files()
+    if number == signal.SIGHUP:
+        desk.hangup()
+    else:
+        desk.signal(number)
+    desk.exit_code()
+    if number == signal.SIGKILL:
+        # The next login takes it away, also that of another card.
+        assert files()
+        desk = launch()
+        desk.log_in(BROKER, OPERATOR_GRANTS)
+        desk.wait_for("共17条")
+    assert files() == []
 
 
 def test_operators_that_were_added_but_not_saved_are_offered_again(launch: Launch) -> None:

@@ -17,6 +17,7 @@ from eport_tui.store import migrations
 from eport_tui.store.database import Store
 from tests.engines import ENGINES, place_on
 from tests.migrating import all_migrations, pretend
+from tests.postgres import Server, database_of
 from tests.services.world import BROKER, register
 
 STAMPED = "eport-????????-??????.db"
@@ -278,6 +279,52 @@ def test_whoever_owns_a_database_on_a_server_can_make_its_tables(
         assert main(["--database", str(place), "db", "upgrade"]) == 0
         assert said(capsys) == f"已在数据库中建立数据表，版本{migrations.latest()}\n"
         assert names_in(place) == set()
+
+
+RIGHTS = """
+    GRANT USAGE ON SCHEMA eport_tui TO clerk;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA eport_tui TO clerk;
+    REVOKE UPDATE, DELETE ON eport_tui.ledger_entry, eport_tui.ledger_certificate FROM clerk;
+"""
+FROM_NOW_ON = """
+    ALTER DEFAULT PRIVILEGES FOR ROLE eport IN SCHEMA eport_tui
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO clerk
+"""
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("has_them_from_now_on", [False, True])
+def test_who_needs_rights_anew_after_an_upgrade_is_told_of_and_nobody_else(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    has_them_from_now_on: bool,
+) -> None:
+    with (
+        place_on("postgresql", request, tmp_path / "none", "template0") as place,
+        server.connection(database_of(place)) as owner,
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            # The next one makes a table anew.
+            pretend(patch, all_migrations()[:8])
+            Store.open(place).close()
+        owner.execute("CREATE ROLE clerk LOGIN")
+        try:
+            owner.execute(RIGHTS)
+            if has_them_from_now_on:
+                owner.execute(FROM_NOW_ON)
+            assert main(["--database", str(place), "db", "upgrade"]) == 0
+            told = said(capsys)
+            assert ("数据库用户clerk没有新建的表的权限" in told) == (not has_them_from_now_on)
+            assert "eport没有" not in told
+            if not has_them_from_now_on:
+                owner.execute(RIGHTS)
+            with Store.open(server.url(database_of(place), user="clerk")) as store:
+                assert store.rows("SELECT count(*) FROM card_right") == [(0,)]
+                assert store.users_who_lack_tables() == []
+        finally:
+            owner.execute("DROP OWNED BY clerk; DROP ROLE clerk")
 
 
 def test_an_upgrade_makes_no_database_where_the_path_is_mistyped(

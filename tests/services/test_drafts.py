@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.places import Place
-from eport_tui.errors import NotPermitted
+from eport_tui.errors import NotFound, NotPermitted
 from eport_tui.services.drafts import KeptDraft, forget, give_up, keep, leave, offered, take_over
 from eport_tui.store.database import Store
+from tests.postgres import Server, commits_that_are_not_acknowledged
 from tests.services.world import BROKER, MANUFACTURER, StandIn, session
 
 TYPED = {"agent": "310198", "valid_until": "+9", "pending": [{"card": "89", "名称": "甲[b]\x1b"}]}
@@ -122,7 +124,11 @@ def test_it_is_offered_when_the_program_was_closed_without_a_word(
     with Store.open(place) as other:
         keep(other, new_session(), "enterprise_grants", TYPED)
         assert next_login(store) == []
-    assert contents(next_login(store)) == [TYPED]
+    # A server sees the end of a connection a moment later.
+    until = time.monotonic() + 10
+    while not (kept := next_login(store)) and time.monotonic() < until:
+        time.sleep(0.005)
+    assert contents(kept) == [TYPED]
 
 
 def test_a_draft_that_is_taken_over_belongs_to_the_session_that_goes_on_with_it(
@@ -137,6 +143,63 @@ def test_a_draft_that_is_taken_over_belongs_to_the_session_that_goes_on_with_it(
     assert contents(next_login(store, ours)) == [TYPED]
     forget(store, ours, "enterprise_grants")
     assert next_login(store) == []
+
+
+def test_a_draft_that_is_offered_in_two_places_is_taken_over_in_one(
+    store: Store, place: Place
+) -> None:
+    before, here, there = new_session(), new_session(), new_session()
+    keep(store, before, "enterprise_grants", TYPED)
+    leave(store, before)
+    (draft,) = offered(store, here)
+    with Store.open(place) as other:
+        assert offered(other, there) == [draft]
+        take_over(other, there, draft)
+        with pytest.raises(NotFound, match="已在另一处恢复"):
+            take_over(store, here, draft)
+        assert store.rows("SELECT session FROM draft") == [(there.id,)]
+        leave(other, there)
+    assert [each.session for each in next_login(store)] == [there.id]
+
+
+def test_a_draft_that_was_given_up_elsewhere_meanwhile_is_not_taken_over(store: Store) -> None:
+    before, here = new_session(), new_session()
+    keep(store, before, "enterprise_grants", TYPED)
+    (draft,) = next_login(store, before)
+    give_up(store, new_session(), draft)
+    with pytest.raises(NotFound, match="已在另一处"):
+        take_over(store, here, draft)
+    assert next_login(store, here) == []
+
+
+def test_a_draft_whose_own_session_is_back_is_not_taken_over_as_it_was(
+    store: Store, place: Place
+) -> None:
+    before, here = new_session(), new_session()
+    with Store.open(place) as other:
+        keep(other, before, "enterprise_grants", TYPED)
+        # As it is after an outage.
+        leave(other, before)
+        (draft,) = offered(store, here)
+        keep(other, before, "enterprise_grants", {"agent": "more"})
+        with pytest.raises(NotFound, match="仍在另一处进行"):
+            take_over(store, here, draft)
+    with pytest.raises(NotFound, match="已在另一处恢复或改动"):
+        take_over(store, here, draft)
+    assert contents(next_login(store)) == [{"agent": "more"}]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_taking_over_goes_on_when_the_connection_is_lost_at_its_commit(
+    store: Store, place: Place, server: Server
+) -> None:
+    before, ours = new_session(), new_session()
+    keep(store, before, "enterprise_grants", TYPED)
+    (draft,) = next_login(store, before)
+    with commits_that_are_not_acknowledged(server, place):
+        take_over(store, ours, draft)
+    assert store.rows("SELECT session FROM draft") == [(ours.id,)]
 
 
 def test_what_an_earlier_version_kept_is_offered(store: Store) -> None:

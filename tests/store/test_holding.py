@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from eport_tui.domain.places import Place
+from eport_tui.domain.places import Place, ServerUrl
 from eport_tui.store.database import Store
 from tests.postgres import throw_out
 
@@ -56,6 +58,15 @@ def files(place: Place) -> list[str]:
     return [each.name for each in place.parent.iterdir()] if isinstance(place, Path) else []
 
 
+def until_nobody_holds(store: Store, *names: str) -> None:
+    """Wait for what a server notices a moment later, and a file at once."""
+    until = time.monotonic() + 10
+    while store.held(names):
+        assert isinstance(store.place, ServerUrl)
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
 def test_a_name_is_held_until_it_is_let_go(store: Store, colleague: Store) -> None:
     assert colleague.held([NAME, OTHER_NAME]) == set()
     store.hold(NAME)
@@ -74,7 +85,7 @@ def test_a_store_that_is_closed_holds_nothing(place: Place, colleague: Store) ->
         store.hold(NAME)
         store.hold(OTHER_NAME)
         assert colleague.held([NAME, OTHER_NAME]) == {NAME, OTHER_NAME}
-    assert colleague.held([NAME, OTHER_NAME]) == set()
+    until_nobody_holds(colleague, NAME, OTHER_NAME)
 
 
 def test_a_process_that_is_killed_holds_nothing(store: Store, place: Place) -> None:
@@ -83,11 +94,7 @@ def test_a_process_that_is_killed_holds_nothing(store: Store, place: Place) -> N
         assert store.held([NAME]) == {NAME}
         process.kill()
         process.wait()
-        # A server is told by its system, a moment later.
-        until = time.monotonic() + 10
-        while store.held([NAME]) and time.monotonic() < until:
-            time.sleep(0.01)
-        assert store.held([NAME]) == set()
+        until_nobody_holds(store, NAME)
     assert files(place) == before
 
 
@@ -128,6 +135,91 @@ def test_the_file_may_be_looked_at_by_all_who_may_read_the_database(tmp_path: Pa
         assert Path(f"{database}-session-{NAME}").stat().st_mode & 0o777 == 0o660
 
 
+# -- files beside the database -------------------------------------------------------
+
+
+@pytest.fixture
+def database(sqlite_store: Store) -> Path:
+    """The file of the store for SQLite alone."""
+    assert isinstance(sqlite_store.place, Path)
+    return sqlite_store.place
+
+
+def file_of(database: Path, name: str) -> Path:
+    return Path(f"{database}-session-{name}")
+
+
+@pytest.mark.parametrize("after", ["open", "flock"])
+def test_a_name_is_held_though_others_look_at_that_very_moment(
+    sqlite_store: Store, database: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    with Store.open(database) as other, monkeypatch.context() as patch:
+        module = os if after == "open" else fcntl
+        real, hold_up = getattr(module, after), []
+
+        def and_then_somebody_looks(*arguments: Any) -> Any:
+            done = real(*arguments)
+            if not hold_up:
+                hold_up.append(True)
+                other.held([NAME])
+            return done
+
+        patch.setattr(module, after, and_then_somebody_looks)
+        sqlite_store.hold(NAME)
+        assert hold_up
+        assert other.held([NAME]) == {NAME}
+        assert file_of(database, NAME).exists()
+    sqlite_store.let_go(NAME)
+    assert list(database.parent.glob("*session*")) == []
+
+
+def test_a_name_is_held_though_others_are_in_the_middle_of_a_look(
+    sqlite_store: Store, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    real = fcntl.flock
+
+    def behind_a_look(descriptor: int, how: int) -> None:
+        if not looks:
+            (file,) = database.parent.glob("*-session-*")
+            looks.append(os.open(file, os.O_RDONLY))
+            real(looks[0], fcntl.LOCK_SH)
+        real(descriptor, how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", behind_a_look)
+        sqlite_store.hold(NAME)
+    os.close(looks[0])
+    assert sqlite_store.held([NAME]) == {NAME}
+
+
+def test_what_killed_programs_left_is_taken_away_at_a_look_whatever_its_name(
+    sqlite_store: Store, database: Path
+) -> None:
+    with another_process(database) as process:
+        left = [OTHER_NAME, f"{OTHER_NAME}.new"]
+        for name in left:
+            file_of(database, name).touch()
+        assert sqlite_store.held([]) == set()
+        assert [name for name in left if file_of(database, name).exists()] == []
+        # Who is still there keeps his.
+        assert sqlite_store.held([NAME]) == {NAME}
+        process.kill()
+        process.wait()
+    assert sqlite_store.held([]) == set()
+    assert not file_of(database, NAME).exists()
+
+
+def test_what_is_none_of_a_session_stays(sqlite_store: Store, database: Path) -> None:
+    copy = file_of(database, "20261124")
+    copy.write_bytes(database.read_bytes())
+    others = [copy, file_of(database, "old"), database.with_name(f"my-{NAME}")]
+    for each in others:
+        each.touch()
+    assert sqlite_store.held(["20261124"]) == set()
+    assert [each for each in others if not each.exists()] == []
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_what_was_held_on_a_connection_that_is_lost_is_held_again_at_the_next_look(
@@ -140,3 +232,33 @@ def test_what_was_held_on_a_connection_that_is_lost_is_held_again_at_the_next_lo
     assert colleague.held([NAME]) == {NAME}
     store.let_go(NAME)
     assert colleague.held([NAME]) == set()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_that_a_connection_is_lost_is_noticed_without_asking_and_what_it_held_is_held_again(
+    store: Store, colleague: Store, other: Any
+) -> None:
+    store.change_counter()
+    store.hold(NAME)
+    assert not store.has_lost_hold
+    # The second time it is the connection on which it was held again.
+    for _ in range(2):
+        throw_out(other)
+        until = time.monotonic() + 10
+        while not store.has_lost_hold and time.monotonic() < until:
+            store.wait_for_change(0.01)
+        assert store.has_lost_hold
+        assert colleague.held([NAME]) == set()
+        before = colleague.change_counter()
+        store.hold_again()
+        assert not store.has_lost_hold
+        assert colleague.held([NAME]) == {NAME}
+        assert colleague.change_counter() == before
+
+
+def test_a_file_loses_no_hold(sqlite_store: Store) -> None:
+    sqlite_store.hold(NAME)
+    sqlite_store.hold_again()
+    assert not sqlite_store.has_lost_hold
+    assert sqlite_store.held([NAME]) == {NAME}

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 
 from eport_tui.domain.dates import SHANGHAI
+from eport_tui.services import drafts
 from eport_tui.settings import Settings
 from tests.ui.colleague import BROKER_CODE, Colleague
 from tests.ui.operator import BROKER, MANUFACTURER, OTHER_BROKER, Operator, at_work
@@ -160,6 +161,29 @@ async def test_what_was_left_behind_the_lock_is_offered_at_once(settings: Settin
         await elsewhere.press("escape")
         async with at_work(settings) as operator:
             assert OFFER in operator.dialog
+
+
+async def test_what_was_restored_elsewhere_meanwhile_is_told_and_the_next_is_offered(
+    settings: Settings, colleague: Colleague
+) -> None:
+    await half_a_grant(settings)
+    with time_machine.travel(datetime.now(SHANGHAI) + timedelta(hours=1), tick=False):
+        async with at_work(settings) as elsewhere:
+            await elsewhere.press("escape")
+            await elsewhere.burst("11", "3101980002", "<enter>")
+            drop_line(elsewhere)
+        async with at_work(settings) as operator:
+            latest, _ = drafts.offered(colleague.store, colleague.session)
+            drafts.take_over(colleague.store, colleague.session, latest)
+            await operator.type("y")
+            assert "这份录入已在另一处恢复或改动，未在此恢复" in operator.text
+            assert "2026-11-24 10:00" in operator.dialog
+            await operator.type("y")
+            assert operator.value("代理企业编号") == "3101980001"
+            drop_line(operator)
+    sessions = {session for (session,) in colleague.store.rows("SELECT session FROM draft")}
+    assert len(sessions) == 2
+    assert colleague.session.id in sessions
 
 
 async def test_a_draft_is_offered_to_its_card_only(settings: Settings) -> None:

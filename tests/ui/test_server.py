@@ -12,7 +12,7 @@ import pytest
 from eport_tui.card import glance
 from eport_tui.card.trust import TrustStore
 from eport_tui.desk import changes
-from eport_tui.services import databases
+from eport_tui.services import databases, drafts
 from eport_tui.settings import Settings
 from eport_tui.store import postgres
 from tests.engines import server as server
@@ -253,6 +253,55 @@ async def test_what_others_saved_before_the_outage_is_seen_after_it(
         with outage(server):
             await operator.press("escape")
         await operator.wait_for("共6条")
+
+
+# -- what is unsaved ---------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("f7", "请插入原来的卡"), ("escape", "录入的企业间授权尚未保存")],
+    ids=["locked", "asked"],
+)
+async def test_what_is_unsaved_behind_a_lock_or_a_question_is_offered_nowhere_after_an_outage(
+    settings: Settings, server: Server, key: str, shown: str
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(BROKER_CODE, "<enter>")
+        await operator.press(key)
+        assert operator.sees(shown)
+        # The second one hits the connection that was made after the first.
+        for _ in range(2):
+            with outage(server):
+                await operator.wait_until(lambda: operator.app.store.has_lost_hold)
+            await operator.wait_until(lambda: not operator.app.store.has_lost_hold)
+            with at_the_same_database(settings) as elsewhere:
+                assert elsewhere.store.rows("SELECT screen FROM draft") == [("enterprise_grants",)]
+                assert drafts.offered(elsewhere.store, elsewhere.session) == []
+        assert operator.sees(shown)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_the_server_is_asked_for_nothing_while_the_program_is_locked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(BROKER_CODE, "<enter>")
+        await operator.press("f7")
+        assert operator.place == "已锁定"
+        data = operator.app.steps.data
+        # What was begun before is behind us.
+        data.submit(int).result()
+        changes = operator.app.changes
+        looks: list[object] = []
+        asked: list[object] = []
+        look = changes.look_if_due
+        with monkeypatch.context() as patch:
+            patch.setattr(data, "submit", lambda *what: asked.append(what))
+            patch.setattr(changes, "look_if_due", lambda: looks.append(look()))
+            await operator.wait_until(lambda: len(looks) >= 10)
+        assert asked == []
 
 
 # -- the login -------------------------------------------------------------------------
