@@ -245,6 +245,8 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def action_new(self) -> None:
         """Clear the form for a new grant."""
+        if self.is_another_day():
+            return
         if await self.may_leave("确定放弃，另录一条吗？", "放弃录入"):
             self._clear()
             await self._grid.select_none()

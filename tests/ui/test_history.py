@@ -369,6 +369,16 @@ async def test_another_day_is_shown_and_cannot_be_changed(
     assert len(colleague.made()) == 5
 
 
+async def test_no_new_grant_is_begun_while_another_day_is_shown(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "-180", "<enter>", "<f2>")
+        assert "不能改动；按Ctrl+Y再按Enter返回今天" in operator.message
+        assert operator.sees("= 代理企业编号", "= 授权子系统", "= 权限有效期", "= 事由")
+        await operator.burst("3101", "<ctrl+y>", "<enter>")
+        assert operator.dialog == ""
+        assert operator.sees("已返回今天", "* 代理企业编号")
+
+
 async def test_a_future_day_shows_what_will_have_run_out(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst("<ctrl+y>", "+90", "<enter>")
