@@ -322,6 +322,7 @@ class EnterpriseGrantsScreen(DayScreen):
         except service.Conflict as error:
             await self._settle_conflict(error, draft)
             return
+        reason = self.form.value("reason")
         await desk.drafts.forget(self)
         with though("已保存" if saved.changed else "没有改动"):
             try:
@@ -330,7 +331,12 @@ class EnterpriseGrantsScreen(DayScreen):
                 # What is stored must not stay in the form as if it were not.
                 self._clear()
                 raise
-        if not saved.changed:
+        if not saved.changed and reason:
+            # It was typed for a change that is still to come.
+            self.form.set_value("reason", reason)
+            self.say("只录入了事由，授权没有改动，没有保存", "warning")
+            await desk.drafts.keep(self)
+        elif not saved.changed:
             self.say("没有改动，不需要保存")
         elif opened and not saved.renewed and opened.valid_until == saved.grant.valid_until:
             await self.tell("保存成功，该授权已用本卡重新签名")

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from eport_tui.card.trust import TrustStore
+from eport_tui.services import history
 from eport_tui.services.enterprise_grants import row_of
 from eport_tui.services.proof import Proof
 from eport_tui.settings import Settings
@@ -130,6 +131,40 @@ async def test_saving_an_opened_grant_that_was_not_changed_does_nothing(
         await into_the_list(operator, "enter", "f10")
         assert "没有改动，不需要保存" in operator.message
     assert colleague.made() == before
+
+
+async def test_a_reason_alone_is_kept_and_said_to_be_nothing_to_save(
+    settings: Settings, colleague: Colleague
+) -> None:
+    before = colleague.made()
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "tab")
+        await operator.type("客户来函")
+        await operator.press("f10")
+        assert operator.message == "! 只录入了事由，授权没有改动，没有保存"
+        assert operator.value("事由") == "客户来函"
+        await operator.press("escape")
+        assert operator.sees(UNSAVED)
+        await operator.press("escape")
+        assert operator.at_field == "权限有效期"
+        await operator.clear()
+        await operator.type("20290101")
+        await operator.press("f10")
+        assert operator.sees("保存成功")
+        assert operator.value("事由") == ""
+    assert colleague.made() != before
+    assert history.of_enterprise(colleague.store, colleague.session).after(None, 1)[0].reason == (
+        "客户来函"
+    )
+
+
+async def test_a_reason_alone_is_there_again_after_the_line_dropped(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "tab")
+        await operator.type("客户来函")
+        await operator.press("f10")
+    async with at_work(settings, MANUFACTURER, "y") as operator:
+        assert operator.value("事由") == "客户来函"
 
 
 async def test_a_grant_that_another_program_put_there_is_signed_by_saving_it_as_it_is(
