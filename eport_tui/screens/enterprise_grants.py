@@ -372,9 +372,11 @@ class EnterpriseGrantsScreen(DayScreen):
         """The same grant is in force: open that one, or stay."""
         if await questions.wants_the_standing_one(self, error):
             wanted = parse_valid_until(self.form.value("valid_until"), today=today())
+            reason = self.form.value("reason")
             await self._show_saved(error.grant.id)
-            # The date that was typed is what the operator wants of it.
+            # The date that was typed is what the operator wants of it, and why.
             self.form.set_value("valid_until", wanted.isoformat())
+            self.form.set_value("reason", reason)
             self.say(f"已打开原授权（有效期至{error.grant.valid_until}），按F10改为刚录入的有效期")
             await self.desk.drafts.keep(self)
         else:

@@ -40,6 +40,22 @@ async def test_the_same_key_in_force_is_refused_and_the_grant_that_stands_is_off
         assert operator.sees("= 代理企业编号", "第4条 共5条", "原授权（有效期至2027-10-25）")
 
 
+async def test_the_reason_goes_over_to_the_grant_that_stands(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await fill(operator, agent="3205980002")
+        await operator.press("tab")
+        await operator.type("合同12号")
+        await operator.press("f10", "enter")
+        assert operator.sees("原授权（有效期至2027-10-25）")
+        assert operator.value("事由") == "合同12号"
+        await operator.press("f10")
+        assert operator.sees("保存成功")
+    newest = history.of_enterprise(colleague.store, colleague.session).after(None, 1)[0]
+    assert newest.reason == "合同12号"
+
+
 async def test_the_same_key_in_force_can_be_turned_into_another(
     settings: Settings, colleague: Colleague
 ) -> None:
