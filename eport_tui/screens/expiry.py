@@ -11,6 +11,7 @@ from eport_tui.domain.codes import Code, CodeTable
 from eport_tui.domain.dates import parse_valid_until, today
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.lists import PageSource
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.giving_up import NotAwaited
@@ -140,13 +141,7 @@ class ExpiryScreen(DayScreen):
     async def _show(self, *, again: bool = False) -> None:
         """Show what is due from its beginning, or `again` with the same row selected."""
         desk = self.desk
-        source = service.due(
-            self.store,
-            desk.active_session,
-            within=self._within,
-            lapsing_too=self._lapsing_too,
-            today=self.other_day,
-        )
+        source = self._due(lapsing_too=self._lapsing_too)
         if again:
             await self.show_rows(self._grid, source)
         else:
@@ -154,8 +149,26 @@ class ExpiryScreen(DayScreen):
             await self._grid.select_first()
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
         shown = self._grid.count or self._grid.filter
-        self.say("" if shown else f"{self._within}天内没有到期的授权，也没有已过期的")
+        self.say("" if shown else await self._why_nothing())
         self.hint(self.list_hint(self._grid))
+
+    def _due(self, *, lapsing_too: bool) -> PageSource[DueRow]:
+        return service.due(
+            self.store,
+            self.desk.active_session,
+            within=self._within,
+            lapsing_too=lapsing_too,
+            today=self.other_day,
+        )
+
+    async def _why_nothing(self) -> str:
+        """What there is to say where nothing is listed."""
+        if not self._lapsing_too:
+            # Where the others are none, all that there are are meant to lapse.
+            lapsing = await self.desk.call(self._due(lapsing_too=True).count)
+            if lapsing:
+                return f"{self._within}天内没有要提醒的授权；到期不续的有{lapsing}条，按F2列出"
+        return f"{self._within}天内没有到期的授权，也没有已过期的"
 
     async def show_day(self) -> None:
         """What ran out by another day, and what ran out soon after it; today alone one renews."""

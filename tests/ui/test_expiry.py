@@ -87,10 +87,12 @@ async def test_the_selected_grant_is_shown_in_full(settings: Settings) -> None:
         assert operator.value("中断") == "没有"
 
 
-async def test_nothing_to_tell_is_told(settings: Settings) -> None:
+async def test_nothing_to_tell_is_told(settings: Settings, colleague: Colleague) -> None:
+    for row in colleague.made():
+        if row.grant.valid_until < NEXT_YEAR:
+            colleague.delete(row.grant)
     async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
-        await operator.press("f6", "f8", "f2", "f2")
-        assert "30天内没有到期的授权" in operator.message
+        assert operator.message == "30天内没有到期的授权，也没有已过期的"
         assert operator.sees("暂无数据")
         assert operator.value("授权企业") == ""
         await operator.press("f10")
@@ -308,6 +310,24 @@ async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(
         await operator.press("f8", "f2")
         assert "F2含不续" in operator.legend
         assert len(shown(operator)) == 3
+
+
+async def test_where_all_is_meant_to_lapse_it_is_said_how_much_is_not_listed(
+    settings: Settings,
+) -> None:
+    told = "30天内没有要提醒的授权；到期不续的有{}条，按F2列出"
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        await operator.press("f6", "f8", "f2", "f2")
+        assert operator.message == told.format(3)
+        assert operator.sees("共0条")
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        assert operator.message == told.format(3)
+        await operator.burst("<ctrl+y>", "20261101", "<enter>", "<ctrl+y>", "<enter>")
+        assert operator.message == "+ 已返回今天"
+        await operator.press("f2")
+        assert len(shown(operator)) == 3
+        await operator.press("space", "f8", "f2")
+        assert len(shown(operator)) == 1
 
 
 async def test_f2_says_where_nothing_is_meant_to_lapse(settings: Settings) -> None:
