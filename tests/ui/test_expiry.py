@@ -15,7 +15,7 @@ from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, OTHER_BROKER, Oper
 
 EXPIRY = "15"
 NEXT_YEAR = date(2027, 11, 24)
-NOT_LEGAL_PERSON = "非法人卡，不允许操作!"
+ONLY_LEGAL_PERSONS = "续期和到期不续只有法人卡可以办理"
 
 
 def shown(operator: Operator) -> list[str]:
@@ -270,14 +270,34 @@ async def test_a_colleague_s_change_is_told_and_shown(
         assert marks(operator) == 0
 
 
+@pytest.mark.parametrize("at", [(), ("shift+tab",)])
 @pytest.mark.parametrize("key", ["f10", "f8"])
-async def test_an_operator_s_card_may_only_look(settings: Settings, key: str) -> None:
+async def test_an_operator_s_card_may_only_look(
+    settings: Settings, key: str, at: tuple[str, ...]
+) -> None:
     async with at_work(settings, OPERATOR, EXPIRY) as operator:
         assert len(shown(operator)) == 7
-        assert operator.message == "续期和到期不续只有法人卡可以办理；F11核查"
+        assert operator.message == f"{ONLY_LEGAL_PERSONS}；F11核查"
+        await operator.press(*at)
         assert not {"空格", "F6", "F8", "F10"} & set(re.findall(r"空格|F\d+", operator.legend))
         await operator.press(key)
-        assert NOT_LEGAL_PERSON in operator.dialog
+        assert operator.message == f"! {ONLY_LEGAL_PERSONS}"
+        assert operator.dialog == ""
+
+
+async def test_an_operator_s_card_types_no_date_to_renew_to(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, EXPIRY) as operator:
+        assert operator.sees("= 续期至", "* 到期范围")
+        await operator.press("enter")
+        assert not operator.at_field
+        assert operator.message == f"! {ONLY_LEGAL_PERSONS}"
+        await operator.press("shift+tab")
+        assert operator.at_field == "到期范围"
+        await operator.press("enter")
+        assert not operator.at_field
+        assert "按F10" not in operator.message
+        await operator.burst("<ctrl+y>", "+10", "<enter>", "<ctrl+y>", "<enter>")
+        assert operator.sees("= 续期至", "* 到期范围")
 
 
 # -- meant to lapse ----------------------------------------------------------------------
