@@ -484,13 +484,13 @@ class EnterpriseGrantsScreen(DayScreen):
             self.say("已打开所选授权，可修改权限有效期后按F10保存")
 
     async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:
-        """Open or delete the selected grant."""
+        """Open or delete the selected grant; on another day only look at it."""
         if self._grid.selected is None:
             await self.tell("请选择数据!")
             return
+        changing = [Item("open", "打开", "Enter"), Item("delete", "删除", "F8")]
         items = [
-            Item("open", "打开", "Enter"),
-            Item("delete", "删除", "F8"),
+            *(changing if self.may_change else []),
             Item("check", "核查", "F11"),
             Item("history", "操作历史", "^R"),
         ]

@@ -379,6 +379,20 @@ async def test_no_new_grant_is_begun_while_another_day_is_shown(settings: Settin
         assert operator.sees("已返回今天", "* 代理企业编号")
 
 
+async def test_the_menu_of_a_row_of_another_day_offers_nothing_that_changes_it(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<f9>")
+        assert operator.sees("打开", "删除", "核查", "操作历史")
+        await operator.burst("<escape>", "<ctrl+y>", "+3y", "<enter>", "<f9>")
+        assert operator.sees("核查", "操作历史")
+        assert not operator.sees("打开")
+        assert not operator.sees("删除")
+        await operator.press("enter")
+        assert operator.place == "委托授权系统 / 授权核查"
+
+
 async def test_a_future_day_shows_what_will_have_run_out(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst("<ctrl+y>", "+90", "<enter>")
