@@ -88,6 +88,13 @@ class DayScreen(FormScreen):
         """Read the lists anew, from `store` and as of `day`."""
         raise NotImplementedError
 
+    async def require_that_a_day_can_be_shown(self) -> None:
+        """Look for what would keep the lists of another day from being read.
+
+        Raises:
+            EportError: There is something, and it has to be put right first.
+        """
+
     async def show_rows(
         self,
         grid: Grid[Any],
@@ -134,6 +141,7 @@ class DayScreen(FormScreen):
     @flow
     async def action_as_of(self) -> None:
         """Ask for a day and show that one, or today again."""
+        await self.require_that_a_day_can_be_shown()
         if not await self.may_leave("确定放弃，查看其他日期吗？", "放弃录入"):
             return
         text = await self.desk.ask(
