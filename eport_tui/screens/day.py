@@ -84,6 +84,14 @@ class DayScreen(FormScreen):
         """The day that is shown in place of today; none where it is today, whichever that is."""
         return None if self._view is None else self._view.on
 
+    @property
+    def before_records(self) -> str:
+        """Why nothing can be listed of the day that is shown; empty where the records know it."""
+        view = self._view
+        if view is None or view.begins is None:
+            return ""
+        return f"操作记录从 {view.begins} 开始，看不到 {view.on} 的授权"
+
     async def show_day(self) -> None:
         """Read the lists anew, from `store` and as of `day`."""
         raise NotImplementedError
@@ -175,14 +183,15 @@ class DayScreen(FormScreen):
             raise
         if view is None:
             self.say("已返回今天", "done")
-        elif view.begins is not None:
-            self.say(f"操作记录从 {view.begins} 开始，看不到 {on} 的授权", "warning")
         else:
-            self.say("")
+            self.say(self.before_records, "warning")
 
     def _show_as(self, view: DayView | None) -> None:
         self._view = view
         self.query_one(Banner).text = "" if view is None else _banner(view)
+        begins = None if view is None else view.begins
+        for grid in self.query(Grid):
+            grid.why_empty = f"没有记录（操作记录从 {begins} 开始）" if begins else ""
         self.show_legend()
 
     async def day_began(self) -> None:

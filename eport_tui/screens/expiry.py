@@ -150,7 +150,10 @@ class ExpiryScreen(DayScreen):
             await self._grid.select_first()
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
         shown = self._grid.count or self._grid.filter
-        self.say("" if shown else await self._why_nothing())
+        if self.before_records:
+            self.say(self.before_records, "warning")
+        else:
+            self.say("" if shown else await self._why_nothing())
         self.hint(self.list_hint(self._grid))
 
     def _due(self, *, lapsing_too: bool) -> PageSource[DueRow]:
@@ -278,7 +281,7 @@ class ExpiryScreen(DayScreen):
         self._lapsing_too = not self._lapsing_too
         self.show_legend()
         before = self._grid.count
-        if not await self.read(self._show) or not self._lapsing_too:
+        if not await self.read(self._show) or not self._lapsing_too or self.before_records:
             return
         if self._grid.count == before:
             self.say("没有标记为到期不续的授权")

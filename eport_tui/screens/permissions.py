@@ -184,7 +184,9 @@ class PermissionsScreen(DayScreen):
         else:
             await self._grid.show(desk.rows(source), again=True)
             await self._grid.select_first()
-        if unverified and self._grid.count:
+        if self.before_records:
+            self.say(self.before_records, "warning")
+        elif unverified and self._grid.count:
             self.say(f"{card} 未核实：是本企业的操作员卡，才可以办理列出的业务")
         else:
             self.say("" if self._grid.count or self._grid.filter else "暂无数据")

@@ -57,6 +57,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
     of these; what is selected or marked is known by its key.  A row is selected when the
     cursor is on it; before that none is.  Where `marking` is allowed, space marks rows for
     what is to be done with several at once.
+
+    Attributes:
+        title: What the list is, above it.
+        note: What its marks mean, beside the title.
+        why_empty: What stands in the place of the rows where there can be none, narrowed or not.
     """
 
     BINDINGS = [
@@ -119,6 +124,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         super().__init__(id=id)
         self.title = title
         self.note = ""
+        self.why_empty = ""
         self._marking = marking
         self._marks: dict[Hashable, Row] = {}
         self._columns = columns
@@ -629,8 +635,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
         rows = self._view.window.rows
         if self._count is not None and not rows and y == 3:
             style = look(self, "dim")
-            empty = EMPTY
-            if self.filter:
+            empty = self.why_empty or EMPTY
+            if self.filter and not self.why_empty:
                 where = "" if self.has_focus else "到列表中"
                 empty = f"没有符合「{self.filter}」的记录，{where}按Esc取消筛选"
             return Strip([Segment(fit(f"  {empty}", width), style)], width)

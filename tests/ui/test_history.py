@@ -401,11 +401,30 @@ async def test_a_future_day_shows_what_will_have_run_out(settings: Settings) -> 
         )
 
 
-async def test_before_the_records_begin_the_screen_says_so(settings: Settings) -> None:
-    async with at_work(settings, MANUFACTURER, "11") as operator:
+@pytest.mark.parametrize(
+    ("card", "screen"), [(MANUFACTURER, "11"), (BROKER, "12"), (BROKER, "13"), (BROKER, "15")]
+)
+async def test_before_the_records_begin_the_screen_and_its_lists_say_so(
+    settings: Settings, card: str, screen: str
+) -> None:
+    async with at_work(settings, card, screen) as operator:
         await operator.burst("<ctrl+y>", "20200101", "<enter>")
         assert "操作记录从 2025-10-20 开始" in operator.message
-        assert operator.sees("暂无数据")
+        assert "  没有记录（操作记录从 2025-10-20 开始）" in operator.lines
+        assert not operator.sees("暂无数据")
+        await operator.burst("<ctrl+y>", "<enter>")
+        assert not operator.sees("没有记录")
+
+
+@pytest.mark.parametrize(("screen", "key"), [("13", "f5"), ("15", "f2")])
+async def test_before_the_records_begin_nothing_else_is_said_to_be_why_there_is_nothing(
+    settings: Settings, screen: str, key: str
+) -> None:
+    async with at_work(settings, BROKER, screen) as operator:
+        await operator.burst("<ctrl+y>", "20200101", "<enter>", f"<{key}>")
+        assert operator.message == "! 操作记录从 2025-10-20 开始，看不到 2020-01-01 的授权"
+        await operator.burst("<ctrl+f>", "2026", "<enter>")
+        assert "  没有记录（操作记录从 2025-10-20 开始）" in operator.lines
 
 
 async def test_a_date_that_is_none_is_told_and_can_be_corrected(settings: Settings) -> None:
