@@ -217,7 +217,7 @@ async def test_a_deleted_grant_comes_back_from_the_history(
         assert operator.sees("恢复成功", "> 36", "恢复授权")
         assert [(row.card_number, row.subsystem) for row in broker.rights()] == rights
         await operator.press("enter", "down", "f6")
-        assert operator.message.endswith("该授权已重新授予，不必恢复")
+        assert operator.message.endswith("该授权现已存在，不必恢复")
 
 
 async def test_a_card_that_was_replaced_meanwhile_is_said_not_to_come_back(
