@@ -124,6 +124,18 @@ async def test_enter_in_the_list_opens_a_grant_whose_key_fields_are_grey(
         assert operator.at_field != "授权类型"
 
 
+async def test_up_from_the_date_of_an_opened_grant_stays_there(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "up")
+        assert operator.at_field == "权限有效期"
+        assert operator.message == "已是第一栏"
+        await operator.type("20271231")
+        assert operator.value("权限有效期") == "20271231"
+        await operator.press("tab", "up")
+        assert operator.at_field == "权限有效期"
+        assert operator.value("权限有效期") == "2027-12-31"
+
+
 async def test_saving_an_opened_grant_changes_its_last_day(
     settings: Settings, colleague: Colleague
 ) -> None:
