@@ -322,7 +322,7 @@ class EnterpriseGrantsScreen(DayScreen):
         except service.Conflict as error:
             await self._settle_conflict(error, draft)
             return
-        reason = self.form.value("reason")
+        reason = self.form.value("reason").strip()
         await desk.drafts.forget(self)
         with though("已保存" if saved.changed else "没有改动"):
             try:
