@@ -84,9 +84,24 @@ class DayScreen(FormScreen):
         """The day that is shown in place of today; none where it is today, whichever that is."""
         return None if self._view is None else self._view.on
 
+    @property
+    def before_records(self) -> str:
+        """Why nothing can be listed of the day that is shown; empty where the records know it."""
+        view = self._view
+        if view is None or view.begins is None:
+            return ""
+        return f"操作记录从 {view.begins} 开始，看不到 {view.on} 的授权"
+
     async def show_day(self) -> None:
         """Read the lists anew, from `store` and as of `day`."""
         raise NotImplementedError
+
+    async def require_that_a_day_can_be_shown(self) -> None:
+        """Look for what would keep the lists of another day from being read.
+
+        Raises:
+            EportError: There is something, and it has to be put right first.
+        """
 
     async def show_rows(
         self,
@@ -134,6 +149,7 @@ class DayScreen(FormScreen):
     @flow
     async def action_as_of(self) -> None:
         """Ask for a day and show that one, or today again."""
+        await self.require_that_a_day_can_be_shown()
         if not await self.may_leave("确定放弃，查看其他日期吗？", "放弃录入"):
             return
         text = await self.desk.ask(
@@ -167,14 +183,15 @@ class DayScreen(FormScreen):
             raise
         if view is None:
             self.say("已返回今天", "done")
-        elif view.begins is not None:
-            self.say(f"操作记录从 {view.begins} 开始，看不到 {on} 的授权", "warning")
         else:
-            self.say("")
+            self.say(self.before_records, "warning")
 
     def _show_as(self, view: DayView | None) -> None:
         self._view = view
         self.query_one(Banner).text = "" if view is None else _banner(view)
+        begins = None if view is None else view.begins
+        for grid in self.query(Grid):
+            grid.why_empty = f"没有记录（操作记录从 {begins} 开始）" if begins else ""
         self.show_legend()
 
     async def day_began(self) -> None:

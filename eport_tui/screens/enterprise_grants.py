@@ -245,6 +245,8 @@ class EnterpriseGrantsScreen(DayScreen):
     @flow
     async def action_new(self) -> None:
         """Clear the form for a new grant."""
+        if self.is_another_day():
+            return
         if await self.may_leave("确定放弃，另录一条吗？", "放弃录入"):
             self._clear()
             await self._grid.select_none()
@@ -320,6 +322,7 @@ class EnterpriseGrantsScreen(DayScreen):
         except service.Conflict as error:
             await self._settle_conflict(error, draft)
             return
+        reason = self.form.value("reason").strip()
         await desk.drafts.forget(self)
         with though("已保存" if saved.changed else "没有改动"):
             try:
@@ -328,7 +331,12 @@ class EnterpriseGrantsScreen(DayScreen):
                 # What is stored must not stay in the form as if it were not.
                 self._clear()
                 raise
-        if not saved.changed:
+        if not saved.changed and reason:
+            # It was typed for a change that is still to come.
+            self.form.set_value("reason", reason)
+            self.say("只录入了事由，授权没有改动，没有保存", "warning")
+            await desk.drafts.keep(self)
+        elif not saved.changed:
             self.say("没有改动，不需要保存")
         elif opened and not saved.renewed and opened.valid_until == saved.grant.valid_until:
             await self.tell("保存成功，该授权已用本卡重新签名")
@@ -364,9 +372,11 @@ class EnterpriseGrantsScreen(DayScreen):
         """The same grant is in force: open that one, or stay."""
         if await questions.wants_the_standing_one(self, error):
             wanted = parse_valid_until(self.form.value("valid_until"), today=today())
+            reason = self.form.value("reason")
             await self._show_saved(error.grant.id)
-            # The date that was typed is what the operator wants of it.
+            # The date that was typed is what the operator wants of it, and why.
             self.form.set_value("valid_until", wanted.isoformat())
+            self.form.set_value("reason", reason)
             self.say(f"已打开原授权（有效期至{error.grant.valid_until}），按F10改为刚录入的有效期")
             await self.desk.drafts.keep(self)
         else:
@@ -474,13 +484,13 @@ class EnterpriseGrantsScreen(DayScreen):
             self.say("已打开所选授权，可修改权限有效期后按F10保存")
 
     async def row_menu(self, grid: Grid, place: tuple[int, int]) -> None:
-        """Open or delete the selected grant."""
+        """Open or delete the selected grant; on another day only look at it."""
         if self._grid.selected is None:
             await self.tell("请选择数据!")
             return
+        changing = [Item("open", "打开", "Enter"), Item("delete", "删除", "F8")]
         items = [
-            Item("open", "打开", "Enter"),
-            Item("delete", "删除", "F8"),
+            *(changing if self.may_change else []),
             Item("check", "核查", "F11"),
             Item("history", "操作历史", "^R"),
         ]

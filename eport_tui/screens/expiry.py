@@ -11,6 +11,7 @@ from eport_tui.domain.codes import Code, CodeTable
 from eport_tui.domain.dates import parse_valid_until, today
 from eport_tui.domain.grants import EnterpriseGrant
 from eport_tui.domain.holders import Enterprise
+from eport_tui.domain.lists import PageSource
 from eport_tui.domain.text import printable
 from eport_tui.errors import EportError, NotFound
 from eport_tui.giving_up import NotAwaited
@@ -19,7 +20,6 @@ from eport_tui.screens.day import ONLY_LOOK, DayScreen
 from eport_tui.screens.grant_lists import what_columns
 from eport_tui.screens.grant_questions import LONG_YEARS, is_long, what_is_granted
 from eport_tui.services import expiry as service
-from eport_tui.services import guard
 from eport_tui.services.enterprise_grants import Conflict
 from eport_tui.services.expiry import Direction, DueRow, RenewalPreview
 from eport_tui.widgets import limits
@@ -29,6 +29,7 @@ from eport_tui.widgets.grid import Grid
 
 WITHIN = CodeTable("到期范围", [Code(str(days), f"{days}天内") for days in (30, 60, 90)])
 
+ONLY_LEGAL_PERSONS = "续期和到期不续只有法人卡可以办理"
 MOST_NAMED = 3
 """How many enterprises a question names."""
 
@@ -114,6 +115,7 @@ class ExpiryScreen(DayScreen):
         """Show what runs out within thirty days."""
         super().on_mount()
         self._choice.set_value("within", "30")
+        self._lock_date()
         self._start()
 
     @flow
@@ -140,13 +142,7 @@ class ExpiryScreen(DayScreen):
     async def _show(self, *, again: bool = False) -> None:
         """Show what is due from its beginning, or `again` with the same row selected."""
         desk = self.desk
-        source = service.due(
-            self.store,
-            desk.active_session,
-            within=self._within,
-            lapsing_too=self._lapsing_too,
-            today=self.other_day,
-        )
+        source = self._due(lapsing_too=self._lapsing_too)
         if again:
             await self.show_rows(self._grid, source)
         else:
@@ -154,15 +150,40 @@ class ExpiryScreen(DayScreen):
             await self._grid.select_first()
         self._grid.title = "到期的授权" + ("（含到期不续的）" if self._lapsing_too else "")
         shown = self._grid.count or self._grid.filter
-        self.say("" if shown else f"{self._within}天内没有到期的授权，也没有已过期的")
+        if self.before_records:
+            self.say(self.before_records, "warning")
+        else:
+            self.say("" if shown else await self._why_nothing())
         self.hint(self.list_hint(self._grid))
+
+    def _due(self, *, lapsing_too: bool) -> PageSource[DueRow]:
+        return service.due(
+            self.store,
+            self.desk.active_session,
+            within=self._within,
+            lapsing_too=lapsing_too,
+            today=self.other_day,
+        )
+
+    async def _why_nothing(self) -> str:
+        """What there is to say where nothing is listed."""
+        if not self._lapsing_too:
+            # Where the others are none, all that there are are meant to lapse.
+            lapsing = await self.desk.call(self._due(lapsing_too=True).count)
+            if lapsing:
+                return f"{self._within}天内没有要提醒的授权；到期不续的有{lapsing}条，按F2列出"
+        return f"{self._within}天内没有到期的授权，也没有已过期的"
 
     async def show_day(self) -> None:
         """What ran out by another day, and what ran out soon after it; today alone one renews."""
         await self._show(again=True)
         if self._choice.current == service.DATE_FIELD:
             self.set_focus(self._grid)
-        self._choice.set_locked(*([] if self._view is None else [service.DATE_FIELD]))
+        self._lock_date()
+
+    def _lock_date(self) -> None:
+        """What could never be renewed has no date to renew to."""
+        self._choice.set_locked(*([] if self.may_change else [service.DATE_FIELD]))
 
     async def picked(self, field: str) -> None:
         """Another time was chosen: show that; a date is taken as it is."""
@@ -179,8 +200,11 @@ class ExpiryScreen(DayScreen):
             self._choice.set_value(field, day.isoformat())
 
     async def last_field_entered(self) -> None:
-        """The date stands: say what comes next."""
-        self.say("按F10续期所选的授权")
+        """The date stands: say what comes next; where none can be typed, that is the list."""
+        if self.may_change:
+            self.say("按F10续期所选的授权")
+        else:
+            self.set_focus(self._grid)
 
     def legend_ids(self) -> tuple[str, ...]:
         """In the list what can be done with rows, in the form what can be typed."""
@@ -197,7 +221,7 @@ class ExpiryScreen(DayScreen):
         if self._view is not None:
             return ONLY_LOOK
         if not self.may_change:
-            return "续期和到期不续只有法人卡可以办理；F11核查"
+            return f"{ONLY_LEGAL_PERSONS}；F11核查"
         renewing = any(row.direction is Direction.THEIRS for row in self._rows)
         if self._is_taking_back:
             more = "，也可录入「续期至」后按F10续期" if renewing else ""
@@ -208,7 +232,7 @@ class ExpiryScreen(DayScreen):
 
     async def open_row(self, grid: Grid) -> None:
         """Enter goes on to the date."""
-        if not self.is_another_day():
+        if not self._is_refused():
             self._choice.focus_field(service.DATE_FIELD)
 
     def on_grid_selected(self, message: Grid.Selected) -> None:
@@ -257,7 +281,7 @@ class ExpiryScreen(DayScreen):
         self._lapsing_too = not self._lapsing_too
         self.show_legend()
         before = self._grid.count
-        if not await self.read(self._show) or not self._lapsing_too:
+        if not await self.read(self._show) or not self._lapsing_too or self.before_records:
             return
         if self._grid.count == before:
             self.say("没有标记为到期不续的授权")
@@ -277,13 +301,15 @@ class ExpiryScreen(DayScreen):
         """Whether all that is chosen is meant to lapse already."""
         return bool(self._rows) and all(row.lapsing for row in self._rows)
 
+    def _is_refused(self) -> bool:
+        """Whether this card, or this day, allows no change; then that is said."""
+        if self.desk.active_session.holder.is_legal_person:
+            return self.is_another_day()
+        self.say(ONLY_LEGAL_PERSONS, "warning")
+        return True
+
     async def _chosen(self) -> list[DueRow]:
-        """What is chosen; nothing where that may not be worked on."""
-        if self.is_another_day():
-            return []
-        if not self.desk.active_session.holder.is_legal_person:
-            await self.tell(guard.NOT_LEGAL_PERSON, kind="warning")
-            return []
+        """What is chosen; where that is nothing, it is said."""
         if not self._rows:
             await self.tell("请选择数据!")
         return self._rows
@@ -298,6 +324,8 @@ class ExpiryScreen(DayScreen):
     @flow
     async def action_renew(self) -> None:
         """Renew the chosen grants to the date that was typed."""
+        if self._is_refused():
+            return
         rows = await self._chosen()
         made = [row.grant for row in rows if row.direction is Direction.THEIRS]
         others = list(dict.fromkeys(r.principal for r in rows if r.direction is Direction.OURS))
@@ -358,6 +386,8 @@ class ExpiryScreen(DayScreen):
     @flow
     async def action_lapse(self) -> None:
         """Let the chosen grants lapse, or where all of them are to, take that back."""
+        if self._is_refused():
+            return
         if not isinstance(self.focused, Grid):
             self.say("F8只在列表中可用，请按Tab到列表，核对所选的授权", "warning")
             return

@@ -166,6 +166,13 @@ class FormScreen(EportScreen):
         await self._take_current()
         self.focus_previous()
 
+    def action_field_above(self) -> None:
+        """Go back to the previous field; from the first not around to the list at the bottom."""
+        if self.focused is self.focus_chain[0]:
+            self.say("已是第一栏")
+        else:
+            self.action_focus_previous()
+
     @flow
     async def on_form_left(self, message: Form.Left) -> None:
         """The cursor left a field: take its value if no key did before, keep what is unsaved."""

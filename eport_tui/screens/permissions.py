@@ -127,6 +127,17 @@ class PermissionsScreen(DayScreen):
     async def _show(self) -> None:
         await self._query()
 
+    async def require_that_a_day_can_be_shown(self) -> None:
+        """A card that cannot be asked about is told before the day is asked for."""
+        desk, (_, card) = self.desk, self._asked()
+        if not card:
+            return
+        try:
+            await desk.call(service.operators_card, self.store, desk.active_session, card)
+        except (InvalidInput, NotPermitted) as error:
+            hint = "请先改正或清空，再按Ctrl+Y查看其他日期"
+            raise InvalidInput(error.message, field=error.field, hint=hint) from error
+
     async def show_day(self) -> None:
         """Query the same for another day."""
         await self._show_answers(*self._asked(), again=True)
@@ -173,7 +184,9 @@ class PermissionsScreen(DayScreen):
         else:
             await self._grid.show(desk.rows(source), again=True)
             await self._grid.select_first()
-        if unverified and self._grid.count:
+        if self.before_records:
+            self.say(self.before_records, "warning")
+        elif unverified and self._grid.count:
             self.say(f"{card} 未核实：是本企业的操作员卡，才可以办理列出的业务")
         else:
             self.say("" if self._grid.count or self._grid.filter else "暂无数据")

@@ -24,6 +24,7 @@ __all__ = [
     "Direction",
     "PermissionRow",
     "nothing",
+    "operators_card",
     "query",
     "what_can",
     "who_can",
@@ -92,6 +93,19 @@ def what_can(
         InvalidInput: The card number is malformed; `field` is `card_number`.
         NotPermitted: It is a legal person's, who is no operator.
     """
+    number = operators_card(store, session, card_number)
+    own = session.require().enterprise.customs_code
+    return _listing(
+        store, about(today), lambda day: permissions.what_can(number, own, subsystem, day)
+    )
+
+
+def operators_card(store: Store, session: CardSession, card_number: str) -> str:
+    """The number of a card that `what_can` may be asked about, from what was typed.
+
+    Raises:
+        InvalidInput, NotPermitted: As `what_can`.
+    """
     holder = session.require()
     number = parse_card_number(card_number, field="card_number", label="操作员IC卡号")
     own_legal_person = number == holder.card_number and holder.is_legal_person
@@ -101,10 +115,7 @@ def what_can(
             field="card_number",
             hint="请输入本企业操作员的IC卡号",
         )
-    own = holder.enterprise.customs_code
-    return _listing(
-        store, about(today), lambda day: permissions.what_can(number, own, subsystem, day)
-    )
+    return number
 
 
 def nothing(store: Store, *, today: date | None = None) -> PageSource[PermissionRow]:

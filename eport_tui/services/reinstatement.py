@@ -202,7 +202,7 @@ def _operation(store: Store, number: int) -> Operation:
 
 def _check_grant(store: Store, row: EnterpriseGrantRow, number: int, day: date) -> None:
     if enterprise_grants.find(store, row.key) is not None:
-        raise InvalidInput("该授权已重新授予，不必恢复")
+        raise InvalidInput("该授权现已存在，不必恢复")
     if history.last_of_grant(store, row.key) != number:
         # What the agent took from its operators in between must not come back.
         raise InvalidInput(
@@ -229,7 +229,7 @@ def _check_operator(
     card = row.card_number
     whom = f"操作员 {card} " if card else "全部操作员"
     if operator_grants.find(store, parent.id, card) is not None:
-        raise InvalidInput(f"{whom}已重新授予，不必恢复")
+        raise InvalidInput(f"{whom}的权限现已存在，不必恢复")
     if card and operator_grants.find(store, parent.id, ALL_OPERATORS) is not None:
         raise InvalidInput(
             "现已授予全部操作员，不能再恢复单个操作员", hint="请先删除全部操作员的授权"

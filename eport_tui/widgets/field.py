@@ -63,7 +63,7 @@ class TextField(Input, inherit_css=False):
     wants_cursor = True
 
     BINDINGS = [
-        Binding("up", "screen.focus_previous", show=False),
+        Binding("up", "screen.field_above", show=False),
         Binding("down", "screen.focus_next", show=False),
         *OF_LISTS,
     ]
@@ -198,7 +198,7 @@ class CodeField(Widget, can_focus=True):
     """A value of a code table; space or F4 opens the list, typing filters it."""
 
     BINDINGS = [
-        Binding("up", "screen.focus_previous", show=False),
+        Binding("up", "screen.field_above", show=False),
         Binding("down", "screen.focus_next", show=False),
         *OF_LISTS,
     ]

@@ -57,6 +57,11 @@ class Grid(Widget, Generic[Row], can_focus=True):
     of these; what is selected or marked is known by its key.  A row is selected when the
     cursor is on it; before that none is.  Where `marking` is allowed, space marks rows for
     what is to be done with several at once.
+
+    Attributes:
+        title: What the list is, above it.
+        note: What its marks mean, beside the title.
+        why_empty: What stands in the place of the rows where there can be none, narrowed or not.
     """
 
     BINDINGS = [
@@ -119,6 +124,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         super().__init__(id=id)
         self.title = title
         self.note = ""
+        self.why_empty = ""
         self._marking = marking
         self._marks: dict[Hashable, Row] = {}
         self._columns = columns
@@ -629,8 +635,8 @@ class Grid(Widget, Generic[Row], can_focus=True):
         rows = self._view.window.rows
         if self._count is not None and not rows and y == 3:
             style = look(self, "dim")
-            empty = EMPTY
-            if self.filter:
+            empty = self.why_empty or EMPTY
+            if self.filter and not self.why_empty:
                 where = "" if self.has_focus else "到列表中"
                 empty = f"没有符合「{self.filter}」的记录，{where}按Esc取消筛选"
             return Strip([Segment(fit(f"  {empty}", width), style)], width)
@@ -652,14 +658,21 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def _draw_title(self, width: int) -> Strip:
         style = look(self, "title")
-        left = f" {self.title}  {' '.join(self._told())}"
+        left = f" {self.title}  {' '.join(self._told(usual_order=True))}"
+        if cell_len(left) + cell_len(self.note) + 2 > width:
+            left = f" {self.title}  {' '.join(self._told())}"
         room = max(0, width - cell_len(left) - 2)
         right = fit(self.note, min(room, cell_len(self.note)))
         gap = " " * max(0, width - cell_len(left) - cell_len(right) - 1)
         return Strip([Segment(fit(left + gap + right, width), style)], width)
 
-    def _told(self) -> Iterator[str]:
-        """What the title says about where one is and how the list is shown."""
+    def _told(self, *, usual_order: bool = False) -> Iterator[str]:
+        """What the title says about where one is and how the list is shown.
+
+        Args:
+            usual_order: Whether the order is named, too, where it is that which a list with
+                several begins with.
+        """
         if self._count is not None and not self._hidden:
             if place := self._view.place(self._count):
                 yield place
@@ -668,7 +681,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             yield f"已选{len(self._marks)}条"
         if self._source is not None:
             pages = self._source.pages
-            if pages.order != pages.orders[0]:
+            if pages.order != pages.orders[0] or (usual_order and self.is_sortable):
                 yield f"按{pages.order.label}"
             if pages.filter:
                 yield f"筛选{pages.filter}"

@@ -420,7 +420,7 @@ def nothing(store: Store, standing: EnterpriseGrant) -> None:
 @pytest.mark.parametrize(
     ("then", "days", "told"),
     [
-        (granted_anew, 0, "该授权已重新授予，不必恢复"),
+        (granted_anew, 0, "该授权现已存在，不必恢复"),
         (deleted_again, 0, "该授权在这之后又授予过并再次删除"),
         (nothing, 101, "到期，不能恢复"),
     ],
@@ -461,7 +461,7 @@ def parent_deleted(store: Store, standing: EnterpriseGrant) -> None:
 @pytest.mark.parametrize(
     ("then", "days", "error", "told"),
     [
-        (handed_on_again, 0, InvalidInput, "已重新授予，不必恢复"),
+        (handed_on_again, 0, InvalidInput, "的权限现已存在，不必恢复"),
         (all_operators, 0, InvalidInput, "现已授予全部操作员，不能再恢复单个操作员"),
         (withdrawn_again, 0, InvalidInput, "在这之后又授予过并再次删除"),
         (parent_deleted, 0, NotFound, "该企业间授权已不存在"),

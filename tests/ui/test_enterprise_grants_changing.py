@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from eport_tui.card.trust import TrustStore
+from eport_tui.services import history
 from eport_tui.services.enterprise_grants import row_of
 from eport_tui.services.proof import Proof
 from eport_tui.settings import Settings
@@ -37,6 +38,22 @@ async def test_the_same_key_in_force_is_refused_and_the_grant_that_stands_is_off
         assert operator.at_field == "权限有效期"
         assert operator.value("权限有效期") in THE_DATE
         assert operator.sees("= 代理企业编号", "第4条 共5条", "原授权（有效期至2027-10-25）")
+
+
+async def test_the_reason_goes_over_to_the_grant_that_stands(
+    settings: Settings, colleague: Colleague
+) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await fill(operator, agent="3205980002")
+        await operator.press("tab")
+        await operator.type("合同12号")
+        await operator.press("f10", "enter")
+        assert operator.sees("原授权（有效期至2027-10-25）")
+        assert operator.value("事由") == "合同12号"
+        await operator.press("f10")
+        assert operator.sees("保存成功")
+    newest = history.of_enterprise(colleague.store, colleague.session).after(None, 1)[0]
+    assert newest.reason == "合同12号"
 
 
 async def test_the_same_key_in_force_can_be_turned_into_another(
@@ -107,6 +124,18 @@ async def test_enter_in_the_list_opens_a_grant_whose_key_fields_are_grey(
         assert operator.at_field != "授权类型"
 
 
+async def test_up_from_the_date_of_an_opened_grant_stays_there(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "up")
+        assert operator.at_field == "权限有效期"
+        assert operator.message == "已是第一栏"
+        await operator.type("20271231")
+        assert operator.value("权限有效期") == "20271231"
+        await operator.press("tab", "up")
+        assert operator.at_field == "权限有效期"
+        assert operator.value("权限有效期") == "2027-12-31"
+
+
 async def test_saving_an_opened_grant_changes_its_last_day(
     settings: Settings, colleague: Colleague
 ) -> None:
@@ -130,6 +159,40 @@ async def test_saving_an_opened_grant_that_was_not_changed_does_nothing(
         await into_the_list(operator, "enter", "f10")
         assert "没有改动，不需要保存" in operator.message
     assert colleague.made() == before
+
+
+async def test_a_reason_alone_is_kept_and_said_to_be_nothing_to_save(
+    settings: Settings, colleague: Colleague
+) -> None:
+    before = colleague.made()
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "tab")
+        await operator.type("客户来函")
+        await operator.press("f10")
+        assert operator.message == "! 只录入了事由，授权没有改动，没有保存"
+        assert operator.value("事由") == "客户来函"
+        await operator.press("escape")
+        assert operator.sees(UNSAVED)
+        await operator.press("escape")
+        assert operator.at_field == "权限有效期"
+        await operator.clear()
+        await operator.type("20290101")
+        await operator.press("f10")
+        assert operator.sees("保存成功")
+        assert operator.value("事由") == ""
+    assert colleague.made() != before
+    assert history.of_enterprise(colleague.store, colleague.session).after(None, 1)[0].reason == (
+        "客户来函"
+    )
+
+
+async def test_a_reason_alone_is_there_again_after_the_line_dropped(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, ENTERPRISE_GRANTS) as operator:
+        await into_the_list(operator, "enter", "tab")
+        await operator.type("客户来函")
+        await operator.press("f10")
+    async with at_work(settings, MANUFACTURER, "y") as operator:
+        assert operator.value("事由") == "客户来函"
 
 
 async def test_a_grant_that_another_program_put_there_is_signed_by_saving_it_as_it_is(

@@ -15,7 +15,7 @@ from tests.ui.operator import BROKER, MANUFACTURER, OPERATOR, OTHER_BROKER, Oper
 
 EXPIRY = "15"
 NEXT_YEAR = date(2027, 11, 24)
-NOT_LEGAL_PERSON = "非法人卡，不允许操作!"
+ONLY_LEGAL_PERSONS = "续期和到期不续只有法人卡可以办理"
 
 
 def shown(operator: Operator) -> list[str]:
@@ -87,10 +87,12 @@ async def test_the_selected_grant_is_shown_in_full(settings: Settings) -> None:
         assert operator.value("中断") == "没有"
 
 
-async def test_nothing_to_tell_is_told(settings: Settings) -> None:
+async def test_nothing_to_tell_is_told(settings: Settings, colleague: Colleague) -> None:
+    for row in colleague.made():
+        if row.grant.valid_until < NEXT_YEAR:
+            colleague.delete(row.grant)
     async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
-        await operator.press("f6", "f8", "f2", "f2")
-        assert "30天内没有到期的授权" in operator.message
+        assert operator.message == "30天内没有到期的授权，也没有已过期的"
         assert operator.sees("暂无数据")
         assert operator.value("授权企业") == ""
         await operator.press("f10")
@@ -268,14 +270,34 @@ async def test_a_colleague_s_change_is_told_and_shown(
         assert marks(operator) == 0
 
 
+@pytest.mark.parametrize("at", [(), ("shift+tab",)])
 @pytest.mark.parametrize("key", ["f10", "f8"])
-async def test_an_operator_s_card_may_only_look(settings: Settings, key: str) -> None:
+async def test_an_operator_s_card_may_only_look(
+    settings: Settings, key: str, at: tuple[str, ...]
+) -> None:
     async with at_work(settings, OPERATOR, EXPIRY) as operator:
         assert len(shown(operator)) == 7
-        assert operator.message == "续期和到期不续只有法人卡可以办理；F11核查"
+        assert operator.message == f"{ONLY_LEGAL_PERSONS}；F11核查"
+        await operator.press(*at)
         assert not {"空格", "F6", "F8", "F10"} & set(re.findall(r"空格|F\d+", operator.legend))
         await operator.press(key)
-        assert NOT_LEGAL_PERSON in operator.dialog
+        assert operator.message == f"! {ONLY_LEGAL_PERSONS}"
+        assert operator.dialog == ""
+
+
+async def test_an_operator_s_card_types_no_date_to_renew_to(settings: Settings) -> None:
+    async with at_work(settings, OPERATOR, EXPIRY) as operator:
+        assert operator.sees("= 续期至", "* 到期范围")
+        await operator.press("enter")
+        assert not operator.at_field
+        assert operator.message == f"! {ONLY_LEGAL_PERSONS}"
+        await operator.press("shift+tab")
+        assert operator.at_field == "到期范围"
+        await operator.press("enter")
+        assert not operator.at_field
+        assert "按F10" not in operator.message
+        await operator.burst("<ctrl+y>", "+10", "<enter>", "<ctrl+y>", "<enter>")
+        assert operator.sees("= 续期至", "* 到期范围")
 
 
 # -- meant to lapse ----------------------------------------------------------------------
@@ -308,6 +330,24 @@ async def test_what_is_meant_to_lapse_is_not_listed_any_more_until_taken_back(
         await operator.press("f8", "f2")
         assert "F2含不续" in operator.legend
         assert len(shown(operator)) == 3
+
+
+async def test_where_all_is_meant_to_lapse_it_is_said_how_much_is_not_listed(
+    settings: Settings,
+) -> None:
+    told = "30天内没有要提醒的授权；到期不续的有{}条，按F2列出"
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        await operator.press("f6", "f8", "f2", "f2")
+        assert operator.message == told.format(3)
+        assert operator.sees("共0条")
+    async with at_work(settings, MANUFACTURER, EXPIRY) as operator:
+        assert operator.message == told.format(3)
+        await operator.burst("<ctrl+y>", "20261101", "<enter>", "<ctrl+y>", "<enter>")
+        assert operator.message == "+ 已返回今天"
+        await operator.press("f2")
+        assert len(shown(operator)) == 3
+        await operator.press("space", "f8", "f2")
+        assert len(shown(operator)) == 1
 
 
 async def test_f2_says_where_nothing_is_meant_to_lapse(settings: Settings) -> None:

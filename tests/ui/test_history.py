@@ -157,7 +157,7 @@ async def test_a_reason_alone_is_no_change(settings: Settings, colleague: Collea
     before = last_reason(colleague)
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst(*TO_THE_LIST, "<enter>", "<tab>", REASON, "<f10>")
-        assert operator.message.endswith("没有改动，不需要保存")
+        assert "授权没有改动，没有保存" in operator.message
         assert last_reason(colleague) == before
 
 
@@ -217,7 +217,7 @@ async def test_a_deleted_grant_comes_back_from_the_history(
         assert operator.sees("恢复成功", "> 36", "恢复授权")
         assert [(row.card_number, row.subsystem) for row in broker.rights()] == rights
         await operator.press("enter", "down", "f6")
-        assert operator.message.endswith("该授权已重新授予，不必恢复")
+        assert operator.message.endswith("该授权现已存在，不必恢复")
 
 
 async def test_a_card_that_was_replaced_meanwhile_is_said_not_to_come_back(
@@ -369,6 +369,30 @@ async def test_another_day_is_shown_and_cannot_be_changed(
     assert len(colleague.made()) == 5
 
 
+async def test_no_new_grant_is_begun_while_another_day_is_shown(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst("<ctrl+y>", "-180", "<enter>", "<f2>")
+        assert "不能改动；按Ctrl+Y再按Enter返回今天" in operator.message
+        assert operator.sees("= 代理企业编号", "= 授权子系统", "= 权限有效期", "= 事由")
+        await operator.burst("3101", "<ctrl+y>", "<enter>")
+        assert operator.dialog == ""
+        assert operator.sees("已返回今天", "* 代理企业编号")
+
+
+async def test_the_menu_of_a_row_of_another_day_offers_nothing_that_changes_it(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
+        await operator.burst(*TO_THE_LIST, "<f9>")
+        assert operator.sees("打开", "删除", "核查", "操作历史")
+        await operator.burst("<escape>", "<ctrl+y>", "+3y", "<enter>", "<f9>")
+        assert operator.sees("核查", "操作历史")
+        assert not operator.sees("打开")
+        assert not operator.sees("删除")
+        await operator.press("enter")
+        assert operator.place == "委托授权系统 / 授权核查"
+
+
 async def test_a_future_day_shows_what_will_have_run_out(settings: Settings) -> None:
     async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.burst("<ctrl+y>", "+90", "<enter>")
@@ -377,11 +401,30 @@ async def test_a_future_day_shows_what_will_have_run_out(settings: Settings) -> 
         )
 
 
-async def test_before_the_records_begin_the_screen_says_so(settings: Settings) -> None:
-    async with at_work(settings, MANUFACTURER, "11") as operator:
+@pytest.mark.parametrize(
+    ("card", "screen"), [(MANUFACTURER, "11"), (BROKER, "12"), (BROKER, "13"), (BROKER, "15")]
+)
+async def test_before_the_records_begin_the_screen_and_its_lists_say_so(
+    settings: Settings, card: str, screen: str
+) -> None:
+    async with at_work(settings, card, screen) as operator:
         await operator.burst("<ctrl+y>", "20200101", "<enter>")
         assert "操作记录从 2025-10-20 开始" in operator.message
-        assert operator.sees("暂无数据")
+        assert "  没有记录（操作记录从 2025-10-20 开始）" in operator.lines
+        assert not operator.sees("暂无数据")
+        await operator.burst("<ctrl+y>", "<enter>")
+        assert not operator.sees("没有记录")
+
+
+@pytest.mark.parametrize(("screen", "key"), [("13", "f5"), ("15", "f2")])
+async def test_before_the_records_begin_nothing_else_is_said_to_be_why_there_is_nothing(
+    settings: Settings, screen: str, key: str
+) -> None:
+    async with at_work(settings, BROKER, screen) as operator:
+        await operator.burst("<ctrl+y>", "20200101", "<enter>", f"<{key}>")
+        assert operator.message == "! 操作记录从 2025-10-20 开始，看不到 2020-01-01 的授权"
+        await operator.burst("<ctrl+f>", "2026", "<enter>")
+        assert "  没有记录（操作记录从 2025-10-20 开始）" in operator.lines
 
 
 async def test_a_date_that_is_none_is_told_and_can_be_corrected(settings: Settings) -> None:

@@ -256,6 +256,26 @@ async def test_a_card_that_cannot_be_asked_about_is_told_at_its_field(
         assert operator.sees("操作员权限（全部） 第1条", "按有效期")
 
 
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [("123", "操作员IC卡号应为13位，现为3位"), (BROKER, "法人卡不是操作员卡")],
+)
+async def test_no_day_is_asked_for_that_could_not_be_shown(
+    settings: Settings, card: str, sentence: str
+) -> None:
+    async with at_work(settings, BROKER, PERMISSIONS) as operator:
+        await operator.press("tab")
+        await operator.type(card)
+        await operator.press("ctrl+y")
+        assert operator.dialog == ""
+        assert sentence in operator.message
+        assert "再按Ctrl+Y查看其他日期" in operator.message
+        assert operator.at_field == "操作员IC卡号"
+        await operator.clear()
+        await operator.burst("<ctrl+y>", "+30", "<enter>")
+        assert operator.sees("查看 2026-12-24")
+
+
 async def test_whose_a_card_is_that_nobody_knows_is_said_to_be_unverified(
     settings: Settings,
 ) -> None:
