@@ -658,21 +658,14 @@ class Grid(Widget, Generic[Row], can_focus=True):
 
     def _draw_title(self, width: int) -> Strip:
         style = look(self, "title")
-        left = f" {self.title}  {' '.join(self._told(usual_order=True))}"
-        if cell_len(left) + cell_len(self.note) + 2 > width:
-            left = f" {self.title}  {' '.join(self._told())}"
+        left = f" {self.title}  {' '.join(self._told())}"
         room = max(0, width - cell_len(left) - 2)
         right = fit(self.note, min(room, cell_len(self.note)))
         gap = " " * max(0, width - cell_len(left) - cell_len(right) - 1)
         return Strip([Segment(fit(left + gap + right, width), style)], width)
 
-    def _told(self, *, usual_order: bool = False) -> Iterator[str]:
-        """What the title says about where one is and how the list is shown.
-
-        Args:
-            usual_order: Whether the order is named, too, where it is that which a list with
-                several begins with.
-        """
+    def _told(self) -> Iterator[str]:
+        """What the title says about where one is and how the list is shown."""
         if self._count is not None and not self._hidden:
             if place := self._view.place(self._count):
                 yield place
@@ -681,7 +674,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
             yield f"已选{len(self._marks)}条"
         if self._source is not None:
             pages = self._source.pages
-            if pages.order != pages.orders[0] or (usual_order and self.is_sortable):
+            if pages.order != pages.orders[0]:
                 yield f"按{pages.order.label}"
             if pages.filter:
                 yield f"筛选{pages.filter}"

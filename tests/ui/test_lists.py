@@ -43,24 +43,6 @@ async def test_a_jump_and_what_comes_after_it_may_be_typed_ahead(settings: Setti
         assert operator.at_field == "权限有效期"
 
 
-async def test_the_title_names_the_usual_order_where_there_is_room(settings: Settings) -> None:
-    async with at_work(settings, MANUFACTURER, "11") as operator:
-        await operator.press(*TO_THE_LIST)
-        assert operator.sees("已授权列表 第1条 共5条 按代理企业编号 * 必填")
-        await operator.press("ctrl+o")
-        assert operator.sees("条 按有效期 * 必填")
-        await operator.press("ctrl+o", "ctrl+o", "home")
-        assert operator.sees("已授权列表 第1条 共5条 按代理企业编号 * 必填")
-        # What is looked for and what the marks mean are not cut for it.
-        await operator.type("3101980001")
-        assert operator.sees("第1条 共5条 查找3101980001 * 必填 + 选填 = 系统填写")
-
-
-async def test_the_title_of_a_list_with_one_order_does_not_name_it(settings: Settings) -> None:
-    async with at_work(settings, MANUFACTURER, "15") as operator:
-        assert operator.sees("到期的授权 第1条 共3条 ~ 曾中断")
-
-
 async def test_the_list_is_sorted_by_each_offered_column_and_keeps_its_selection(
     settings: Settings,
 ) -> None:
