@@ -39,6 +39,8 @@ LOOK_SECONDS = 0.3
 
 KEPT = "未保存的录入仍在。按Esc退出登录也不会丢失，该卡下次登录时可恢复"
 
+UNUSED = "卡还没有插回，密码没有使用"
+
 
 class LockScreen(EportScreen):
     """Whose card is wanted, and the PIN; another card starts afresh."""
@@ -60,7 +62,7 @@ class LockScreen(EportScreen):
         # Keys of cards in readers that are not the one; another key comes with each insertion.
         self._refused: set[str] = set()
         self._lain: set[str] = set()
-        self._was_away = False
+        self._was_away = self._is_pin_unused = False
 
     def body(self) -> Iterable[Widget]:
         """What is kept, the holder and the PIN."""
@@ -94,7 +96,7 @@ class LockScreen(EportScreen):
             return
         present = self._session.card.is_present()
         if present and not self._ready:
-            self._ready = True
+            self._ready, self._is_pin_unused = True, False
             why = "卡已插回" if self._was_away else self._why
             self.say(f"{why}。请输入密码，按Enter解锁", "warning")
         elif not present:
@@ -110,7 +112,8 @@ class LockScreen(EportScreen):
                 await self._try(*found)
             elif not self._refused - self._lain and not self.tells_to_wait:
                 # Said at each look, because a reader may come or go; but Esc may be waited for.
-                self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
+                why = UNUSED if self._is_pin_unused else self._why
+                self.say(f"{why}。{self._what_is_wanted()}", "warning")
         finally:
             self._finding = False
 
@@ -173,8 +176,9 @@ class LockScreen(EportScreen):
         pin = self._pin.take()
         try:
             if not self._ready:
-                self._why = "卡还没有插回，密码没有使用"
-                self.say(f"{self._why}。{self._what_is_wanted()}", "warning")
+                # With another card in the reader nothing is said anew until that is gone.
+                self._is_pin_unused = not self._refused - self._lain
+                self.say(f"{UNUSED}。{self._what_is_wanted()}", "warning")
                 return
             if not await may_try(self, self._session, pin):
                 self.say(TYPE_AGAIN, "warning")
