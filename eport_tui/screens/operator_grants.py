@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -19,10 +19,10 @@ from eport_tui.screens import grant_forms, grant_lists
 from eport_tui.screens import grant_questions as questions
 from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
-from eport_tui.screens.operator_entries import Entries, OperatorRows
+from eport_tui.screens.operator_entries import Entries, OperatorRows, Saving
 from eport_tui.services import operator_grants as service
 from eport_tui.services.enterprise_grants import row_of_operator_grant
-from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
+from eport_tui.services.operator_grants import AlreadyGranted, NewOperatorGrant, ReceivedRow
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
 from eport_tui.widgets.window import ListSource
@@ -143,6 +143,9 @@ class OperatorGrantsScreen(DayScreen):
         """Another received grant is selected: show its operators."""
         if message.grid is self._received and self._grant_id != self._shown_for:
             await self.read(self._show_operators)
+        elif message.grid is self._operators and self.focused is self._operators:
+            # F8 does something else on a row that is not saved.
+            self.hint(self.hint_here)
 
     async def _reload(self) -> None:
         """Read both lists again; the selected rows, or those in their places, stay selected."""
@@ -189,6 +192,9 @@ class OperatorGrantsScreen(DayScreen):
             return ONLY_LOOK
         if grid is self._received:
             return f"Enter录入操作员；F5快速查询；^R历史；^Y其他日期；{FINDING}"
+        row = self._operators.selected
+        if row is not None and row.stored is None:
+            return "按F8从列表中去掉（尚未保存）；输入即定位，^F筛选"
         return "按F8删除所选操作员的权限；^R操作历史；输入即定位，^F筛选"
 
     async def open_row(self, grid: Grid) -> None:
@@ -393,20 +399,17 @@ class OperatorGrantsScreen(DayScreen):
         if not self._entries:
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
-        saved, lost, gone = 0, 0, list[str]()
+        saving = Saving()
         for grant_id in self._entries.grants:
-            entries = self._entries.under(grant_id)
             try:
-                await self._store(grant_id, entries)
-                saved += len(entries)
+                await self._store(grant_id, saving)
             except NotFound:
                 # There is no row left to correct them at, and they must not hold the others up.
-                lost += len(entries)
-                gone.append(self._named(grant_id, entries))
+                saving.lost += self._entries.named(grant_id)
             except EportError as error:
-                if saved:
-                    # What is in force may neither be kept silent nor offered again.
-                    error.done = f"已保存{saved}条。其余的："
+                # What is in force may neither be kept silent nor offered again.
+                if done := saving.done:
+                    error.done = done
                     await desk.drafts.keep(self)
                 if not isinstance(error, NotAwaited | OutOfReach):
                     await self._show_refused(grant_id)
@@ -415,31 +418,38 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.set_value("reason", "")
         await desk.drafts.forget(self)
         self.say("")
-        with though("已保存" if saved else "没有保存"):
+        with though("已保存" if saving.saved else "没有保存"):
             await self._received.reload()
             await self._show_operators()
-        if lost:
+        if saving.lost:
             self.set_focus(self._received)
-            await self.tell(
-                f"有{lost}条没有保存，其企业间授权已被授权企业删除：\n" + "\n".join(gone),
-                kind="warning",
-            )
-        if saved:
+        if left_out := saving.left_out(desk.tables):
+            await self.tell(left_out, kind="warning")
+        if saving.saved:
             await self.tell("暂存成功\n所列操作员的权限已生效")
 
-    async def _store(self, grant_id: int, entries: Sequence[NewOperatorGrant]) -> None:
-        """Store what was added under one grant."""
+    async def _store(self, grant_id: int, saving: Saving) -> None:
+        """Store what was added under one grant, without what was granted elsewhere meanwhile."""
         desk = self.desk
-        await desk.call(
-            service.save,
-            desk.store,
-            desk.active_session,
-            grant_id,
-            entries,
-            replacing=self._entries.replacing(grant_id),
-            reason=self._entry.value("reason"),
-            proof=desk.proof,
-        )
+        while entries := self._entries.under(grant_id):
+            added = self._entries.named(grant_id)
+            try:
+                await desk.call(
+                    service.save,
+                    desk.store,
+                    desk.active_session,
+                    grant_id,
+                    entries,
+                    replacing=self._entries.replacing(grant_id),
+                    reason=self._entry.value("reason"),
+                    proof=desk.proof,
+                )
+            except AlreadyGranted as error:
+                saving.granted.append((self._entries.key(grant_id), error.entry))
+                self._entries.remove(grant_id, error.entry.card_number)
+            else:
+                saving.saved += added
+                return
 
     async def _show_refused(self, grant_id: int) -> None:
         """Show the grant whose entries were refused; the others stay as they are."""
@@ -447,13 +457,6 @@ class OperatorGrantsScreen(DayScreen):
         with suppress(EportError):
             await self._received.reload(select=grant_id)
             await self._show_operators()
-
-    def _named(self, grant_id: int, entries: Iterable[NewOperatorGrant]) -> str:
-        """The grant that entries were added under, which may be gone, and whom they are for."""
-        key, tables = self._entries.key(grant_id), self.desk.tables
-        what = f"{tables.subsystems.name(key.subsystem)} {tables.grant_types.name(key.grant_type)}"
-        whom = "、".join(entry.card_number or "全部操作员" for entry in entries)
-        return f"{key.principal} {what}：{whom}"
 
     def menu_grid(self) -> Grid:
         """Menu and deletion are about the operators."""
@@ -547,11 +550,12 @@ class OperatorGrantsScreen(DayScreen):
         """Ask about the selected operator grant, or delete it."""
         if grid is not self._operators:
             return
-        if self._operators.selected is None:
+        operator = self._operators.selected
+        if operator is None:
             await self.tell("请选择数据!")
             return
         items = [
-            Item("delete", "删除", "F8"),
+            Item("delete", "删除" if operator.stored else "从列表中去掉", "F8"),
             Item("check", "核查", "F11"),
             Item("history", "操作历史", "^R"),
         ]

@@ -120,6 +120,20 @@ class OperatorLossPreview:
     losses: PageSource[Loss]
 
 
+class AlreadyGranted(InvalidInput):
+    """An entry that is refused because what it would grant is granted already.
+
+    Attributes:
+        entry: The entry.
+    """
+
+    def __init__(
+        self, message: str, entry: NewOperatorGrant, *, field: str, hint: str | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.entry = entry
+
+
 def received(
     store: Store,
     session: CardSession,
@@ -270,6 +284,8 @@ def save(
     Raises:
         NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry; also where the
             ledger has, or proves, no signature of the principal.
+        AlreadyGranted: Of an entry that is stored meanwhile, or is for one card while all
+            operators are.
         Conflict: The number of stored single cards is not `replacing` any more.
     """
     entries = list(entries)
@@ -417,10 +433,11 @@ def _check(
     pending: Set[str],
 ) -> CheckedEntry:
     """Check an entry; `pending` are the stored card numbers of those added before it."""
-    all_stand = ALL_OPERATORS in pending or _stands(store, enterprise_grant_id, ALL_OPERATORS)
+    all_stored = _stands(store, enterprise_grant_id, ALL_OPERATORS)
+    all_stand = all_stored or ALL_OPERATORS in pending
     if entry.to_all:
         if all_stand:
-            raise InvalidInput("已授予全部操作员，不必重复添加", field=ALL_FIELD)
+            raise _refused("已授予全部操作员，不必重复添加", entry, ALL_FIELD, stored=all_stored)
         replaces = grants.count(store, enterprise_grant_id) + len(pending)
         return CheckedEntry(NewOperatorGrant(True), replaces)
     card = parse_card_number(entry.card_number, field=CARD_FIELD, label="操作员IC卡号")
@@ -429,14 +446,26 @@ def _check(
             "法人卡不是操作员卡，不能授予", field=CARD_FIELD, hint="请输入操作员的IC卡号"
         )
     if all_stand:
-        raise InvalidInput(
+        raise _refused(
             "已授予全部操作员，不能再授予单个操作员",
-            field=CARD_FIELD,
+            entry,
+            CARD_FIELD,
+            stored=all_stored,
             hint="如需只授予个别操作员，请先删除全部操作员的授权",
         )
-    if card in pending or _stands(store, enterprise_grant_id, card):
-        raise InvalidInput(f"操作员 {card} 已在列表中", field=CARD_FIELD)
+    stored = _stands(store, enterprise_grant_id, card)
+    if stored or card in pending:
+        raise _refused(f"操作员 {card} 已在列表中", entry, CARD_FIELD, stored=stored)
     return CheckedEntry(NewOperatorGrant(False, card), 0)
+
+
+def _refused(
+    message: str, entry: NewOperatorGrant, field: str, *, stored: bool, hint: str | None = None
+) -> InvalidInput:
+    """The refusal of an entry that there is already, stored or among those to be saved."""
+    if stored:
+        return AlreadyGranted(message, entry, field=field, hint=hint)
+    return InvalidInput(message, field=field, hint=hint)
 
 
 def _stands(store: Store, enterprise_grant_id: int, card_number: str) -> bool:

@@ -81,14 +81,16 @@ async def test_what_is_saved_already_is_told_where_the_rest_is_refused(
     settings: Settings, broker: Colleague
 ) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
-        for principal in (NO_CARDS, ONE_CARD):
-            await choose(operator, principal)
-            await operator.type(NEW_CARD)
-            await operator.press("f6")
-        broker.hand_on(grant_of(broker, ONE_CARD), NEW_CARD)
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, TWO_CARDS)
+        await choose_all(operator)
+        await operator.burst("<f6>", "y")
+        broker.hand_on(grant_of(broker, TWO_CARDS), NEW_CARD)
         await operator.press("f10")
         assert "已保存1条。其余的：" in operator.message
-        assert "已在列表中" in operator.message
+        assert "由 2 条变为 3 条，没有保存" in operator.message
         assert operator.row(NO_CARDS).endswith(" 1")
     assert broker.operators(grant_of(broker, NO_CARDS)) == [NEW_CARD]
     # What is in force is not offered as unsaved after the line has dropped.
@@ -470,21 +472,80 @@ async def test_unsaved_entries_stay_while_other_grants_are_looked_at(settings: S
 # -- two operators -------------------------------------------------------------------
 
 
-async def test_a_card_that_a_colleague_has_added_meanwhile(
+async def test_what_was_granted_elsewhere_meanwhile_does_not_hold_up_the_rest(
     settings: Settings, broker: Colleague
 ) -> None:
-    grant = grant_of(broker, NO_CARDS)
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         await choose(operator, NO_CARDS)
         for card in (CARD, NEW_CARD):
             await operator.type(card)
             await operator.press("f6")
-        broker.hand_on(grant, CARD)
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        broker.hand_on(grant_of(broker, NO_CARDS), CARD)
         await operator.press("f10")
-        assert f"操作员 {CARD} 已在列表中" in operator.message
-        assert operator.sees("操作员权限列表", "共3条")
-        assert operator.row(NEW_CARD).endswith("未保存")
-    assert broker.operators(grant) == [CARD]
+        assert "有1条已在别处授予，不必再保存：" in operator.dialog
+        assert f"{NO_CARDS} 货物流转 操作权：{CARD}" in operator.dialog
+        await operator.press("enter")
+        assert "暂存成功" in operator.dialog
+        await operator.press("enter", "escape")
+        assert operator.place == "委托授权系统"
+    for principal in (NO_CARDS, ONE_CARD):
+        assert broker.operators(grant_of(broker, principal)) == [CARD, NEW_CARD]
+
+
+@pytest.mark.parametrize("all_here", [True, False])
+async def test_what_all_operators_were_granted_elsewhere_is_not_granted_again(
+    settings: Settings, broker: Colleague, all_here: bool
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await (choose_all(operator) if all_here else operator.type(CARD))
+        await operator.press("f6")
+        broker.hand_on(grant_of(broker, NO_CARDS))
+        await operator.press("f10")
+        assert "有1条已在别处授予，不必再保存：" in operator.dialog
+        await operator.press("enter")
+        assert operator.dialog == ""
+        assert operator.row(NO_CARDS).endswith(" 全部")
+        await operator.press("f10")
+        assert "没有要保存的内容" in operator.message
+    assert broker.operators(grant_of(broker, NO_CARDS)) == [""]
+
+
+async def test_what_was_granted_elsewhere_is_told_though_the_rest_is_refused(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, TWO_CARDS)
+        await choose_all(operator)
+        await operator.burst("<f6>", "y")
+        broker.hand_on(grant_of(broker, NO_CARDS), NEW_CARD)
+        broker.hand_on(grant_of(broker, TWO_CARDS), NEW_CARD)
+        await operator.press("f10")
+        assert "1条已在别处授予。其余的：" in operator.message
+        assert operator.row(NO_CARDS).endswith(" 1")
+
+
+async def test_of_a_row_that_is_not_saved_the_hint_speaks_of_taking_it_off_the_list(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await to_the_operators(operator)
+        assert "按F8从列表中去掉（尚未保存）" in operator.message
+        await operator.press("f9")
+        assert "从列表中去掉" in operator.dialog
+        await operator.press("escape", "down")
+        assert "按F8删除所选操作员的权限" in operator.message
+        await operator.press("up")
+        assert "按F8从列表中去掉（尚未保存）" in operator.message
 
 
 async def test_cards_that_a_colleague_has_added_are_not_replaced_unseen(
