@@ -119,6 +119,18 @@ class Saving:
         ]
         return f"{'，'.join(told)}。其余的：" if told else ""
 
+    @property
+    def in_force(self) -> str:
+        """How many grants were handed on, and to how many cards or to all operators."""
+        to_cards = [(key, entry.card_number) for key, entry in self.saved if not entry.to_all]
+        grants, cards = {key for key, _ in to_cards}, {card for _, card in to_cards}
+        to_all = len(self.saved) - len(to_cards)
+        told = [
+            *([f"{len(grants)}条授权共{len(cards)}张卡"] if to_cards else []),
+            *([f"{to_all}条授权授予全部操作员"] if to_all else []),
+        ]
+        return f"{'，'.join(told)}，操作员的权限已生效"
+
     def left_out(self, tables: CodeTables) -> str:
         """Which entries were not saved and why, line by line; empty where all were."""
         lines: list[str] = []

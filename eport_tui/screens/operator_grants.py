@@ -426,7 +426,7 @@ class OperatorGrantsScreen(DayScreen):
         if left_out := saving.left_out(desk.tables):
             await self.tell(left_out, kind="warning")
         if saving.saved:
-            await self.tell("暂存成功\n所列操作员的权限已生效")
+            await self.tell(f"暂存成功\n{saving.in_force}")
 
     async def _store(self, grant_id: int, saving: Saving) -> None:
         """Store what was added under one grant, without what was granted elsewhere meanwhile."""

@@ -77,6 +77,28 @@ async def test_entries_under_several_grants_are_saved_together(
         assert NEW_CARD in broker.operators(grant_of(broker, principal))
 
 
+async def test_saving_tells_how_many_grants_and_cards_it_was(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        for principal in (NO_CARDS, ONE_CARD):
+            await choose(operator, principal)
+            await operator.type(NEW_CARD)
+            await operator.press("f6")
+        await operator.type(OTHER_CARD)
+        await operator.press("f6", "f10")
+        assert "暂存成功2条授权共2张卡，操作员的权限已生效" in operator.dialog
+
+
+async def test_saving_tells_of_all_operators_beside_cards(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, NO_CARDS)
+        await choose_all(operator)
+        await operator.press("f6", "f10")
+        assert "1条授权共1张卡，1条授权授予全部操作员，操作员的权限已生效" in operator.dialog
+
+
 async def test_what_is_saved_already_is_told_where_the_rest_is_refused(
     settings: Settings, broker: Colleague
 ) -> None:
