@@ -212,9 +212,11 @@ async def test_granting_to_all_operators(settings: Settings, broker: Colleague) 
         assert operator.sees("= 操作员IC卡号")
         await operator.press("f6")
         assert operator.sees("操作员权限列表 第1条 共1条", "全部操作员", "未保存")
-        assert operator.row(NO_CARDS).endswith(" 全部")
+        assert operator.row(NO_CARDS).endswith(" +全部")
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
+        await operator.press("enter")
+        assert operator.row(NO_CARDS).endswith(" 全部")
     assert broker.operators(grant_of(broker, NO_CARDS)) == [""]
 
 
