@@ -223,7 +223,7 @@ class OperatorGrantsScreen(DayScreen):
 
     async def _find_next(self) -> None:
         self.check_whole()
-        desk, wanted = self.desk, self._query.values()
+        desk, wanted, narrowed = self.desk, self._query.values(), self._received.filter
         try:
             found = await desk.call(
                 service.find_next,
@@ -233,6 +233,8 @@ class OperatorGrantsScreen(DayScreen):
                 uscc=wanted["uscc"],
                 # The same question again means the next match; a new one begins at the top.
                 after=self._grant_id if wanted == self._last_query else None,
+                order=self._received.order,
+                filter=narrowed,
             )
         except NotFound as error:
             self.say("")
@@ -245,9 +247,12 @@ class OperatorGrantsScreen(DayScreen):
         await self._received.reload(select=found.grant_id)
         await self._show_operators()
         if found.alone:
-            told = "已定位到该授权，只有这一条符合"
+            among = f"筛选「{narrowed}」的记录中" if self._received.filter else ""
+            told = f"已定位到该授权，{among}只有这一条符合"
         else:
             told = ("已从头查起" if found.wrapped else "已定位到该授权") + "，再按F5转到下一条"
+        if narrowed and not self._received.filter:
+            told = f"筛选「{narrowed}」的记录中没有符合的，已取消筛选。{told}"
         self.say(told, "done")
 
     # The entry

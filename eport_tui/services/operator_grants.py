@@ -18,7 +18,7 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Spans
+from eport_tui.domain.lists import EVERYTHING, Count, InMemory, Order, PageSource, Spans
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
@@ -68,7 +68,7 @@ class FoundRow:
     Attributes:
         grant_id: Number of the enterprise grant.
         wrapped: Whether the search went past the end and began again.
-        alone: Whether no other one matches.
+        alone: Whether no other one matches, in the narrowed list if it was found there.
     """
 
     grant_id: int
@@ -173,6 +173,8 @@ def find_next(
     customs_code: str = "",
     uscc: str = "",
     after: int | None = None,
+    order: Order | None = None,
+    filter: str = "",
 ) -> FoundRow:
     """The next received grant whose principal's codes begin as typed (快速查询).
 
@@ -182,9 +184,12 @@ def find_next(
     Args:
         after: Number of the grant to search on from; none or a grant that is gone
             begins at the top.
+        order: The one of `received` that the list is in; the usual one where none is given.
+        filter: What the list is narrowed by in that order; only where none of its rows
+            matches, one of the others is found.
 
     Raises:
-        InvalidInput: Neither is given, or too many enterprises have such an USCC.
+        InvalidInput: Neither is given, or too much would have to be looked through.
         NotFound: None matches.
     """
     own = session.require().enterprise.customs_code
@@ -195,22 +200,26 @@ def find_next(
             field="customs_code",
             hint="输入开头几位即可",
         )
-    grant_id = None
-    if after is not None:
-        grant_id = RECEIVED.match(store, own, code, credit, after)
-    wrapped = grant_id is None and after is not None
-    if grant_id is None:
-        grant_id = RECEIVED.match(store, own, code, credit, None)
-    if grant_id is None:
-        raise NotFound("未查询到相应记录", field="customs_code")
-    try:
-        alone = RECEIVED.match(store, own, code, credit, grant_id) is None and (
-            after is None or RECEIVED.match(store, own, code, credit, None) == grant_id
-        )
-    except InvalidInput:
-        # Whether there is another one would take too long to find out.
-        alone = False
-    return FoundRow(grant_id, wrapped, alone)
+    column = "principal" if order is None else order.column
+    narrowed = [order.read(filter)] if order is not None and filter else []
+    for spans in (*narrowed, EVERYTHING):
+
+        def match(after: int | None, spans: Spans = spans) -> int | None:
+            return RECEIVED.match(store, own, code, credit, after, column=column, spans=spans)
+
+        grant_id = None if after is None else match(after)
+        wrapped = grant_id is None and after is not None
+        if grant_id is None:
+            grant_id = match(None)
+        if grant_id is None:
+            continue
+        try:
+            alone = match(grant_id) is None and (after is None or match(None) == grant_id)
+        except InvalidInput:
+            # Whether there is another one would take too long to find out.
+            alone = False
+        return FoundRow(grant_id, wrapped, alone)
+    raise NotFound("未查询到相应记录", field="customs_code")
 
 
 def granted(

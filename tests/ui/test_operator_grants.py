@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -128,6 +129,43 @@ async def test_another_question_begins_at_the_top(settings: Settings) -> None:
         await operator.type("3")
         await operator.press("f5")
         assert operator.sees("第1条 共17条")
+
+
+async def test_quick_query_goes_along_the_order_that_is_shown(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("ctrl+o")
+        await quick_query(operator, customs_code="3101440001")
+        places = [_place(operator)]
+        while "已从头查起" not in operator.message:
+            await operator.press("f5")
+            places.append(_place(operator))
+        assert len(places) == 4
+        assert places[:3] == sorted(places[:3])
+        assert places[3] == places[0]
+
+
+def _place(operator: Operator) -> int:
+    """Which row of the upper list is selected."""
+    found = re.search(r"第(\d+)条 共17条", operator.text)
+    assert found
+    return int(found[1])
+
+
+async def test_quick_query_looks_in_the_narrowed_list_and_says_that_it_lifts_the_filter(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.burst("<ctrl+o>", "<ctrl+f>", "即将到期", "<enter>")
+        await quick_query(operator, customs_code="3101440001")
+        assert operator.sees("第4条 共4条 按有效期 筛选即将到期")
+        assert "筛选「即将到期」的记录中只有这一条符合" in operator.message
+        await operator.clear()
+        await operator.type("3302320006")
+        await operator.press("f5")
+        assert "筛选「即将到期」的记录中没有符合的，已取消筛选" in operator.message
+        assert operator.sees("共17条 按有效期")
+        assert not operator.sees("筛选即将到期")
+        assert operator.row("3302320006").startswith("> ")
 
 
 @pytest.mark.parametrize(
