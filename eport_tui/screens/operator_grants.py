@@ -28,6 +28,7 @@ from eport_tui.widgets.menus import ContextMenu, Item
 from eport_tui.widgets.window import ListSource
 
 QUICK_QUERY = ("customs_code", "uscc")
+ASK = "请输入授权企业编号或授权企业社会信用代码，再按F5查询"
 
 
 class OperatorGrantsScreen(DayScreen):
@@ -210,14 +211,13 @@ class OperatorGrantsScreen(DayScreen):
     @flow
     async def action_query(self) -> None:
         """Select the next received grant that matches; from a list, begin another query."""
-        asked = any(self._query.value(field).strip() for field in QUICK_QUERY)
-        if not asked or isinstance(self.focused, Grid):
+        if not self._is_asked or isinstance(self.focused, Grid):
             # Nothing to look for yet, but what others have saved since is shown.
             if not await self.read(self._reload):
                 return
             self._query.focus_field("customs_code")
             self._query.select_text("customs_code")
-            self.say("请输入授权企业编号或授权企业社会信用代码，再按F5查询", "warning")
+            self.say(ASK, "warning")
             return
         await self._find_next()
 
@@ -305,6 +305,20 @@ class OperatorGrantsScreen(DayScreen):
             await self._add()
             return
         await self.enter()
+
+    async def last_field_entered(self) -> None:
+        """Enter in the empty last field of the quick query asks for what is in the other one."""
+        if self.form is not self._query:
+            await super().last_field_entered()
+        elif self._is_asked:
+            await self._find_next()
+        else:
+            self.say(ASK, "warning")
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether there is something to look for in the quick query."""
+        return any(self._query.value(field).strip() for field in QUICK_QUERY)
 
     @flow
     async def action_add(self) -> None:

@@ -214,6 +214,21 @@ async def test_quick_query_for_nothing_asks_what_for_and_shows_what_is_new(
         assert operator.sees("共18条", "保税担保")
 
 
+@pytest.mark.parametrize("day", ["", "+40"])
+async def test_enter_in_the_empty_last_field_of_the_quick_query_queries_or_asks_what_for(
+    settings: Settings, day: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.burst("<ctrl+y>", day, "<enter>", "<shift+tab>", "<enter>")
+        assert operator.at_field == "授权企业社会信用代码"
+        assert "请输入授权企业编号或授权企业社会信用代码，再按F5查询" in operator.message
+        await operator.press("shift+tab")
+        await operator.type("3122")
+        await operator.press("tab", "enter")
+        assert operator.row("3122930002").startswith("> ")
+        assert "已定位到该授权" in operator.message
+
+
 # -- 删除 ----------------------------------------------------------------------------
 
 
