@@ -29,6 +29,9 @@ from eport_tui.widgets.window import ListSource
 
 QUICK_QUERY = ("customs_code", "uscc")
 ASK = "请输入授权企业编号或授权企业社会信用代码，再按F5查询"
+NOTHING_RECEIVED = (
+    "没有授予本企业的授权。其他企业在企业间授权录入中授权给本企业后，才能在这里授予操作员"
+)
 
 
 class OperatorGrantsScreen(DayScreen):
@@ -330,7 +333,7 @@ class OperatorGrantsScreen(DayScreen):
         if self.is_another_day():
             return
         if row is None:
-            await self.tell("请选择数据!")
+            await self._tell_none_selected()
             return
         self.check_whole()
         grant_id = row.grant.id
@@ -492,7 +495,7 @@ class OperatorGrantsScreen(DayScreen):
         if self.is_another_day():
             return
         if row is None or grant_id is None or received is None:
-            await self.tell("请选择数据!")
+            await self._tell_none_selected()
             return
         whom = f"操作员卡 {row.card_number} " if row.card_number else "全部操作员"
         if row.stored is None:
@@ -534,10 +537,12 @@ class OperatorGrantsScreen(DayScreen):
         )
         return True
 
-    @property
-    def _selected_key(self) -> GrantKey | None:
-        row = self._received.selected
-        return row.grant.key if row else None
+    async def _tell_none_selected(self) -> None:
+        """Say which list needs a selected row, or has none at all."""
+        if self._received.selected is None:
+            await self.tell_none_selected(self._received, NOTHING_RECEIVED)
+        else:
+            await self.tell_none_selected(self._operators, "所选的授权没有授予操作员")
 
     @flow
     async def action_history(self) -> None:
@@ -546,7 +551,11 @@ class OperatorGrantsScreen(DayScreen):
 
     async def _history(self, *, of_operator: bool) -> None:
         operator = self._operators.selected if of_operator else None
-        await self.show_history(self._selected_key, operator.card_number if operator else None)
+        row = self._received.selected
+        if row is None:
+            await self._tell_none_selected()
+            return
+        await self.show_history(row.grant.key, operator.card_number if operator else None)
 
     @flow
     async def action_check(self) -> None:
@@ -554,8 +563,11 @@ class OperatorGrantsScreen(DayScreen):
         await self._check()
 
     async def _check(self) -> None:
-        operator = self._operators.selected
-        await self.check_grant(self._selected_key, operator.card_number if operator else "")
+        operator, row = self._operators.selected, self._received.selected
+        if row is None:
+            await self._tell_none_selected()
+            return
+        await self.check_grant(row.grant.key, operator.card_number if operator else "")
 
     def legend_ids(self) -> tuple[str, ...]:
         """F4 opens a list in the one field that has one; in a list F11 asks about the row."""
@@ -571,7 +583,7 @@ class OperatorGrantsScreen(DayScreen):
             return
         operator = self._operators.selected
         if operator is None:
-            await self.tell("请选择数据!")
+            await self._tell_none_selected()
             return
         items = [
             Item("delete", "删除" if operator.stored else "从列表中去掉", "F8"),

@@ -62,10 +62,10 @@ async def test_a_grant_without_operators_says_so(settings: Settings) -> None:
 async def test_an_enterprise_that_was_granted_nothing(settings: Settings) -> None:
     async with at_work(settings, "8900000000028", OPERATOR_GRANTS) as operator:
         assert operator.sees("授予本企业的授权 共0条", "暂无数据")
-        await operator.press("f6")
-        assert operator.sees("请选择数据!")
-        await operator.press("enter", "f8")
-        assert operator.sees("请选择数据!")
+        for key in ("f6", "f8", "f9", "f11", "ctrl+r"):
+            await operator.press(key)
+            assert "没有授予本企业的授权。其他企业在企业间授权录入中授权" in operator.dialog
+            await operator.press("enter")
 
 
 # -- 快速查询 ------------------------------------------------------------------------
@@ -298,6 +298,14 @@ async def test_deleting_an_entry_that_is_not_saved_yet_asks_nothing(
         await operator.press("escape")
         assert operator.place == "委托授权系统"
     assert broker.operators(grant_of(broker, ONE_CARD)) == [CARD]
+
+
+@pytest.mark.parametrize("key", ["f8", "f9"])
+async def test_with_no_operator_to_select(settings: Settings, key: str) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.press(key)
+        assert "所选的授权没有授予操作员" in operator.dialog
 
 
 @pytest.mark.parametrize("key", ["f8", "f9"])
