@@ -19,10 +19,11 @@ from eport_tui.screens import grant_forms, grant_lists
 from eport_tui.screens import grant_questions as questions
 from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
-from eport_tui.screens.operator_entries import Entries, OperatorRows, Saving
+from eport_tui.screens.operator_entries import Entries, OperatorRows, Saving, named
 from eport_tui.services import operator_grants as service
 from eport_tui.services.enterprise_grants import row_of_operator_grant
 from eport_tui.services.operator_grants import AlreadyGranted, NewOperatorGrant, ReceivedRow
+from eport_tui.widgets.form import Form
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
 from eport_tui.widgets.window import ListSource
@@ -54,6 +55,8 @@ class OperatorGrantsScreen(DayScreen):
         self._shown_for: int | None = None
         self._operators_of: GrantKey | None = None
         self._restored: dict[str, Any] | None = None
+        # Which grant was selected when what stands in the entry was typed or chosen.
+        self._entered_for: GrantKey | None = None
         self._last_query: dict[str, str] = {}
 
     def body(self) -> Iterable[Widget]:
@@ -128,6 +131,8 @@ class OperatorGrantsScreen(DayScreen):
         for field in ("to_all", "card_number", "reason"):
             self._entry.set_value(field, content[field])
         self._lock_card_number()
+        if entered_for := content.get("entered_for"):
+            self._entered_for = GrantKey(*entered_for)
         await self._received.reload(select=content["selected"])
         to_all = ["to_all"] if self._entry.value("to_all") == YES else []
         typed = [field for field in ("card_number", "reason") if self._entry.value(field)]
@@ -265,6 +270,17 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.set_value("to_all", NO)
         self._entry.set_value("card_number", "")
         self._entry.mark_error(None)
+        self._entered_for = None
+
+    def on_form_edited(self, message: Form.Edited) -> None:
+        """A card number is typed for the grant that is selected."""
+        super().on_form_edited(message)
+        if message.field == "card_number":
+            self._enter_for_selected()
+
+    def _enter_for_selected(self) -> None:
+        row = self._received.selected
+        self._entered_for = row.grant.key if row else None
 
     async def take(self, field: str) -> None:
         """Make the card number grey for all operators; turn a card number into its usual form."""
@@ -292,6 +308,7 @@ class OperatorGrantsScreen(DayScreen):
 
     async def picked(self, field: str) -> None:
         """是 is complete as it is; 否 goes on to the card number."""
+        self._enter_for_selected()
         if field != "to_all" or self._entry.value("to_all") != YES:
             await super().picked(field)
         elif await self._take_current():
@@ -336,6 +353,8 @@ class OperatorGrantsScreen(DayScreen):
             await self._tell_none_selected()
             return
         self.check_whole()
+        if not await self._is_meant_for(row.grant.key):
+            return
         grant_id = row.grant.id
         to_all = self._entry.value("to_all") == YES
         entry = NewOperatorGrant(
@@ -366,6 +385,22 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.focus_field("card_number")
         self.say(told, "warning")
         await desk.drafts.keep(self)
+
+    async def _is_meant_for(self, key: GrantKey) -> bool:
+        """Ask where the entry was made while another grant was selected."""
+        meant, tables = self._entered_for, self.desk.tables
+        if not self._not_added or meant is None or meant == key:
+            return True
+        number = self._entry.value("card_number").strip()
+        what = f"操作员IC卡号 {number} " if number else "授予全部操作员"
+        answer = await questions.for_which_grant(
+            self, what, named(meant, tables), named(key, tables)
+        )
+        if answer == "clear":
+            self._clear_entry()
+            self.say("录入的没有添加，已清除", "warning")
+            await self.desk.drafts.keep(self)
+        return answer == "here"
 
     @property
     def _not_added(self) -> str:
@@ -404,6 +439,7 @@ class OperatorGrantsScreen(DayScreen):
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
             "selected": self._grant_id,
+            "entered_for": self._entered_for,
         }
 
     # Saving and deleting

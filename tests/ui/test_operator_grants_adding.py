@@ -493,6 +493,82 @@ async def test_unsaved_entries_stay_while_other_grants_are_looked_at(settings: S
         assert operator.row(NO_CARDS).endswith("0+1")
 
 
+# -- another grant is selected ---------------------------------------------------------
+
+
+async def test_a_card_number_typed_for_one_grant_is_not_added_to_another_unasked(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await choose(operator, ONE_CARD)
+        await operator.press("f6")
+        assert (
+            f"操作员IC卡号 {NEW_CARD} 是为「{NO_CARDS} 货物流转 操作权」录入的" in operator.dialog
+        )
+        assert f"现在选中的是「{ONE_CARD} " in operator.dialog
+        await operator.press("enter")
+        assert operator.value("操作员IC卡号") == NEW_CARD
+        assert not operator.sees("未保存")
+        await operator.burst("<f6>", "y")
+        assert operator.row(NEW_CARD).endswith("未保存")
+        assert operator.row(ONE_CARD).endswith("1+1")
+
+
+@pytest.mark.parametrize("to_all", [True, False])
+async def test_what_was_entered_for_another_grant_can_be_given_up_and_the_rest_saved(
+    settings: Settings, broker: Colleague, to_all: bool
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await (choose_all(operator) if to_all else operator.type(OTHER_CARD))
+        while operator.at_field != "授权企业编号":
+            await operator.press("shift+tab")
+        await operator.clear()
+        await operator.burst(NO_CARDS, "<enter>", "<f10>")
+        assert "还没有添加" in operator.dialog
+        await operator.press("c")
+        assert "录入的没有添加，已清除" in operator.message
+        assert operator.value("操作员IC卡号") == ""
+        assert operator.value("是否授予全部操作员") == "否"
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+    assert broker.operators(grant_of(broker, ONE_CARD)) == [CARD, NEW_CARD]
+    assert broker.operators(grant_of(broker, NO_CARDS)) == []
+
+
+async def test_a_card_number_that_is_corrected_at_another_grant_is_meant_for_that(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(OTHER_CARD)
+        await choose(operator, ONE_CARD)
+        await operator.clear()
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        assert operator.dialog == ""
+        assert operator.row(NEW_CARD).endswith("未保存")
+
+
+async def test_whom_a_card_number_was_typed_for_is_known_after_a_dropped_line(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await choose(operator, ONE_CARD)
+        await operator.press("tab")
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("y")
+        assert operator.value("操作员IC卡号") == NEW_CARD
+        await operator.press("f6")
+        assert f"是为「{NO_CARDS} 货物流转 操作权」录入的" in operator.dialog
+
+
 # -- two operators -------------------------------------------------------------------
 
 
