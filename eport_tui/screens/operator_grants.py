@@ -206,6 +206,18 @@ class OperatorGrantsScreen(DayScreen):
             return "按F8从列表中去掉（尚未保存）；输入即定位，^F筛选"
         return "按F8删除所选操作员的权限；^R操作历史；输入即定位，^F筛选"
 
+    def on_grid_missed(self, message: Grid.Missed) -> None:
+        """What is typed in a list and not found there may be meant for the entry."""
+        grid = message.grid
+        if grid.order is None or not self.may_change:
+            return
+        way = "按Enter" if grid is self._received else "按Shift+Tab"
+        self.say(
+            f"没有以「{message.typed}」开头的{grid.order.label}，没有录入；"
+            f"要录入操作员IC卡号请先{way}到该栏",
+            "warning",
+        )
+
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
         if grid is self._received:

@@ -569,6 +569,22 @@ async def test_whom_a_card_number_was_typed_for_is_known_after_a_dropped_line(
         assert f"是为「{NO_CARDS} 货物流转 操作权」录入的" in operator.dialog
 
 
+@pytest.mark.parametrize(("way", "told"), [("enter", "按Enter"), ("shift+tab", "按Shift+Tab")])
+async def test_a_card_number_typed_in_a_list_by_mistake_is_told_not_to_be_entered(
+    settings: Settings, way: str, told: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        if way == "shift+tab":
+            await operator.press("tab", "tab", "tab", "tab")
+        await operator.type(NEW_CARD)
+        assert f"没有以「{NEW_CARD}」开头的" in operator.message
+        assert f"没有录入；要录入操作员IC卡号请先{told}到该栏" in operator.message
+        await operator.press(way)
+        while operator.at_field == "事由":
+            await operator.press(way)
+        assert operator.at_field == "操作员IC卡号"
+
+
 # -- two operators -------------------------------------------------------------------
 
 
