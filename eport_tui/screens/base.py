@@ -305,6 +305,10 @@ class EportScreen(LeanScreen[None]):
         if key is not None:
             self.desk.put_back(key)
 
+    async def tell_none_selected(self, grid: Grid[Any], none: str) -> None:
+        """Say that a row has to be selected first, or that the whole list has `none`."""
+        await self.tell(none if grid.is_empty and not grid.filter else "请选择数据!")
+
     async def confirm(
         self, title: str, text: str, *, yes: str = "确定", no: str = "取消", dangerous: bool = True
     ) -> bool:

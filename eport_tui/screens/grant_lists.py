@@ -65,10 +65,11 @@ def received_list(
 
     def operators(row: ReceivedRow) -> str:
         entries = added(row.grant.id)
-        # One to all takes the place of single cards, also before it is saved.
-        if row.to_all or any(entry.to_all for entry in entries):
-            return "全部"
-        return f"{row.operator_grants}" + (f"+{len(entries)}" if entries else "")
+        # One to all takes the place of single cards.
+        if any(entry.to_all for entry in entries):
+            return "+全部"
+        stored = "全部" if row.to_all else f"{row.operator_grants}"
+        return stored + (f"+{len(entries)}" if entries else "")
 
     grid: Grid[ReceivedRow] = Grid(
         "授予本企业的授权",

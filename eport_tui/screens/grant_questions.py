@@ -108,6 +108,26 @@ async def agree_to_an_operators_deletion(
     )
 
 
+async def for_which_grant(screen: EportScreen, what: str, meant: str, selected: str) -> str | None:
+    """An entry was made for one grant, and another is selected: `here` adds it there, `clear`
+    gives it up; anything else leaves it.
+    """
+    return await screen.choose(
+        Question(
+            "添加到另一条授权",
+            f"{what}是为「{meant}」录入的，还没有添加。\n"
+            f"现在选中的是「{selected}」。添加到现在选中的授权吗？",
+            [
+                Choice("here", "添加", "y"),
+                Choice("clear", "清除录入", "c"),
+                Choice("back", "返回", "n"),
+            ],
+            start=2,
+            warning=True,
+        )
+    )
+
+
 async def wants_the_standing_one(screen: EportScreen, error: GrantStands) -> bool:
     """The same grant is in force: offer to open that one instead."""
     return await screen.confirm(

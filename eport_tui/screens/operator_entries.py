@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eport_tui.domain.codes import CodeTables
 from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
 from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.services.operator_grants import NewOperatorGrant
@@ -34,6 +35,10 @@ class Entries:
     def key(self, grant_id: int) -> GrantKey:
         """The key of a grant that has entries; of one that was deleted nothing else tells it."""
         return self._keys[grant_id]
+
+    def named(self, grant_id: int) -> list[tuple[GrantKey, NewOperatorGrant]]:
+        """Those under a grant, with its key."""
+        return [(self._keys[grant_id], entry) for entry in self.under(grant_id)]
 
     def replacing(self, grant_id: int) -> int:
         """How many stored grants to single cards the one to all operators was agreed to replace."""
@@ -88,6 +93,71 @@ class Entries:
             self._under[int(id)] = [NewOperatorGrant(card == ALL_OPERATORS, card) for card in cards]
         self._replacing = {int(id): count for id, count in kept["replacing"].items()}
         self._keys = {int(id): GrantKey(*key) for id, key in kept["keys"].items()}
+
+
+class Saving:
+    """What becomes of the entries while they are saved, grant by grant.
+
+    Attributes:
+        saved: Those that are in force.
+        lost: Those whose enterprise grant is gone.
+        granted: Those that were granted elsewhere meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.saved: list[tuple[GrantKey, NewOperatorGrant]] = []
+        self.lost: list[tuple[GrantKey, NewOperatorGrant]] = []
+        self.granted: list[tuple[GrantKey, NewOperatorGrant]] = []
+
+    @property
+    def done(self) -> str:
+        """What is told in front of why the rest is refused; empty where nothing was done."""
+        told = [
+            *([f"已保存{len(self.saved)}条"] if self.saved else []),
+            *([f"{len(self.lost)}条的企业间授权已被授权企业删除"] if self.lost else []),
+            *([f"{len(self.granted)}条已在别处授予"] if self.granted else []),
+        ]
+        return f"{'，'.join(told)}。其余的：" if told else ""
+
+    @property
+    def in_force(self) -> str:
+        """How many grants were handed on, and to how many cards or to all operators."""
+        to_cards = [(key, entry.card_number) for key, entry in self.saved if not entry.to_all]
+        grants, cards = {key for key, _ in to_cards}, {card for _, card in to_cards}
+        to_all = len(self.saved) - len(to_cards)
+        told = [
+            *([f"{len(grants)}条授权共{len(cards)}张卡"] if to_cards else []),
+            *([f"{to_all}条授权授予全部操作员"] if to_all else []),
+        ]
+        return f"{'，'.join(told)}，操作员的权限已生效"
+
+    def left_out(self, tables: CodeTables) -> str:
+        """Which entries were not saved and why, line by line; empty where all were."""
+        lines: list[str] = []
+        if self.lost:
+            why = f"有{len(self.lost)}条没有保存，其企业间授权已被授权企业删除："
+            lines += [why, *_named(self.lost, tables)]
+        if self.granted:
+            why = f"有{len(self.granted)}条已在别处授予，不必再保存："
+            lines += [why, *_named(self.granted, tables)]
+        return "\n".join(lines)
+
+
+def _named(
+    entries: Iterable[tuple[GrantKey, NewOperatorGrant]], tables: CodeTables
+) -> Iterable[str]:
+    """The grants that entries were added under, which may be gone, and whom they are for."""
+    under: dict[GrantKey, list[str]] = {}
+    for key, entry in entries:
+        under.setdefault(key, []).append(entry.card_number or "全部操作员")
+    for key, whom in under.items():
+        yield f"{named(key, tables)}：{'、'.join(whom)}"
+
+
+def named(key: GrantKey, tables: CodeTables) -> str:
+    """A grant that was received, in few words."""
+    what = f"{tables.subsystems.name(key.subsystem)} {tables.grant_types.name(key.grant_type)}"
+    return f"{key.principal} {what}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -19,15 +19,20 @@ from eport_tui.screens import grant_forms, grant_lists
 from eport_tui.screens import grant_questions as questions
 from eport_tui.screens.base import flow, though
 from eport_tui.screens.day import FINDING, ONLY_LOOK, DayScreen
-from eport_tui.screens.operator_entries import Entries, OperatorRows
+from eport_tui.screens.operator_entries import Entries, OperatorRows, Saving, named
 from eport_tui.services import operator_grants as service
 from eport_tui.services.enterprise_grants import row_of_operator_grant
-from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
+from eport_tui.services.operator_grants import AlreadyGranted, NewOperatorGrant, ReceivedRow
+from eport_tui.widgets.form import Form
 from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.menus import ContextMenu, Item
 from eport_tui.widgets.window import ListSource
 
 QUICK_QUERY = ("customs_code", "uscc")
+ASK = "请输入授权企业编号或授权企业社会信用代码，再按F5查询"
+NOTHING_RECEIVED = (
+    "没有授予本企业的授权。其他企业在企业间授权录入中授权给本企业后，才能在这里授予操作员"
+)
 
 
 class OperatorGrantsScreen(DayScreen):
@@ -50,6 +55,8 @@ class OperatorGrantsScreen(DayScreen):
         self._shown_for: int | None = None
         self._operators_of: GrantKey | None = None
         self._restored: dict[str, Any] | None = None
+        # Which grant was selected when what stands in the entry was typed or chosen.
+        self._entered_for: GrantKey | None = None
         self._last_query: dict[str, str] = {}
 
     def body(self) -> Iterable[Widget]:
@@ -124,6 +131,8 @@ class OperatorGrantsScreen(DayScreen):
         for field in ("to_all", "card_number", "reason"):
             self._entry.set_value(field, content[field])
         self._lock_card_number()
+        if entered_for := content.get("entered_for"):
+            self._entered_for = GrantKey(*entered_for)
         await self._received.reload(select=content["selected"])
         to_all = ["to_all"] if self._entry.value("to_all") == YES else []
         typed = [field for field in ("card_number", "reason") if self._entry.value(field)]
@@ -143,6 +152,9 @@ class OperatorGrantsScreen(DayScreen):
         """Another received grant is selected: show its operators."""
         if message.grid is self._received and self._grant_id != self._shown_for:
             await self.read(self._show_operators)
+        elif message.grid is self._operators and self.focused is self._operators:
+            # F8 does something else on a row that is not saved.
+            self.hint(self.hint_here)
 
     async def _reload(self) -> None:
         """Read both lists again; the selected rows, or those in their places, stay selected."""
@@ -189,7 +201,22 @@ class OperatorGrantsScreen(DayScreen):
             return ONLY_LOOK
         if grid is self._received:
             return f"Enter录入操作员；F5快速查询；^R历史；^Y其他日期；{FINDING}"
+        row = self._operators.selected
+        if row is not None and row.stored is None:
+            return "按F8从列表中去掉（尚未保存）；输入即定位，^F筛选"
         return "按F8删除所选操作员的权限；^R操作历史；输入即定位，^F筛选"
+
+    def on_grid_missed(self, message: Grid.Missed) -> None:
+        """What is typed in a list and not found there may be meant for the entry."""
+        grid = message.grid
+        if grid.order is None or not self.may_change:
+            return
+        way = "按Enter" if grid is self._received else "按Shift+Tab"
+        self.say(
+            f"没有以「{message.typed}」开头的{grid.order.label}，没有录入；"
+            f"要录入操作员IC卡号请先{way}到该栏",
+            "warning",
+        )
 
     async def open_row(self, grid: Grid) -> None:
         """Enter on a received grant goes on to the entry; on an operator it opens the menu."""
@@ -204,20 +231,19 @@ class OperatorGrantsScreen(DayScreen):
     @flow
     async def action_query(self) -> None:
         """Select the next received grant that matches; from a list, begin another query."""
-        asked = any(self._query.value(field).strip() for field in QUICK_QUERY)
-        if not asked or isinstance(self.focused, Grid):
+        if not self._is_asked or isinstance(self.focused, Grid):
             # Nothing to look for yet, but what others have saved since is shown.
             if not await self.read(self._reload):
                 return
             self._query.focus_field("customs_code")
             self._query.select_text("customs_code")
-            self.say("请输入授权企业编号或授权企业社会信用代码，再按F5查询", "warning")
+            self.say(ASK, "warning")
             return
         await self._find_next()
 
     async def _find_next(self) -> None:
         self.check_whole()
-        desk, wanted = self.desk, self._query.values()
+        desk, wanted, narrowed = self.desk, self._query.values(), self._received.filter
         try:
             found = await desk.call(
                 service.find_next,
@@ -227,6 +253,8 @@ class OperatorGrantsScreen(DayScreen):
                 uscc=wanted["uscc"],
                 # The same question again means the next match; a new one begins at the top.
                 after=self._grant_id if wanted == self._last_query else None,
+                order=self._received.order,
+                filter=narrowed,
             )
         except NotFound as error:
             self.say("")
@@ -239,9 +267,12 @@ class OperatorGrantsScreen(DayScreen):
         await self._received.reload(select=found.grant_id)
         await self._show_operators()
         if found.alone:
-            told = "已定位到该授权，只有这一条符合"
+            among = f"筛选「{narrowed}」的记录中" if self._received.filter else ""
+            told = f"已定位到该授权，{among}只有这一条符合"
         else:
             told = ("已从头查起" if found.wrapped else "已定位到该授权") + "，再按F5转到下一条"
+        if narrowed and not self._received.filter:
+            told = f"筛选「{narrowed}」的记录中没有符合的，已取消筛选。{told}"
         self.say(told, "done")
 
     # The entry
@@ -251,6 +282,17 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.set_value("to_all", NO)
         self._entry.set_value("card_number", "")
         self._entry.mark_error(None)
+        self._entered_for = None
+
+    def on_form_edited(self, message: Form.Edited) -> None:
+        """A card number is typed for the grant that is selected."""
+        super().on_form_edited(message)
+        if message.field == "card_number":
+            self._enter_for_selected()
+
+    def _enter_for_selected(self) -> None:
+        row = self._received.selected
+        self._entered_for = row.grant.key if row else None
 
     async def take(self, field: str) -> None:
         """Make the card number grey for all operators; turn a card number into its usual form."""
@@ -278,6 +320,7 @@ class OperatorGrantsScreen(DayScreen):
 
     async def picked(self, field: str) -> None:
         """是 is complete as it is; 否 goes on to the card number."""
+        self._enter_for_selected()
         if field != "to_all" or self._entry.value("to_all") != YES:
             await super().picked(field)
         elif await self._take_current():
@@ -295,6 +338,20 @@ class OperatorGrantsScreen(DayScreen):
             return
         await self.enter()
 
+    async def last_field_entered(self) -> None:
+        """Enter in the empty last field of the quick query asks for what is in the other one."""
+        if self.form is not self._query:
+            await super().last_field_entered()
+        elif self._is_asked:
+            await self._find_next()
+        else:
+            self.say(ASK, "warning")
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether there is something to look for in the quick query."""
+        return any(self._query.value(field).strip() for field in QUICK_QUERY)
+
     @flow
     async def action_add(self) -> None:
         """Put the entry in the list, not saved yet."""
@@ -305,9 +362,11 @@ class OperatorGrantsScreen(DayScreen):
         if self.is_another_day():
             return
         if row is None:
-            await self.tell("请选择数据!")
+            await self._tell_none_selected()
             return
         self.check_whole()
+        if not await self._is_meant_for(row.grant.key):
+            return
         grant_id = row.grant.id
         to_all = self._entry.value("to_all") == YES
         entry = NewOperatorGrant(
@@ -338,6 +397,22 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.focus_field("card_number")
         self.say(told, "warning")
         await desk.drafts.keep(self)
+
+    async def _is_meant_for(self, key: GrantKey) -> bool:
+        """Ask where the entry was made while another grant was selected."""
+        meant, tables = self._entered_for, self.desk.tables
+        if not self._not_added or meant is None or meant == key:
+            return True
+        number = self._entry.value("card_number").strip()
+        what = f"操作员IC卡号 {number} " if number else "授予全部操作员"
+        answer = await questions.for_which_grant(
+            self, what, named(meant, tables), named(key, tables)
+        )
+        if answer == "clear":
+            self._clear_entry()
+            self.say("录入的没有添加，已清除", "warning")
+            await self.desk.drafts.keep(self)
+        return answer == "here"
 
     @property
     def _not_added(self) -> str:
@@ -376,6 +451,7 @@ class OperatorGrantsScreen(DayScreen):
             "card_number": self._entry.value("card_number"),
             "reason": self._entry.value("reason"),
             "selected": self._grant_id,
+            "entered_for": self._entered_for,
         }
 
     # Saving and deleting
@@ -393,20 +469,17 @@ class OperatorGrantsScreen(DayScreen):
         if not self._entries:
             self.say("没有要保存的内容，请先按F6添加", "warning")
             return
-        saved, lost, gone = 0, 0, list[str]()
+        saving = Saving()
         for grant_id in self._entries.grants:
-            entries = self._entries.under(grant_id)
             try:
-                await self._store(grant_id, entries)
-                saved += len(entries)
+                await self._store(grant_id, saving)
             except NotFound:
                 # There is no row left to correct them at, and they must not hold the others up.
-                lost += len(entries)
-                gone.append(self._named(grant_id, entries))
+                saving.lost += self._entries.named(grant_id)
             except EportError as error:
-                if saved:
-                    # What is in force may neither be kept silent nor offered again.
-                    error.done = f"已保存{saved}条。其余的："
+                # What is in force may neither be kept silent nor offered again.
+                if done := saving.done:
+                    error.done = done
                     await desk.drafts.keep(self)
                 if not isinstance(error, NotAwaited | OutOfReach):
                     await self._show_refused(grant_id)
@@ -415,31 +488,38 @@ class OperatorGrantsScreen(DayScreen):
         self._entry.set_value("reason", "")
         await desk.drafts.forget(self)
         self.say("")
-        with though("已保存" if saved else "没有保存"):
+        with though("已保存" if saving.saved else "没有保存"):
             await self._received.reload()
             await self._show_operators()
-        if lost:
+        if saving.lost:
             self.set_focus(self._received)
-            await self.tell(
-                f"有{lost}条没有保存，其企业间授权已被授权企业删除：\n" + "\n".join(gone),
-                kind="warning",
-            )
-        if saved:
-            await self.tell("暂存成功\n所列操作员的权限已生效")
+        if left_out := saving.left_out(desk.tables):
+            await self.tell(left_out, kind="warning")
+        if saving.saved:
+            await self.tell(f"暂存成功\n{saving.in_force}")
 
-    async def _store(self, grant_id: int, entries: Sequence[NewOperatorGrant]) -> None:
-        """Store what was added under one grant."""
+    async def _store(self, grant_id: int, saving: Saving) -> None:
+        """Store what was added under one grant, without what was granted elsewhere meanwhile."""
         desk = self.desk
-        await desk.call(
-            service.save,
-            desk.store,
-            desk.active_session,
-            grant_id,
-            entries,
-            replacing=self._entries.replacing(grant_id),
-            reason=self._entry.value("reason"),
-            proof=desk.proof,
-        )
+        while entries := self._entries.under(grant_id):
+            added = self._entries.named(grant_id)
+            try:
+                await desk.call(
+                    service.save,
+                    desk.store,
+                    desk.active_session,
+                    grant_id,
+                    entries,
+                    replacing=self._entries.replacing(grant_id),
+                    reason=self._entry.value("reason"),
+                    proof=desk.proof,
+                )
+            except AlreadyGranted as error:
+                saving.granted.append((self._entries.key(grant_id), error.entry))
+                self._entries.remove(grant_id, error.entry.card_number)
+            else:
+                saving.saved += added
+                return
 
     async def _show_refused(self, grant_id: int) -> None:
         """Show the grant whose entries were refused; the others stay as they are."""
@@ -447,13 +527,6 @@ class OperatorGrantsScreen(DayScreen):
         with suppress(EportError):
             await self._received.reload(select=grant_id)
             await self._show_operators()
-
-    def _named(self, grant_id: int, entries: Iterable[NewOperatorGrant]) -> str:
-        """The grant that entries were added under, which may be gone, and whom they are for."""
-        key, tables = self._entries.key(grant_id), self.desk.tables
-        what = f"{tables.subsystems.name(key.subsystem)} {tables.grant_types.name(key.grant_type)}"
-        whom = "、".join(entry.card_number or "全部操作员" for entry in entries)
-        return f"{key.principal} {what}：{whom}"
 
     def menu_grid(self) -> Grid:
         """Menu and deletion are about the operators."""
@@ -470,7 +543,7 @@ class OperatorGrantsScreen(DayScreen):
         if self.is_another_day():
             return
         if row is None or grant_id is None or received is None:
-            await self.tell("请选择数据!")
+            await self._tell_none_selected()
             return
         whom = f"操作员卡 {row.card_number} " if row.card_number else "全部操作员"
         if row.stored is None:
@@ -512,10 +585,12 @@ class OperatorGrantsScreen(DayScreen):
         )
         return True
 
-    @property
-    def _selected_key(self) -> GrantKey | None:
-        row = self._received.selected
-        return row.grant.key if row else None
+    async def _tell_none_selected(self) -> None:
+        """Say which list needs a selected row, or has none at all."""
+        if self._received.selected is None:
+            await self.tell_none_selected(self._received, NOTHING_RECEIVED)
+        else:
+            await self.tell_none_selected(self._operators, "所选的授权没有授予操作员")
 
     @flow
     async def action_history(self) -> None:
@@ -524,7 +599,11 @@ class OperatorGrantsScreen(DayScreen):
 
     async def _history(self, *, of_operator: bool) -> None:
         operator = self._operators.selected if of_operator else None
-        await self.show_history(self._selected_key, operator.card_number if operator else None)
+        row = self._received.selected
+        if row is None:
+            await self._tell_none_selected()
+            return
+        await self.show_history(row.grant.key, operator.card_number if operator else None)
 
     @flow
     async def action_check(self) -> None:
@@ -532,8 +611,11 @@ class OperatorGrantsScreen(DayScreen):
         await self._check()
 
     async def _check(self) -> None:
-        operator = self._operators.selected
-        await self.check_grant(self._selected_key, operator.card_number if operator else "")
+        operator, row = self._operators.selected, self._received.selected
+        if row is None:
+            await self._tell_none_selected()
+            return
+        await self.check_grant(row.grant.key, operator.card_number if operator else "")
 
     def legend_ids(self) -> tuple[str, ...]:
         """F4 opens a list in the one field that has one; in a list F11 asks about the row."""
@@ -547,11 +629,12 @@ class OperatorGrantsScreen(DayScreen):
         """Ask about the selected operator grant, or delete it."""
         if grid is not self._operators:
             return
-        if self._operators.selected is None:
-            await self.tell("请选择数据!")
+        operator = self._operators.selected
+        if operator is None:
+            await self._tell_none_selected()
             return
         items = [
-            Item("delete", "删除", "F8"),
+            Item("delete", "删除" if operator.stored else "从列表中去掉", "F8"),
             Item("check", "核查", "F11"),
             Item("history", "操作历史", "^R"),
         ]

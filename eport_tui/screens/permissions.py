@@ -23,6 +23,7 @@ from eport_tui.widgets.grid import Grid
 from eport_tui.widgets.picker import Picker
 
 ALL = "全部"
+NO_RIGHTS = "列表中没有操作员权限"
 
 
 class PermissionsScreen(DayScreen):
@@ -196,7 +197,7 @@ class PermissionsScreen(DayScreen):
         """Ask about the selected permission, of the card that was asked for or the own one."""
         row, holder = self._grid.selected, self.desk.active_session.holder
         if row is None:
-            await self.check_grant(None)
+            await self.tell_none_selected(self._grid, NO_RIGHTS)
             return
         card = row.card_number or self._choice.value("card_number").strip()
         if not card and row.direction is Direction.OURS and not holder.is_legal_person:
@@ -207,7 +208,10 @@ class PermissionsScreen(DayScreen):
     async def action_history(self) -> None:
         """Show what was done to the grant that the selected permission rests on."""
         row = self._grid.selected
-        await self.show_history(_key(row) if row else None)
+        if row is None:
+            await self.tell_none_selected(self._grid, NO_RIGHTS)
+            return
+        await self.show_history(_key(row))
 
     def list_hint(self, grid: Grid) -> str:
         """How to find a row."""

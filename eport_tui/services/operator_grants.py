@@ -18,7 +18,7 @@ from eport_tui.domain.grants import (
 )
 from eport_tui.domain.holders import Enterprise, Holder
 from eport_tui.domain.identifiers import parse_card_number
-from eport_tui.domain.lists import Count, InMemory, Order, PageSource, Spans
+from eport_tui.domain.lists import EVERYTHING, Count, InMemory, Order, PageSource, Spans
 from eport_tui.domain.netloss import Grants, Loss, net_loss
 from eport_tui.domain.operations import Change, Kind, OperatorGrantRow
 from eport_tui.domain.text import half_width
@@ -68,7 +68,7 @@ class FoundRow:
     Attributes:
         grant_id: Number of the enterprise grant.
         wrapped: Whether the search went past the end and began again.
-        alone: Whether no other one matches.
+        alone: Whether no other one matches, in the narrowed list if it was found there.
     """
 
     grant_id: int
@@ -120,6 +120,20 @@ class OperatorLossPreview:
     losses: PageSource[Loss]
 
 
+class AlreadyGranted(InvalidInput):
+    """An entry that is refused because what it would grant is granted already.
+
+    Attributes:
+        entry: The entry.
+    """
+
+    def __init__(
+        self, message: str, entry: NewOperatorGrant, *, field: str, hint: str | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.entry = entry
+
+
 def received(
     store: Store,
     session: CardSession,
@@ -159,6 +173,8 @@ def find_next(
     customs_code: str = "",
     uscc: str = "",
     after: int | None = None,
+    order: Order | None = None,
+    filter: str = "",
 ) -> FoundRow:
     """The next received grant whose principal's codes begin as typed (快速查询).
 
@@ -168,9 +184,12 @@ def find_next(
     Args:
         after: Number of the grant to search on from; none or a grant that is gone
             begins at the top.
+        order: The one of `received` that the list is in; the usual one where none is given.
+        filter: What the list is narrowed by in that order; only where none of its rows
+            matches, one of the others is found.
 
     Raises:
-        InvalidInput: Neither is given, or too many enterprises have such an USCC.
+        InvalidInput: Neither is given, or too much would have to be looked through.
         NotFound: None matches.
     """
     own = session.require().enterprise.customs_code
@@ -181,22 +200,26 @@ def find_next(
             field="customs_code",
             hint="输入开头几位即可",
         )
-    grant_id = None
-    if after is not None:
-        grant_id = RECEIVED.match(store, own, code, credit, after)
-    wrapped = grant_id is None and after is not None
-    if grant_id is None:
-        grant_id = RECEIVED.match(store, own, code, credit, None)
-    if grant_id is None:
-        raise NotFound("未查询到相应记录", field="customs_code")
-    try:
-        alone = RECEIVED.match(store, own, code, credit, grant_id) is None and (
-            after is None or RECEIVED.match(store, own, code, credit, None) == grant_id
-        )
-    except InvalidInput:
-        # Whether there is another one would take too long to find out.
-        alone = False
-    return FoundRow(grant_id, wrapped, alone)
+    column = "principal" if order is None else order.column
+    narrowed = [order.read(filter)] if order is not None and filter else []
+    for spans in (*narrowed, EVERYTHING):
+
+        def match(after: int | None, spans: Spans = spans) -> int | None:
+            return RECEIVED.match(store, own, code, credit, after, column=column, spans=spans)
+
+        grant_id = None if after is None else match(after)
+        wrapped = grant_id is None and after is not None
+        if grant_id is None:
+            grant_id = match(None)
+        if grant_id is None:
+            continue
+        try:
+            alone = match(grant_id) is None and (after is None or match(None) == grant_id)
+        except InvalidInput:
+            # Whether there is another one would take too long to find out.
+            alone = False
+        return FoundRow(grant_id, wrapped, alone)
+    raise NotFound("未查询到相应记录", field="customs_code")
 
 
 def granted(
@@ -270,6 +293,8 @@ def save(
     Raises:
         NotPermitted, NotFound, InvalidInput: As `check_entry`, for each entry; also where the
             ledger has, or proves, no signature of the principal.
+        AlreadyGranted: Of an entry that is stored meanwhile, or is for one card while all
+            operators are.
         Conflict: The number of stored single cards is not `replacing` any more.
     """
     entries = list(entries)
@@ -417,10 +442,11 @@ def _check(
     pending: Set[str],
 ) -> CheckedEntry:
     """Check an entry; `pending` are the stored card numbers of those added before it."""
-    all_stand = ALL_OPERATORS in pending or _stands(store, enterprise_grant_id, ALL_OPERATORS)
+    all_stored = _stands(store, enterprise_grant_id, ALL_OPERATORS)
+    all_stand = all_stored or ALL_OPERATORS in pending
     if entry.to_all:
         if all_stand:
-            raise InvalidInput("已授予全部操作员，不必重复添加", field=ALL_FIELD)
+            raise _refused("已授予全部操作员，不必重复添加", entry, ALL_FIELD, stored=all_stored)
         replaces = grants.count(store, enterprise_grant_id) + len(pending)
         return CheckedEntry(NewOperatorGrant(True), replaces)
     card = parse_card_number(entry.card_number, field=CARD_FIELD, label="操作员IC卡号")
@@ -429,14 +455,26 @@ def _check(
             "法人卡不是操作员卡，不能授予", field=CARD_FIELD, hint="请输入操作员的IC卡号"
         )
     if all_stand:
-        raise InvalidInput(
+        raise _refused(
             "已授予全部操作员，不能再授予单个操作员",
-            field=CARD_FIELD,
+            entry,
+            CARD_FIELD,
+            stored=all_stored,
             hint="如需只授予个别操作员，请先删除全部操作员的授权",
         )
-    if card in pending or _stands(store, enterprise_grant_id, card):
-        raise InvalidInput(f"操作员 {card} 已在列表中", field=CARD_FIELD)
+    stored = _stands(store, enterprise_grant_id, card)
+    if stored or card in pending:
+        raise _refused(f"操作员 {card} 已在列表中", entry, CARD_FIELD, stored=stored)
     return CheckedEntry(NewOperatorGrant(False, card), 0)
+
+
+def _refused(
+    message: str, entry: NewOperatorGrant, field: str, *, stored: bool, hint: str | None = None
+) -> InvalidInput:
+    """The refusal of an entry that there is already, stored or among those to be saved."""
+    if stored:
+        return AlreadyGranted(message, entry, field=field, hint=hint)
+    return InvalidInput(message, field=field, hint=hint)
 
 
 def _stands(store: Store, enterprise_grant_id: int, card_number: str) -> bool:

@@ -84,7 +84,7 @@ class Listed:
 
 
 FEW = 1_000
-"""As many enterprises as a search by USCC looks up one by one."""
+"""As many as a search sorts: enterprises with such an USCC, or grants of such codes."""
 
 CANDIDATES = "SELECT 1 FROM enterprise e WHERE e.uscc >= ? AND e.uscc < ? LIMIT ?"
 
@@ -120,6 +120,10 @@ class GrantList:
             CROSS JOIN enterprise_grant g ON g.{own} = ? AND g.{other} = e.customs_code
             WHERE e.uscc >= ? AND e.uscc < ? AND g.{other} >= ? AND g.{other} < ?
         """
+        coded = f"enterprise_grant g WHERE g.{own} = ? AND g.{other} >= ? AND g.{other} < ? LIMIT ?"
+        self._candidates = f"SELECT 1 FROM {coded}"
+        # The bound keeps the few from being looked for along the index of the order.
+        self._coded = f"SELECT g.id FROM (SELECT * FROM {coded}) g WHERE 1 = 1"
 
     def place(self, grant: EnterpriseGrant, column: str) -> Place:
         """Where a grant stands in the order by a column."""
@@ -164,47 +168,76 @@ class GrantList:
         return self.sorted_by(store, enterprise, self._other).at(grant_id)
 
     def match(
-        self, store: Store, enterprise: str, customs_code: str, uscc: str, after: int | None
+        self,
+        store: Store,
+        enterprise: str,
+        customs_code: str,
+        uscc: str,
+        after: int | None,
+        *,
+        column: str,
+        spans: Spans = EVERYTHING,
     ) -> int | None:
         """The first grant after another whose other end has codes that begin so.
 
+        Args:
+            column: What the list is sorted by.
+            spans: The values of that column that are looked among.
+
         Raises:
-            InvalidInput: Too many enterprises have such an USCC, and none of them was among
-                the first `BOUND` grants.
+            InvalidInput: Too much would have to be looked through, and none was among the first
+                `BOUND` grants.
         """
-        codes = Span.beginning(customs_code)
-        rows = self.sorted_by(store, enterprise, self._other, Spans.of(codes))
+        codes, credit = Span.beginning(customs_code), Span.beginning(uscc)
+        if column == self._other:
+            spans = spans.within(Spans.of(codes))
+        if not spans:
+            return None
+        rows = self.sorted_by(store, enterprise, column, spans)
         last = None if after is None else self.get(store, enterprise, after)
-        if not uscc:
+        if not uscc and column == self._other:
             found = rows.after(last, 1)
             return found[0].grant.id if found else None
-        credit = Span.beginning(uscc)
-        if len(store.rows(CANDIDATES, (credit.low, credit.high, FEW + 1))) <= FEW:
-            return self._match_named(store, enterprise, codes, credit, last)
+        coded = (enterprise, codes.low, codes.high)
+        if uscc:
+            candidates, sql = (CANDIDATES, (credit.low, credit.high)), self._named
+            values = (enterprise, credit.low, credit.high, codes.low, codes.high)
+        else:
+            candidates, sql, values = (self._candidates, coded), self._coded, (*coded, FEW)
+        if len(store.rows(candidates[0], (*candidates[1], FEW + 1))) <= FEW:
+            return self._match_few(store, sql, values, last, column, spans)
         for _ in range(BOUND // _STEP):
             page = rows.after(last, _STEP)
             for last in page:
-                if last.other.uscc in credit:
+                if getattr(last.grant.key, self._other) in codes and last.other.uscc in credit:
                     return last.grant.id
             if len(page) < _STEP:
                 return None
         raise InvalidInput(
             f"符合的企业太多，查了{BOUND}条授权还没有查到",
-            field="uscc",
-            hint="请多输入几位，或同时输入授权企业编号",
+            field="uscc" if uscc else "customs_code",
+            hint="请多输入几位，或同时输入授权企业编号" if uscc else "请多输入几位",
         )
 
-    def _match_named(
-        self, store: Store, enterprise: str, codes: Span, credit: Span, after: Listed | None
+    def _match_few(
+        self,
+        store: Store,
+        sql: str,
+        values: Place,
+        after: Listed | None,
+        column: str,
+        spans: Spans,
     ) -> int | None:
-        """Go through the few enterprises that have such an USCC."""
-        sql = self._named
-        values = (enterprise, credit.low, credit.high, codes.low, codes.high)
-        order = ", ".join(self._orders[self._other])
+        """Sort what matches, which is little, and take the first after another."""
+        order = self._orders[column]
+        if spans != EVERYTHING:
+            inside = " OR ".join(f"{order[0]} >= ? AND {order[0]} < ?" for _ in spans)
+            sql += f" AND ({inside})"
+            values = (*values, *(bound for span in spans for bound in span))
         if after is not None:
-            sql += f" AND ({order}) > (?, ?, ?)"
-            values = (*values, *self.place(after.grant, self._other))
-        rows = store.rows(f"{sql} ORDER BY {order} LIMIT 1", values)
+            sql += f" AND ({', '.join(order)}) > ({', '.join('?' * len(order))})"
+            values = (*values, *self.place(after.grant, column))
+        rows = store.rows(f"{sql} ORDER BY {', '.join(order)} LIMIT 1", values)
         return rows[0][0] if rows else None
 
 

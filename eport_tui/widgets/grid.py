@@ -107,6 +107,12 @@ class Grid(Widget, Generic[Row], can_focus=True):
         """The operator wants to say what to narrow the list by."""
 
     @dataclass
+    class Missed(OfGrid):
+        """No row begins as typed."""
+
+        typed: str
+
+    @dataclass
     class Told(OfGrid):
         """What there is to say about a key."""
 
@@ -494,6 +500,7 @@ class Grid(Widget, Generic[Row], can_focus=True):
         row = await source.do(lambda pages: pages.seek(typed))
         self._found = row is not None
         if row is None:
+            self.post_message(self.Missed(self, typed))
             return
         at = self._index_of(self._view.window, row)
         if at is None:

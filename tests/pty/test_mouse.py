@@ -122,9 +122,9 @@ def test_a_click_chooses_from_the_menus_and_answers_a_prompt(launch: Launch) -> 
     desk.wait_place("委托授权系统 / 企业内授权录入")
     desk.wait_for("暂无数据")
     desk.press("f6")
-    desk.wait_for("请选择数据!")
+    desk.wait_for("没有授予本企业的授权。")
     desk.click(*desk.find("> 确定"))
-    desk.wait_gone("请选择数据!")
+    desk.wait_gone("没有授予本企业的授权。")
 
 
 def test_the_wheel_moves_in_the_list_under_the_mouse(launch: Launch) -> None:

@@ -145,8 +145,9 @@ def test_no_list_is_read_or_sorted_as_a_whole(
 
 @pytest.mark.parametrize("uscc", ["", "9", "91310000PDY00001XG"])
 @pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("order", [0, 1, 2])
 def test_the_quick_query_reads_no_whole_table(
-    sqlite_store: Store, uscc: str, few: int, monkeypatch: pytest.MonkeyPatch
+    sqlite_store: Store, uscc: str, few: int, order: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grant_rows, "FEW", few)
     register(sqlite_store)
@@ -154,10 +155,20 @@ def test_the_quick_query_reads_no_whole_table(
     explained = Explained(sqlite_store, monkeypatch)
     code = "" if uscc else "31"
     for after in (None, first.id):
-        operator_grants.find_next(sqlite_store, OURS, customs_code=code, uscc=uscc, after=after)
-    assert explained.steps(SCANS) == []
-    # Those of the few enterprises that were found are sorted.
-    assert [sql for _, sql in explained.steps(SORTS) if "FROM enterprise e" not in sql] == []
+        operator_grants.find_next(
+            sqlite_store,
+            OURS,
+            customs_code=code,
+            uscc=uscc,
+            after=after,
+            order=operator_grants.received(sqlite_store, OURS).orders[order],
+        )
+    # Those of the few enterprises that were found are sorted, and the few grants.
+    few_ones = ("FROM enterprise e", "LIMIT ?) g")
+    assert [plan for plan in explained.steps(SCANS) if few_ones[1] not in plan[1]] == []
+    assert [
+        sql for _, sql in explained.steps(SORTS) if not any(each in sql for each in few_ones)
+    ] == []
 
 
 def test_the_counts_of_the_main_menu_read_no_whole_table(
@@ -485,6 +496,10 @@ def test_the_quick_query_by_code_goes_anywhere_and_by_uscc_no_farther_than_makes
     assert operator_grants.find_next(long_store, OURS, customs_code="320001", uscc="91") == found
     with pytest.raises(NotFound):
         operator_grants.find_next(long_store, OURS, customs_code="32001199", uscc="99")
+    by_day = operator_grants.received(long_store, OURS).orders[1]
+    with pytest.raises(InvalidInput, match="查了10000条授权还没有查到") as caught:
+        operator_grants.find_next(long_store, OURS, customs_code="320001", order=by_day)
+    assert caught.value.field == "customs_code"
 
 
 def test_many_operators_under_a_grant_are_told_as_more_than_a_thousand(long_store: Store) -> None:

@@ -23,6 +23,7 @@ from eport_tui.services.operator_grants import (
     received,
     save,
 )
+from eport_tui.store import enterprise_grants as grant_rows
 from eport_tui.store import enterprises
 from eport_tui.store.database import Store
 from tests.services.world import (
@@ -99,6 +100,29 @@ def test_the_quick_query_goes_on_to_the_next_match_and_begins_again_at_the_end(
         (second.id, False),
         (first.id, True),
     ]
+
+
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("asked", [{"customs_code": "3101"}, {"uscc": MANUFACTURER.uscc}])
+def test_the_quick_query_goes_along_the_order_that_is_shown(
+    store: Store, asked: dict[str, str], few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grant_rows, "FEW", few)
+    late = grant(store, subsystem="95", valid_until=date(2028, 1, 1))
+    grant(store, TRADER, valid_until=date(2027, 6, 1))
+    early = grant(store, subsystem="B1", valid_until=date(2027, 1, 1))
+    by_day = received(store, OURS, today=TODAY).orders[1]
+
+    def find(after: int | None, filter: str = "") -> tuple[int, bool, bool]:
+        found = find_next(store, OURS, **asked, after=after, order=by_day, filter=filter)
+        return found.grant_id, found.wrapped, found.alone
+
+    assert find(None) == (early.id, False, False)
+    assert find(early.id) == (late.id, False, False)
+    assert find(late.id) == (early.id, True, False)
+    assert find(None, "2028") == (late.id, False, True)
+    # None of the list as it is narrowed matches.
+    assert find(None, "202706") == (early.id, False, False)
 
 
 def test_the_only_match_is_found_again(store: Store) -> None:

@@ -306,12 +306,15 @@ async def test_from_the_menu_of_a_row(settings: Settings, card: str, where: str)
         assert operator.place == PLACE
 
 
-@pytest.mark.parametrize(("card", "where"), [(MANUFACTURER, "11"), (OTHER_BROKER, "13")])
-async def test_without_a_row_there_is_nothing_to_ask_about(
-    settings: Settings, card: str, where: str
-) -> None:
-    async with at_work(settings, card, where) as operator:
-        if where == "13":
-            await operator.burst("<space>", "X2", "<enter>")
+async def test_without_a_row_there_is_nothing_to_ask_about(settings: Settings) -> None:
+    async with at_work(settings, MANUFACTURER, "11") as operator:
         await operator.press("f11")
         assert "请选择数据!" in operator.dialog
+
+
+@pytest.mark.parametrize("key", ["f11", "ctrl+r"])
+async def test_where_no_rights_are_listed_that_is_said(settings: Settings, key: str) -> None:
+    async with at_work(settings, OTHER_BROKER, "13") as operator:
+        await operator.burst("<space>", "X2", "<enter>")
+        await operator.press(key)
+        assert "列表中没有操作员权限" in operator.dialog

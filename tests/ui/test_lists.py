@@ -241,7 +241,8 @@ async def test_what_is_found_or_saved_is_shown_even_where_a_filter_would_hide_it
     async with at_work(settings, BROKER, "12") as operator:
         await operator.burst("<ctrl+f>", "3302", "<enter>", "<f5>", "3101", "<f5>")
         assert selected(operator).startswith("> 3101")
-        assert not operator.sees("筛选")
+        assert not operator.sees("筛选3302")
+        assert "已取消筛选" in operator.message
 
 
 # -- the same list, asked for anew ---------------------------------------------------------

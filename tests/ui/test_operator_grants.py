@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -61,10 +62,10 @@ async def test_a_grant_without_operators_says_so(settings: Settings) -> None:
 async def test_an_enterprise_that_was_granted_nothing(settings: Settings) -> None:
     async with at_work(settings, "8900000000028", OPERATOR_GRANTS) as operator:
         assert operator.sees("授予本企业的授权 共0条", "暂无数据")
-        await operator.press("f6")
-        assert operator.sees("请选择数据!")
-        await operator.press("enter", "f8")
-        assert operator.sees("请选择数据!")
+        for key in ("f6", "f8", "f9", "f11", "ctrl+r"):
+            await operator.press(key)
+            assert "没有授予本企业的授权。其他企业在企业间授权录入中授权" in operator.dialog
+            await operator.press("enter")
 
 
 # -- 快速查询 ------------------------------------------------------------------------
@@ -130,6 +131,43 @@ async def test_another_question_begins_at_the_top(settings: Settings) -> None:
         assert operator.sees("第1条 共17条")
 
 
+async def test_quick_query_goes_along_the_order_that_is_shown(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("ctrl+o")
+        await quick_query(operator, customs_code="3101440001")
+        places = [_place(operator)]
+        while "已从头查起" not in operator.message:
+            await operator.press("f5")
+            places.append(_place(operator))
+        assert len(places) == 4
+        assert places[:3] == sorted(places[:3])
+        assert places[3] == places[0]
+
+
+def _place(operator: Operator) -> int:
+    """Which row of the upper list is selected."""
+    found = re.search(r"第(\d+)条 共17条", operator.text)
+    assert found
+    return int(found[1])
+
+
+async def test_quick_query_looks_in_the_narrowed_list_and_says_that_it_lifts_the_filter(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.burst("<ctrl+o>", "<ctrl+f>", "即将到期", "<enter>")
+        await quick_query(operator, customs_code="3101440001")
+        assert operator.sees("第4条 共4条 按有效期 筛选即将到期")
+        assert "筛选「即将到期」的记录中只有这一条符合" in operator.message
+        await operator.clear()
+        await operator.type("3302320006")
+        await operator.press("f5")
+        assert "筛选「即将到期」的记录中没有符合的，已取消筛选" in operator.message
+        assert operator.sees("共17条 按有效期")
+        assert not operator.sees("筛选即将到期")
+        assert operator.row("3302320006").startswith("> ")
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [("9999", "9999"), ("３９", "39"), ("[bold]", "[bold]"), ("' OR 1=1", "'OR1=1"), ("%", "%")],
@@ -174,6 +212,21 @@ async def test_quick_query_for_nothing_asks_what_for_and_shows_what_is_new(
         assert "请输入授权企业编号或授权企业社会信用代码" in operator.message
         assert operator.at_field == "授权企业编号"
         assert operator.sees("共18条", "保税担保")
+
+
+@pytest.mark.parametrize("day", ["", "+40"])
+async def test_enter_in_the_empty_last_field_of_the_quick_query_queries_or_asks_what_for(
+    settings: Settings, day: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.burst("<ctrl+y>", day, "<enter>", "<shift+tab>", "<enter>")
+        assert operator.at_field == "授权企业社会信用代码"
+        assert "请输入授权企业编号或授权企业社会信用代码，再按F5查询" in operator.message
+        await operator.press("shift+tab")
+        await operator.type("3122")
+        await operator.press("tab", "enter")
+        assert operator.row("3122930002").startswith("> ")
+        assert "已定位到该授权" in operator.message
 
 
 # -- 删除 ----------------------------------------------------------------------------
@@ -245,6 +298,14 @@ async def test_deleting_an_entry_that_is_not_saved_yet_asks_nothing(
         await operator.press("escape")
         assert operator.place == "委托授权系统"
     assert broker.operators(grant_of(broker, ONE_CARD)) == [CARD]
+
+
+@pytest.mark.parametrize("key", ["f8", "f9"])
+async def test_with_no_operator_to_select(settings: Settings, key: str) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.press(key)
+        assert "所选的授权没有授予操作员" in operator.dialog
 
 
 @pytest.mark.parametrize("key", ["f8", "f9"])

@@ -77,18 +77,42 @@ async def test_entries_under_several_grants_are_saved_together(
         assert NEW_CARD in broker.operators(grant_of(broker, principal))
 
 
-async def test_what_is_saved_already_is_told_where_the_rest_is_refused(
-    settings: Settings, broker: Colleague
-) -> None:
+async def test_saving_tells_how_many_grants_and_cards_it_was(settings: Settings) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         for principal in (NO_CARDS, ONE_CARD):
             await choose(operator, principal)
             await operator.type(NEW_CARD)
             await operator.press("f6")
-        broker.hand_on(grant_of(broker, ONE_CARD), NEW_CARD)
+        await operator.type(OTHER_CARD)
+        await operator.press("f6", "f10")
+        assert "暂存成功2条授权共2张卡，操作员的权限已生效" in operator.dialog
+
+
+async def test_saving_tells_of_all_operators_beside_cards(settings: Settings) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, NO_CARDS)
+        await choose_all(operator)
+        await operator.press("f6", "f10")
+        assert "1条授权共1张卡，1条授权授予全部操作员，操作员的权限已生效" in operator.dialog
+
+
+async def test_what_is_saved_already_is_told_where_the_rest_is_refused(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, TWO_CARDS)
+        await choose_all(operator)
+        await operator.burst("<f6>", "y")
+        broker.hand_on(grant_of(broker, TWO_CARDS), NEW_CARD)
         await operator.press("f10")
         assert "已保存1条。其余的：" in operator.message
-        assert "已在列表中" in operator.message
+        assert "由 2 条变为 3 条，没有保存" in operator.message
         assert operator.row(NO_CARDS).endswith(" 1")
     assert broker.operators(grant_of(broker, NO_CARDS)) == [NEW_CARD]
     # What is in force is not offered as unsaved after the line has dropped.
@@ -188,9 +212,11 @@ async def test_granting_to_all_operators(settings: Settings, broker: Colleague) 
         assert operator.sees("= 操作员IC卡号")
         await operator.press("f6")
         assert operator.sees("操作员权限列表 第1条 共1条", "全部操作员", "未保存")
-        assert operator.row(NO_CARDS).endswith(" 全部")
+        assert operator.row(NO_CARDS).endswith(" +全部")
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
+        await operator.press("enter")
+        assert operator.row(NO_CARDS).endswith(" 全部")
     assert broker.operators(grant_of(broker, NO_CARDS)) == [""]
 
 
@@ -467,24 +493,175 @@ async def test_unsaved_entries_stay_while_other_grants_are_looked_at(settings: S
         assert operator.row(NO_CARDS).endswith("0+1")
 
 
+# -- another grant is selected ---------------------------------------------------------
+
+
+async def test_a_card_number_typed_for_one_grant_is_not_added_to_another_unasked(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await choose(operator, ONE_CARD)
+        await operator.press("f6")
+        assert (
+            f"操作员IC卡号 {NEW_CARD} 是为「{NO_CARDS} 货物流转 操作权」录入的" in operator.dialog
+        )
+        assert f"现在选中的是「{ONE_CARD} " in operator.dialog
+        await operator.press("enter")
+        assert operator.value("操作员IC卡号") == NEW_CARD
+        assert not operator.sees("未保存")
+        await operator.burst("<f6>", "y")
+        assert operator.row(NEW_CARD).endswith("未保存")
+        assert operator.row(ONE_CARD).endswith("1+1")
+
+
+@pytest.mark.parametrize("to_all", [True, False])
+async def test_what_was_entered_for_another_grant_can_be_given_up_and_the_rest_saved(
+    settings: Settings, broker: Colleague, to_all: bool
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await (choose_all(operator) if to_all else operator.type(OTHER_CARD))
+        while operator.at_field != "授权企业编号":
+            await operator.press("shift+tab")
+        await operator.clear()
+        await operator.burst(NO_CARDS, "<enter>", "<f10>")
+        assert "还没有添加" in operator.dialog
+        await operator.press("c")
+        assert "录入的没有添加，已清除" in operator.message
+        assert operator.value("操作员IC卡号") == ""
+        assert operator.value("是否授予全部操作员") == "否"
+        await operator.press("f10")
+        assert "暂存成功" in operator.dialog
+    assert broker.operators(grant_of(broker, ONE_CARD)) == [CARD, NEW_CARD]
+    assert broker.operators(grant_of(broker, NO_CARDS)) == []
+
+
+async def test_a_card_number_that_is_corrected_at_another_grant_is_meant_for_that(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(OTHER_CARD)
+        await choose(operator, ONE_CARD)
+        await operator.clear()
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        assert operator.dialog == ""
+        assert operator.row(NEW_CARD).endswith("未保存")
+
+
+async def test_whom_a_card_number_was_typed_for_is_known_after_a_dropped_line(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await choose(operator, ONE_CARD)
+        await operator.press("tab")
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await operator.press("y")
+        assert operator.value("操作员IC卡号") == NEW_CARD
+        await operator.press("f6")
+        assert f"是为「{NO_CARDS} 货物流转 操作权」录入的" in operator.dialog
+
+
+@pytest.mark.parametrize(("way", "told"), [("enter", "按Enter"), ("shift+tab", "按Shift+Tab")])
+async def test_a_card_number_typed_in_a_list_by_mistake_is_told_not_to_be_entered(
+    settings: Settings, way: str, told: str
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        if way == "shift+tab":
+            await operator.press("tab", "tab", "tab", "tab")
+        await operator.type(NEW_CARD)
+        assert f"没有以「{NEW_CARD}」开头的" in operator.message
+        assert f"没有录入；要录入操作员IC卡号请先{told}到该栏" in operator.message
+        await operator.press(way)
+        while operator.at_field == "事由":
+            await operator.press(way)
+        assert operator.at_field == "操作员IC卡号"
+
+
 # -- two operators -------------------------------------------------------------------
 
 
-async def test_a_card_that_a_colleague_has_added_meanwhile(
+async def test_what_was_granted_elsewhere_meanwhile_does_not_hold_up_the_rest(
     settings: Settings, broker: Colleague
 ) -> None:
-    grant = grant_of(broker, NO_CARDS)
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
         await choose(operator, NO_CARDS)
         for card in (CARD, NEW_CARD):
             await operator.type(card)
             await operator.press("f6")
-        broker.hand_on(grant, CARD)
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        broker.hand_on(grant_of(broker, NO_CARDS), CARD)
         await operator.press("f10")
-        assert f"操作员 {CARD} 已在列表中" in operator.message
-        assert operator.sees("操作员权限列表", "共3条")
-        assert operator.row(NEW_CARD).endswith("未保存")
-    assert broker.operators(grant) == [CARD]
+        assert "有1条已在别处授予，不必再保存：" in operator.dialog
+        assert f"{NO_CARDS} 货物流转 操作权：{CARD}" in operator.dialog
+        await operator.press("enter")
+        assert "暂存成功" in operator.dialog
+        await operator.press("enter", "escape")
+        assert operator.place == "委托授权系统"
+    for principal in (NO_CARDS, ONE_CARD):
+        assert broker.operators(grant_of(broker, principal)) == [CARD, NEW_CARD]
+
+
+@pytest.mark.parametrize("all_here", [True, False])
+async def test_what_all_operators_were_granted_elsewhere_is_not_granted_again(
+    settings: Settings, broker: Colleague, all_here: bool
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await (choose_all(operator) if all_here else operator.type(CARD))
+        await operator.press("f6")
+        broker.hand_on(grant_of(broker, NO_CARDS))
+        await operator.press("f10")
+        assert "有1条已在别处授予，不必再保存：" in operator.dialog
+        await operator.press("enter")
+        assert operator.dialog == ""
+        assert operator.row(NO_CARDS).endswith(" 全部")
+        await operator.press("f10")
+        assert "没有要保存的内容" in operator.message
+    assert broker.operators(grant_of(broker, NO_CARDS)) == [""]
+
+
+async def test_what_was_granted_elsewhere_is_told_though_the_rest_is_refused(
+    settings: Settings, broker: Colleague
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, NO_CARDS)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await choose(operator, TWO_CARDS)
+        await choose_all(operator)
+        await operator.burst("<f6>", "y")
+        broker.hand_on(grant_of(broker, NO_CARDS), NEW_CARD)
+        broker.hand_on(grant_of(broker, TWO_CARDS), NEW_CARD)
+        await operator.press("f10")
+        assert "1条已在别处授予。其余的：" in operator.message
+        assert operator.row(NO_CARDS).endswith(" 1")
+
+
+async def test_of_a_row_that_is_not_saved_the_hint_speaks_of_taking_it_off_the_list(
+    settings: Settings,
+) -> None:
+    async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
+        await choose(operator, ONE_CARD)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+        await to_the_operators(operator)
+        assert "按F8从列表中去掉（尚未保存）" in operator.message
+        await operator.press("f9")
+        assert "从列表中去掉" in operator.dialog
+        await operator.press("escape", "down")
+        assert "按F8删除所选操作员的权限" in operator.message
+        await operator.press("up")
+        assert "按F8从列表中去掉（尚未保存）" in operator.message
 
 
 async def test_cards_that_a_colleague_has_added_are_not_replaced_unseen(
