@@ -690,7 +690,6 @@ async def test_an_operator_that_a_colleague_has_deleted(
         await to_the_operators(operator)
         broker.take_back(grant, CARD)
         await operator.press("delete")
-        await operator.type("y")
         assert "已不存在" in operator.message
         assert operator.sees("操作员权限列表", "共1条")
 
