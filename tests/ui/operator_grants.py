@@ -26,6 +26,14 @@ async def choose(operator: Operator, principal: str) -> None:
     assert operator.at_field == "操作员IC卡号"
 
 
+async def add_to_two_grants(operator: Operator) -> None:
+    """Add the new card under a grant without cards, and then under one that has a card."""
+    for principal in (NO_CARDS, ONE_CARD):
+        await choose(operator, principal)
+        await operator.type(NEW_CARD)
+        await operator.press("f6")
+
+
 async def into_the_list(operator: Operator, selected: str) -> None:
     """Move the focus to the upper list."""
     while operator.at_field != "授权企业社会信用代码":

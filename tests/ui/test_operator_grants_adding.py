@@ -24,6 +24,7 @@ from tests.ui.operator_grants import (
     OTHER_CARD,
     TO_ALL,
     TWO_CARDS,
+    add_to_two_grants,
     choose,
     choose_all,
     grant_of,
@@ -67,10 +68,7 @@ async def test_entries_under_several_grants_are_saved_together(
     settings: Settings, broker: Colleague
 ) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
-        for principal in (NO_CARDS, ONE_CARD):
-            await choose(operator, principal)
-            await operator.type(NEW_CARD)
-            await operator.press("f6")
+        await add_to_two_grants(operator)
         await operator.press("f10")
         assert "暂存成功" in operator.dialog
     for principal in (NO_CARDS, ONE_CARD):
@@ -79,10 +77,7 @@ async def test_entries_under_several_grants_are_saved_together(
 
 async def test_saving_tells_how_many_grants_and_cards_it_was(settings: Settings) -> None:
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
-        for principal in (NO_CARDS, ONE_CARD):
-            await choose(operator, principal)
-            await operator.type(NEW_CARD)
-            await operator.press("f6")
+        await add_to_two_grants(operator)
         await operator.type(OTHER_CARD)
         await operator.press("f6", "f10")
         assert "暂存成功2条授权共2张卡，操作员的权限已生效" in operator.dialog
@@ -135,10 +130,7 @@ async def test_what_is_saved_already_is_told_where_the_server_is_lost_for_the_re
 
     monkeypatch.setattr(operator_grants, "save", lose_the_second)
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
-        for principal in (NO_CARDS, ONE_CARD):
-            await choose(operator, principal)
-            await operator.type(NEW_CARD)
-            await operator.press("f6")
+        await add_to_two_grants(operator)
         await operator.press("f10")
         assert "已保存1条。其余的：与数据库服务器的连接已断开，没有保存" in operator.message
         # The rest can be saved later.
@@ -165,10 +157,7 @@ async def test_what_is_saved_already_is_told_though_the_card_was_pulled_before_t
             return save(store, session, grant_id, *a, **kw)
 
         monkeypatch.setattr(operator_grants, "save", pulled_before_the_second)
-        for principal in (NO_CARDS, ONE_CARD):
-            await choose(operator, principal)
-            await operator.type(NEW_CARD)
-            await operator.press("f6")
+        await add_to_two_grants(operator)
         await operator.press("f10")
         await operator.wait_until(lambda: operator.place == "已锁定")
         await operator.press("f7")
@@ -196,10 +185,7 @@ async def test_a_refusal_is_told_though_the_list_cannot_be_read_again(
 
     monkeypatch.setattr(operator_grants, "save", disk_full)
     async with at_work(settings, BROKER, OPERATOR_GRANTS) as operator:
-        for principal in (NO_CARDS, ONE_CARD):
-            await choose(operator, principal)
-            await operator.type(NEW_CARD)
-            await operator.press("f6")
+        await add_to_two_grants(operator)
         await operator.press("f10")
         assert "已保存1条。其余的：磁盘空间已满，没有保存" in operator.message
 
