@@ -90,9 +90,11 @@ _AS_STORED = (
 # which the quotation marks of a text within it have a backslash.  They are not parsed: one
 # that another program has spoilt would be an error of the whole list.
 
+_BEFORE_CARD = f'{{"at":"{"_" * len("2026-01-01T00:00:00+08:00")}","card":"'
+
 SIGNED_BY = f"""
-    CASE WHEN e.payload LIKE '{{"at":"{"_" * 25}","card":"{"_" * CARD_NUMBER_LENGTH}","changes":[%'
-    THEN substr(e.payload, 43, {CARD_NUMBER_LENGTH}) ELSE '' END
+    CASE WHEN e.payload LIKE '{_BEFORE_CARD}{"_" * CARD_NUMBER_LENGTH}","changes":[%'
+    THEN substr(e.payload, {len(_BEFORE_CARD) + 1}, {CARD_NUMBER_LENGTH}) ELSE '' END
 """
 """SQL for IC卡号 of the card that signed an entry `e`; empty where its payload is no operation."""
 
