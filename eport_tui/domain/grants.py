@@ -18,6 +18,14 @@ EXPIRING_WITHIN = timedelta(days=30)
 ALL_OPERATORS = ""
 """The card number of a grant to all operators (manual 1.3: 该记录IC卡号的值为空)."""
 
+TO_ALL = "全部操作员"
+"""What is shown in the place of that card number."""
+
+
+def card_or_all(card_number: str) -> str:
+    """The card number of an operator grant as operators read it."""
+    return card_number or TO_ALL
+
 
 class GrantState(StrEnum):
     """Where an enterprise grant stands on a given day."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from eport_tui.domain.codes import CodeTables
+from eport_tui.domain.grants import TO_ALL
 from eport_tui.screens.operator_entries import OperatorRow
 from eport_tui.services.enterprise_grants import GrantRow
 from eport_tui.services.operator_grants import NewOperatorGrant, ReceivedRow
@@ -94,7 +95,7 @@ def operator_list() -> Grid[OperatorRow]:
         "操作员权限列表",
         [
             Column("操作员IC卡号", 13, lambda row: row.card_number),
-            Column("授权范围", 12, lambda row: "指定操作员" if row.card_number else "全部操作员"),
+            Column("授权范围", 12, lambda row: "指定操作员" if row.card_number else TO_ALL),
             Column(
                 "授权日期", 10, lambda row: row.stored.granted_on.isoformat() if row.stored else ""
             ),

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from eport_tui.actions import IN_LISTS, IN_TEXTS, bindings
 from eport_tui.domain.codes import CodeTables
-from eport_tui.domain.grants import GrantKey
+from eport_tui.domain.grants import GrantKey, card_or_all
 from eport_tui.domain.operations import (
     Change,
     EnterpriseGrantRow,
@@ -99,7 +99,7 @@ class HistoryScreen(EportScreen):
             return "本企业的操作历史"
         if self._card_number is None:
             return "该授权的操作历史"
-        return f"{_card(self._card_number)} 在该授权下的操作历史"
+        return f"{card_or_all(self._card_number)} 在该授权下的操作历史"
 
     def _other(self, row: HistoryRow) -> str:
         others = {end for key in row.keys for end in (key.principal, key.agent)} - {self._own}
@@ -232,7 +232,7 @@ class HistoryScreen(EportScreen):
                 first=operators[:MOST_ROWS],
                 count=len(operators),
                 heading="恢复的操作员IC卡号",
-                line=lambda row: f"{_card(row.card_number)}  授权日期 {row.granted_on}",
+                line=lambda row: f"{card_or_all(row.card_number)}  授权日期 {row.granted_on}",
                 yes="恢复",
                 dangerous=False,
                 longest_reason=LONGEST_REASON,
@@ -334,11 +334,7 @@ def _change_of_grant(before: EnterpriseGrantRow | None, after: EnterpriseGrantRo
 
 def _cards(cards: list[str]) -> str:
     different = dict.fromkeys(cards)
-    return _card(cards[0]) if len(different) == 1 else f"{len(different)}张操作员卡"
-
-
-def _card(card_number: str) -> str:
-    return card_number or "全部操作员"
+    return card_or_all(cards[0]) if len(different) == 1 else f"{len(different)}张操作员卡"
 
 
 def _described(change: Change) -> tuple[str, str]:
@@ -362,7 +358,7 @@ def _terms(row: Row | None) -> str:
         case EnterpriseGrantRow():
             return f"授权日期 {row.granted_on}，有效期至 {row.valid_until}，第{row.revision}版"
         case OperatorGrantRow():
-            return f"{_card(row.card_number)}，授权日期 {row.granted_on}"
+            return f"{card_or_all(row.card_number)}，授权日期 {row.granted_on}"
         case LapseMark():
             return f"{row.owner}，有效期至 {row.valid_until}"
         case None:

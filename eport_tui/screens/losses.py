@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eport_tui.domain.grants import card_or_all
 from eport_tui.domain.lists import PageSource
 from eport_tui.domain.netloss import Loss
 from eport_tui.screens.base import EportScreen
@@ -59,5 +60,5 @@ async def ask_about_losses(
 
 
 def _line(loss: Loss) -> str:
-    card = fit(loss.card_number or "全部操作员", 14)
+    card = fit(card_or_all(loss.card_number), 14)
     return f"{card} {loss.key.agent}  {loss.days.first} 至 {loss.days.last}"

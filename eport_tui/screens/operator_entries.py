@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from eport_tui.domain.codes import CodeTables
-from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey, OperatorGrant
+from eport_tui.domain.grants import (
+    ALL_OPERATORS,
+    EnterpriseGrant,
+    GrantKey,
+    OperatorGrant,
+    card_or_all,
+)
 from eport_tui.domain.lists import Count, Order, PageSource
 from eport_tui.services.operator_grants import NewOperatorGrant
 
@@ -149,7 +155,7 @@ def _named(
     """The grants that entries were added under, which may be gone, and whom they are for."""
     under: dict[GrantKey, list[str]] = {}
     for key, entry in entries:
-        under.setdefault(key, []).append(entry.card_number or "全部操作员")
+        under.setdefault(key, []).append(card_or_all(entry.card_number))
     for key, whom in under.items():
         yield f"{named(key, tables)}：{'、'.join(whom)}"
 

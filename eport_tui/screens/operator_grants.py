@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from eport_tui.actions import bindings
 from eport_tui.domain.codes import NO, YES
-from eport_tui.domain.grants import GrantKey, OperatorGrant
+from eport_tui.domain.grants import TO_ALL, GrantKey, OperatorGrant
 from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.lists import PageSource
 from eport_tui.errors import EportError, NotFound, OutOfReach
@@ -545,7 +545,7 @@ class OperatorGrantsScreen(DayScreen):
         if row is None or grant_id is None or received is None:
             await self._tell_none_selected()
             return
-        whom = f"操作员卡 {row.card_number} " if row.card_number else "全部操作员"
+        whom = f"操作员卡 {row.card_number} " if row.card_number else TO_ALL
         if row.stored is None:
             self._entries.remove(grant_id, row.card_number)
         else:

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from eport_tui.actions import bindings
-from eport_tui.domain.grants import GrantKey
+from eport_tui.domain.grants import GrantKey, card_or_all
 from eport_tui.domain.holders import Enterprise
 from eport_tui.domain.identifiers import without_prefix
 from eport_tui.errors import InvalidInput, NotPermitted
 from eport_tui.screens.base import flow
 from eport_tui.screens.day import FINDING, DayScreen
 from eport_tui.services import permissions as service
-from eport_tui.services.permissions import TO_ALL, Direction, PermissionRow
+from eport_tui.services.permissions import Direction, PermissionRow
 from eport_tui.widgets import limits
 from eport_tui.widgets.columns import Column
 from eport_tui.widgets.field import CodeField
@@ -85,7 +85,7 @@ class PermissionsScreen(DayScreen):
                 Column(
                     "操作员IC卡号",
                     14,
-                    lambda row: (row.card_number or TO_ALL) + ("*" if is_own(row) else ""),
+                    lambda row: card_or_all(row.card_number) + ("*" if is_own(row) else ""),
                     lambda row: "active" if is_own(row) else None,
                 ),
                 Column("权限有效期", 10, lambda row: row.valid_until.isoformat()),
@@ -233,7 +233,7 @@ class PermissionsScreen(DayScreen):
             values = {
                 "principal": f"{row.principal.customs_code} {row.principal.name}",
                 "agent": f"{row.agent.customs_code} {row.agent.name}",
-                "operator": row.card_number or TO_ALL,
+                "operator": card_or_all(row.card_number),
                 "dates": f"{row.granted_on} 至 {row.valid_until}",
             }
         for field, value in values.items():

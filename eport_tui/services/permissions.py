@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from eport_tui.domain.grants import ALL_OPERATORS
+from eport_tui.domain.grants import ALL_OPERATORS, TO_ALL
 from eport_tui.domain.identifiers import parse_card_number
 from eport_tui.domain.lists import Order, PageSource, Span, Spans, beginning
 from eport_tui.errors import NotPermitted
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from eport_tui.card.session import CardSession
 
 __all__ = [
-    "TO_ALL",
     "Direction",
     "PermissionRow",
     "nothing",
@@ -29,9 +28,6 @@ __all__ = [
     "what_can",
     "who_can",
 ]
-
-TO_ALL = "全部操作员"
-"""What stands in the place of a card number where all operators have a right."""
 
 
 def _cards(text: str) -> Spans:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from eport_tui.domain import dates
-from eport_tui.domain.grants import ALL_OPERATORS, EnterpriseGrant, GrantKey
+from eport_tui.domain.grants import ALL_OPERATORS, TO_ALL, EnterpriseGrant, GrantKey
 from eport_tui.domain.holders import Holder
 from eport_tui.domain.operations import (
     Change,
@@ -227,7 +227,7 @@ def _check_operator(
     store: Store, parent: EnterpriseGrant, row: OperatorGrantRow, number: int
 ) -> None:
     card = row.card_number
-    whom = f"操作员 {card} " if card else "全部操作员"
+    whom = f"操作员 {card} " if card else TO_ALL
     if operator_grants.find(store, parent.id, card) is not None:
         raise InvalidInput(f"{whom}的权限现已存在，不必恢复")
     if card and operator_grants.find(store, parent.id, ALL_OPERATORS) is not None:
